@@ -1,0 +1,46 @@
+import { fileURLToPath } from "node:url";
+
+import hardhatEthers from "@nomicfoundation/hardhat-ethers";
+import hardhatChaiMatchers from "@nomicfoundation/hardhat-ethers-chai-matchers";
+import hardhatIgnitionEthers from "@nomicfoundation/hardhat-ignition-ethers";
+import hardhatMocha from "@nomicfoundation/hardhat-mocha";
+import hardhatNetworkHelpers from "@nomicfoundation/hardhat-network-helpers";
+import hardhatTypechain from "@nomicfoundation/hardhat-typechain";
+import hardhatVerify from "@nomicfoundation/hardhat-verify";
+import { defineConfig } from "hardhat/config";
+
+// The compiler comes from the package registry like every other dependency, pinned by the lock file; nothing is downloaded.
+// `osaka` is the first fork with both EIP-2537 (BLS12-381) and EIP-7951 (P-256).
+const solc = {
+  version: "0.8.37",
+  path: fileURLToPath(import.meta.resolve("solc/soljson.js")),
+  settings: { viaIR: true, optimizer: { enabled: true, runs: 200 }, evmVersion: "osaka" },
+};
+
+const local = { chainType: "l1", hardfork: "osaka", chainId: 31337 } as const;
+
+export default defineConfig({
+  plugins: [
+    hardhatEthers,
+    hardhatChaiMatchers,
+    hardhatIgnitionEthers,
+    hardhatMocha,
+    hardhatNetworkHelpers,
+    hardhatTypechain,
+    hardhatVerify,
+  ],
+  // Ignition builds with `production`, everything else with `default`: the two are one, so that what is tested is deployed.
+  solidity: { profiles: { default: solc, production: solc } },
+  paths: {
+    sources: "./contracts",
+    tests: { mocha: "./test", solidity: "./test/contracts" },
+    ignition: "./deploy",
+  },
+  typechain: { outDir: "./typechain-types" },
+  networks: {
+    default: { type: "edr-simulated", ...local },
+    // `hardhat node`: a block a second, so that time-outs and finality move on without transactions.
+    node: { type: "edr-simulated", ...local, mining: { auto: true, interval: 1000 } },
+  },
+  test: { mocha: { timeout: 300_000 } },
+});
