@@ -1,0 +1,26 @@
+/**
+ * Every domain tag that Swarmkeep puts in front of a hash, a signature or a key derivation. Nothing else spells one.
+ * A tag is unique to its use, so bytes made for one purpose never have a meaning for another.
+ */
+
+/** Hash-to-curve domain separation tags (RFC 9380; draft-irtf-cfrg-bls-signature, section 4.2.3). */
+export const DST = {
+  /** Swarm signatures, partial signatures, identity signatures. */
+  signature: "BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_",
+  /** Proofs of possession of a validator's identity key. */
+  possession: "BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_",
+} as const;
+
+/** Prefixes of hashes and `info` strings of HKDF (docs/protocol.md, sections 4, 6 and 7). */
+export const TAG = {
+  dealingProof: "swarmkeep/dealing-proof/v1",
+  shareOpening: "swarmkeep/share-opening/v1",
+  sealedShare: "swarmkeep/sealed-share/v1",
+  serial: "swarmkeep/serial/v1",
+  certifiedKey: "swarmkeep/certified-key/v1",
+  preSharedKey: "swarmkeep/psk/v1",
+  manifestKey: "swarmkeep/manifest-key/v1",
+} as const;
+
+/** One byte in front of every Merkle hash: a leaf can never be read as a node. */
+export const MERKLE = { leaf: 0x00, node: 0x01 } as const;
