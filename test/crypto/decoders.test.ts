@@ -1,0 +1,123 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { keccak_256 } from "@noble/hashes/sha3.js";
+
+import { parseDealing } from "../../src/crypto/dealing.js";
+import { CryptoError } from "../../src/crypto/errors.js";
+import { decodeScalar, ed, g1 } from "../../src/crypto/group.js";
+import { merkleLeaf, merklePath, merkleRoot, rootFromPath } from "../../src/crypto/merkle.js";
+import {
+  decodeG2,
+  g1ForLedger,
+  g1FromEip2537,
+  g1ToEip2537,
+  g2FromEip2537,
+  g2ToEip2537,
+  isEd25519Key,
+  packG1,
+  unpackG1,
+} from "../../src/crypto/points.js";
+import { makeDealings, makeReceivers, seeded } from "./ceremony-fixture.js";
+import { bls12_381 } from "@noble/curves/bls12-381.js";
+
+const RUNS = 10_000;
+
+/** Random bytes of about the right length, and the right bytes with a few changed. */
+function hostile(good: Uint8Array): fc.Arbitrary<Uint8Array> {
+  const mutated = fc
+    .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 })
+    .map((changes) => {
+      const copy = good.slice();
+      for (const [at, value] of changes) copy[at] = value;
+      return copy;
+    });
+  const random = fc.uint8Array({ minLength: good.length, maxLength: good.length });
+  const wrongLength = fc.uint8Array({ maxLength: good.length + 2 });
+  return fc.oneof(
+    { weight: 5, arbitrary: mutated },
+    { weight: 4, arbitrary: random },
+    { weight: 1, arbitrary: wrongLength },
+  );
+}
+
+describe("decoders", () => {
+  const random = seeded("decoders");
+  const point = g1.base.multiply(12345n);
+  const g2 = bls12_381.G2.Point.BASE.multiply(12345n);
+  const [dealing] = makeDealings(makeReceivers(4, random), 1, 3, random) as [Uint8Array];
+
+  const decoders: readonly [string, Uint8Array, (bytes: Uint8Array) => Uint8Array | undefined][] = [
+    ["compressed G1", point.toBytes(), (bytes) => g1.decode(bytes).toBytes()],
+    ["packed G1", packG1(point), (bytes) => packG1(unpackG1(bytes))],
+    ["EIP-2537 G1", g1ToEip2537(point), (bytes) => g1ToEip2537(g1FromEip2537(bytes))],
+    ["EIP-2537 G2", g2ToEip2537(g2), (bytes) => g2ToEip2537(g2FromEip2537(bytes))],
+    ["compressed G2", g2.toBytes(), (bytes) => decodeG2(bytes).toBytes()],
+    ["Ed25519", ed.base.toBytes(), (bytes) => ed.decode(bytes).toBytes()],
+    ["scalar", new Uint8Array(32).fill(0x33), (bytes) => (decodeScalar(g1, bytes), bytes)],
+    ["dealing", dealing, (bytes) => (parseDealing(bytes, 4, 3), undefined)],
+  ];
+
+  for (const [name, good, decode] of decoders) {
+    it(`${name}: ${RUNS} hostile inputs decode to the one value with that encoding, or throw CryptoError`, () => {
+      expect(() => decode(good)).not.to.throw();
+      fc.assert(
+        fc.property(hostile(good), (bytes) => {
+          try {
+            const again = decode(bytes);
+            return again === undefined || Buffer.compare(again, bytes) === 0;
+          } catch (error) {
+            return error instanceof CryptoError;
+          }
+        }),
+        { numRuns: RUNS },
+      );
+    });
+  }
+
+  it("an Ed25519 key of small order is none", () => {
+    expect(isEd25519Key(ed.base.toBytes())).to.equal(true);
+    expect(isEd25519Key(ed.zero.toBytes())).to.equal(false);
+    expect(isEd25519Key(new Uint8Array(32))).to.equal(false);
+    expect(isEd25519Key(new Uint8Array(31))).to.equal(false);
+  });
+
+  it("infinity is all zeros on the ledger", () => {
+    expect(g1ForLedger(g1.zero.toBytes())).to.deep.equal(new Uint8Array(128));
+    expect(g1FromEip2537(new Uint8Array(128)).is0()).to.equal(true);
+    expect(g2FromEip2537(new Uint8Array(256)).is0()).to.equal(true);
+    expect(() => packG1(g1.zero)).to.throw(CryptoError);
+  });
+});
+
+describe("Merkle tree with promoted odd nodes", () => {
+  const leaf = (i: number) => merkleLeaf(keccak_256, Uint8Array.of(i));
+
+  it("leads every leaf to the root, for every size to 33", () => {
+    for (let count = 1; count <= 33; count++) {
+      const leaves = Array.from({ length: count }, (_, i) => leaf(i));
+      const root = merkleRoot(keccak_256, leaves);
+      for (const [i, own] of leaves.entries()) {
+        const path = merklePath(keccak_256, leaves, i);
+        expect(rootFromPath(keccak_256, own, i, count, path)).to.deep.equal(root);
+      }
+    }
+  });
+
+  it("refuses a path of another position, and one that is too long, too short or not of hashes", () => {
+    const leaves = Array.from({ length: 5 }, (_, i) => leaf(i));
+    const root = merkleRoot(keccak_256, leaves);
+    const path = merklePath(keccak_256, leaves, 1);
+    expect(rootFromPath(keccak_256, leaf(1), 0, 5, path)).not.to.deep.equal(root);
+    const broken = [path.slice(1), [...path, leaf(0)], [...path.slice(1), new Uint8Array(31)]];
+    for (const wrong of broken) {
+      expect(() => rootFromPath(keccak_256, leaf(1), 1, 5, wrong))
+        .to.throw(CryptoError)
+        .with.property("code", "length");
+    }
+    expect(() => rootFromPath(keccak_256, leaf(1), 5, 5, path))
+      .to.throw(CryptoError)
+      .with.property("code", "seats");
+    expect(() => merkleRoot(keccak_256, [])).to.throw(CryptoError);
+    expect(() => merklePath(keccak_256, leaves, -1)).to.throw(CryptoError);
+  });
+});
