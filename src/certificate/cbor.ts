@@ -3,7 +3,7 @@
  * Decoding refuses every other form of the same value, and everything that no Swarmkeep object uses: tags, floats,
  * `undefined`, indefinite lengths, keys that are neither integers nor text.
  */
-import { Token, Tokenizer, Type, decode, encode, rfc8949EncodeOptions } from "cborg";
+import { type Token, Tokenizer, Type, decode, encode, rfc8949EncodeOptions } from "cborg";
 
 import { equalBytes } from "../crypto/bytes.js";
 import { malformed } from "./refusal.js";
