@@ -69,26 +69,23 @@ export function verifyOpening(
   return openingChallenge(context, dealer, receiver, points, announced) === proof.challenge;
 }
 
-/** Arguments of a complaint about one share. */
-export interface Complaint {
-  readonly kind: GroupName;
-  readonly dealer: number;
-  readonly receiver: number;
+/** What a receiver shows to have its share judged: the fields of the contract's `Opening`, in its encodings. */
+export interface Opening {
   readonly points: OpeningPoints;
   readonly proof: OpeningProof;
-  /** t of 48 bytes, as dealt. */
-  readonly g1Commitments: Uint8Array;
-  /** t of 32 bytes, as dealt. */
-  readonly edCommitments: Uint8Array;
+  /** Commitments of the key complained about, as dealt: t of 48 or of 32 bytes. */
+  readonly commitments: Uint8Array;
+  /** keccak256 of the other key's. */
+  readonly otherCommitments: Uint8Array;
   readonly sealedShare: Uint8Array;
   /** Of the receiver's leaf in the tree over the sealed shares, bottom-up. */
   readonly path: readonly Uint8Array[];
-  /** `g1`: y of each G1 commitment, 48 bytes each. `ed25519`: x of each Ed25519 commitment, 32 bytes each, big-endian. */
+  /** `g1`: y of C_1 .. C_(t-1), 48 bytes each. `ed25519`: x of C_0 .. C_(t-1), 32 bytes each, big-endian. */
   readonly hints: Uint8Array;
 }
 
-/** @throws CryptoError `point` if a commitment does not decode: that is shown by itself, not by a complaint. */
-export function makeComplaint(
+/** @throws CryptoError `point` if a commitment does not decode: that is shown by itself (`malformation.ts`). */
+export function openShare(
   context: CeremonyContext,
   dealer: number,
   dealing: Dealing,
@@ -96,24 +93,33 @@ export function makeComplaint(
   secret: bigint,
   kind: GroupName,
   random: Randomness,
-): Complaint {
+): Opening {
   const committed = decodeCommitments(dealing);
   if ("kind" in committed) {
     const { kind: group, index } = committed;
     throw new CryptoError("point", `commitment ${index} of ${group} does not decode: show that instead`, [dealer]);
   }
+  const sealedShare = dealing.sealedShares[receiver - 1];
+  if (sealedShare === undefined) throw new CryptoError("seats", `the dealing has no share for seat ${receiver}`);
   const { ephemeralKey } = dealing;
   const points = { receiverKey: g1.base.multiply(secret), ephemeralKey, shared: ephemeralKey.multiply(secret) };
   return {
-    kind,
-    dealer,
-    receiver,
     points,
     proof: proveOpening(context, dealer, receiver, points, secret, random),
-    g1Commitments: concatBytes(...dealing.g1Commitments),
-    edCommitments: concatBytes(...dealing.edCommitments),
-    sealedShare: dealing.sealedShares[receiver - 1] as Uint8Array,
+    ...splitCommitments(dealing, kind),
+    sealedShare,
     path: merklePath(keccak_256, sealedLeaves(dealing.sealedShares), receiver - 1),
-    hints: concatBytes(...(kind === "g1" ? committed.g1.map(yHint) : committed.ed25519.map(xHint))),
+    hints: concatBytes(...(kind === "g1" ? committed.g1.slice(1).map(yHint) : committed.ed25519.map(xHint))),
   };
+}
+
+/** Commitments of one kind, and keccak256 of those of the other: together they show that they are the dealing's. */
+export function splitCommitments(
+  dealing: Pick<Dealing, "g1Commitments" | "edCommitments">,
+  kind: GroupName,
+): { readonly commitments: Uint8Array; readonly otherCommitments: Uint8Array } {
+  const [ofG1, ofEd] = [concatBytes(...dealing.g1Commitments), concatBytes(...dealing.edCommitments)];
+  return kind === "g1"
+    ? { commitments: ofG1, otherCommitments: keccak_256(ofEd) }
+    : { commitments: ofEd, otherCommitments: keccak_256(ofG1) };
 }

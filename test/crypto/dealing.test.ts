@@ -14,7 +14,7 @@ import { CryptoError } from "../../src/crypto/errors.js";
 import { commit, ed, g1, type EdPoint, type G1Point } from "../../src/crypto/group.js";
 import { decodeCommitments, judgeDealing, type Commitments } from "../../src/crypto/judging.js";
 import { lagrangeAtZero } from "../../src/crypto/lagrange.js";
-import { makeComplaint, verifyOpening } from "../../src/crypto/opening.js";
+import { openShare, verifyOpening } from "../../src/crypto/opening.js";
 import { combineShares, deriveGroupKeys, verificationPath, verificationRoot } from "../../src/crypto/outcome.js";
 import { isEd25519Key } from "../../src/crypto/points.js";
 import type { SharePair } from "../../src/crypto/sealing.js";
@@ -221,29 +221,29 @@ describe("share opening", () => {
   const [bytes] = makeDealings(receivers, 1, 3, random) as [Uint8Array];
   const dealing = parseDealing(bytes, 4, 3);
   const { secret, key } = receivers[2] as Receiver;
-  const complaint = makeComplaint(CONTEXT, 1, dealing, 3, secret, "ed25519", random);
+  const opening = openShare(CONTEXT, 1, dealing, 3, secret, "ed25519", random);
 
   it("proves the shared point of this dealer and this receiver", () => {
-    expect(complaint.points.receiverKey.equals(key)).to.equal(true);
-    expect(verifyOpening(CONTEXT, 1, 3, complaint.points, complaint.proof)).to.equal(true);
-    expect(verifyOpening(CONTEXT, 1, 2, complaint.points, complaint.proof)).to.equal(false);
-    expect(verifyOpening(CONTEXT, 2, 3, complaint.points, complaint.proof)).to.equal(false);
-    expect(verifyOpening({ ...CONTEXT, attempt: 2 }, 1, 3, complaint.points, complaint.proof)).to.equal(false);
+    expect(opening.points.receiverKey.equals(key)).to.equal(true);
+    expect(verifyOpening(CONTEXT, 1, 3, opening.points, opening.proof)).to.equal(true);
+    expect(verifyOpening(CONTEXT, 1, 2, opening.points, opening.proof)).to.equal(false);
+    expect(verifyOpening(CONTEXT, 2, 3, opening.points, opening.proof)).to.equal(false);
+    expect(verifyOpening({ ...CONTEXT, attempt: 2 }, 1, 3, opening.points, opening.proof)).to.equal(false);
   });
 
   it("cannot be proven for another point, or with scalars that are not reduced", () => {
-    const shared: G1Point = complaint.points.shared.double();
-    expect(verifyOpening(CONTEXT, 1, 3, { ...complaint.points, shared }, complaint.proof)).to.equal(false);
-    const unreduced = { ...complaint.proof, response: complaint.proof.response + g1.order };
-    expect(verifyOpening(CONTEXT, 1, 3, complaint.points, unreduced)).to.equal(false);
+    const shared: G1Point = opening.points.shared.double();
+    expect(verifyOpening(CONTEXT, 1, 3, { ...opening.points, shared }, opening.proof)).to.equal(false);
+    const unreduced = { ...opening.proof, response: opening.proof.response + g1.order };
+    expect(verifyOpening(CONTEXT, 1, 3, opening.points, unreduced)).to.equal(false);
   });
 
   it("brings the hints that save the contract its square roots", () => {
     const xs = commitmentsOf(dealing).ed25519.map((point: EdPoint) => toBytes(point.toAffine().x, 32));
-    expect(complaint.hints).to.deep.equal(concatBytes(...xs));
-    const g1Complaint = makeComplaint(CONTEXT, 1, dealing, 3, secret, "g1", random);
-    expect(g1Complaint.hints).to.have.length(3 * 48);
-    expect(g1Complaint.path).to.have.length(2);
+    expect(opening.hints).to.deep.equal(concatBytes(...xs));
+    const g1Opening = openShare(CONTEXT, 1, dealing, 3, secret, "g1", random);
+    expect(g1Opening.hints).to.have.length(2 * 48);
+    expect(g1Opening.path).to.have.length(2);
   });
 });
 
