@@ -1,0 +1,110 @@
+import { expect } from "chai";
+
+import { GatherError, gather } from "../../src/protocol/gather.js";
+import { byNearness } from "../../src/protocol/nearness.js";
+
+const members = [1, 2, 3, 4, 5, 6, 7];
+
+describe("gather", () => {
+  it("asks no more members than needed and the spare one when all answer", async () => {
+    const asked: number[] = [];
+    const result = await gather({
+      members,
+      needed: 5,
+      ask: async (member) => {
+        asked.push(member);
+        return member * 10;
+      },
+    });
+    expect(asked).to.deep.equal([1, 2, 3, 4, 5, 6]);
+    expect(result.parts.map(({ part }) => part)).to.deep.equal([10, 20, 30, 40, 50]);
+  });
+
+  it("goes around members that fail", async () => {
+    const result = await gather({
+      members,
+      needed: 5,
+      ask: async (member) => {
+        if (member <= 2) throw new Error(`no ${member}`);
+        return member;
+      },
+    });
+    expect(result.parts.map(({ member }) => member)).to.have.members([3, 4, 5, 6, 7]);
+    expect(result.failures.map(({ member }) => member)).to.deep.equal([1, 2]);
+  });
+
+  it("asks another member when one is silent, and takes back nothing", async () => {
+    const result = await gather({
+      members,
+      needed: 5,
+      patienceMilliseconds: 5,
+      ask: (member, signal) =>
+        member <= 2
+          ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))))
+          : Promise.resolve(member),
+    });
+    expect(result.parts).to.have.length(5);
+  });
+
+  it("gives up as soon as too few are left, saying what each did", async () => {
+    const error = await gather({
+      members,
+      needed: 5,
+      ask: async (member) => {
+        if (member % 2 === 1) throw new Error("connection refused");
+        return member;
+      },
+    }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).to.be.instanceOf(GatherError);
+    expect((error as Error).message).to.contain("connection refused");
+  });
+
+  it("stops at a refusal that no other member would answer differently", async () => {
+    const asked: number[] = [];
+    await gather({
+      members,
+      needed: 5,
+      spare: 0,
+      isFinal: () => true,
+      ask: async (member) => {
+        asked.push(member);
+        throw new Error("revoked");
+      },
+    }).catch(() => undefined);
+    expect(asked).to.deep.equal([1, 2, 3, 4, 5]);
+  });
+
+  it("ends with the caller's signal", async () => {
+    const caller = new AbortController();
+    const pending = gather({ members, needed: 5, signal: caller.signal, ask: () => new Promise(() => undefined) });
+    caller.abort(new Error("enough"));
+    expect(
+      await pending.then(
+        () => "",
+        (error: Error) => error.message,
+      ),
+    ).to.equal("enough");
+  });
+});
+
+describe("nearness", () => {
+  const at = (seat: number, scope: string) => ({ seat, scope });
+
+  it("prefers the own scope, then the measured latency, and puts those that failed last", () => {
+    const order = byNearness(
+      [at(1, "grp:other"), at(2, "grp:city"), at(3, "grp:city"), at(4, "grp:other"), at(5, "grp:city")],
+      "grp:city/lamps",
+      new Map([
+        [2, 30],
+        [3, 10],
+        [5, Infinity],
+        [4, 1],
+      ]),
+      () => 0.5,
+    );
+    expect(order.map(({ seat }) => seat)).to.deep.equal([3, 2, 4, 1, 5]);
+  });
+});
