@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {MeshContract} from "./MeshContract.sol";
+import {SwarmStatements} from "./SwarmStatements.sol";
+import {IFleetRegistry} from "./interfaces/IFleetRegistry.sol";
+import {IRevocationList} from "./interfaces/IRevocationList.sol";
+import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
+import {BLS12381} from "./libraries/BLS12381.sol";
+import {Statements} from "./libraries/Statements.sol";
+
+/// @title What {IRevocationList} says
+contract RevocationList is IRevocationList, SwarmStatements {
+    uint256 private constant WORD_BITS = 256;
+    /// @dev Bit c for each CRLReason c that a final revocation may have; certificateHold (6) is what {hold} is for.
+    uint256 private constant FINAL_REASONS =
+        (1 << 0) | (1 << 1) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 9) | (1 << 10);
+
+    /// @inheritdoc IRevocationList
+    mapping(uint32 word => uint256 bits) public revoked;
+    /// @inheritdoc IRevocationList
+    mapping(uint32 word => uint256 bits) public held;
+
+    Head private _head;
+    Checkpoint private _checkpoint;
+
+    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+
+    /// @inheritdoc IRevocationList
+    function revoke(
+        uint32[] calldata words,
+        uint256[] calldata masks,
+        uint8 reason,
+        uint64 expiry,
+        BLS12381.G2Point calldata signature
+    ) external {
+        if ((FINAL_REASONS >> reason) & 1 == 0) revert InvalidReason(reason);
+        uint64 next = IFleetRegistry(anchor.fleets()).nextIndex();
+        if (_highestIndex(words, masks) >= next) revert IndexNotAllocated(words[words.length - 1], next);
+        bytes32 entriesHash = keccak256(abi.encodePacked(words, masks));
+        bytes32 digest = _takeOnce(Statements.revocation(entriesHash, reason, expiry), expiry, signature);
+
+        _apply(revoked, words, masks, true);
+        emit Revoked(digest, reason, words, masks);
+    }
+
+    /// @inheritdoc IRevocationList
+    function hold(IFleetRegistry.Batch calldata batch, uint32[] calldata words, uint256[] calldata masks) external {
+        _requireOwnDevices(batch, words, masks);
+
+        _apply(held, words, masks, true);
+        emit Held(batch.fleetId, msg.sender, words, masks);
+    }
+
+    /// @inheritdoc IRevocationList
+    function release(IFleetRegistry.Batch calldata batch, uint32[] calldata words, uint256[] calldata masks) external {
+        _requireOwnDevices(batch, words, masks);
+
+        _apply(held, words, masks, false);
+        emit Released(batch.fleetId, msg.sender, words, masks);
+    }
+
+    /// @inheritdoc IRevocationList
+    function postHead(Head calldata head, BLS12381.G2Point calldata signature) external {
+        if (head.number <= _head.number) revert NotNewer(head.number, _head.number);
+        _takeOrdered(
+            Statements.drlHead(head.number, head.root, head.words, head.issued, head.expires, head.blockNumber),
+            signature
+        );
+
+        _head = head;
+        emit HeadPosted(head.number, head, signature);
+    }
+
+    /// @inheritdoc IRevocationList
+    function postCheckpoint(Checkpoint calldata checkpoint, BLS12381.G2Point calldata signature) external {
+        if (checkpoint.number <= _checkpoint.number) revert NotNewer(checkpoint.number, _checkpoint.number);
+        _takeOrdered(Statements.checkpoint(checkpoint.number, checkpoint.blockNumber, checkpoint.blockHash), signature);
+
+        _checkpoint = checkpoint;
+        emit CheckpointPosted(checkpoint.number, checkpoint, signature);
+    }
+
+    /// @inheritdoc IRevocationList
+    function effective(uint32 word) public view returns (uint256) {
+        return revoked[word] | held[word];
+    }
+
+    /// @inheritdoc IRevocationList
+    function effectiveRange(uint32 first, uint32 count) external view returns (uint256[] memory bits) {
+        bits = new uint256[](count);
+        for (uint32 i = 0; i < count; i++) bits[i] = effective(first + i);
+    }
+
+    /// @inheritdoc IRevocationList
+    function isRevoked(uint64 index) external view returns (bool) {
+        uint64 word = index / uint64(WORD_BITS);
+        if (word > type(uint32).max) return false;
+        return (effective(uint32(word)) >> (index % WORD_BITS)) & 1 == 1;
+    }
+
+    /// @inheritdoc IRevocationList
+    function latestHead() external view returns (Head memory) {
+        return _head;
+    }
+
+    /// @inheritdoc IRevocationList
+    function latestCheckpoint() external view returns (Checkpoint memory) {
+        return _checkpoint;
+    }
+
+    /// @dev The caller is the registrar of the batch, and all entries are devices of it. Words increase, which {_apply} checks,
+    /// so the first and the last bound all; a batch begins with a word.
+    function _requireOwnDevices(
+        IFleetRegistry.Batch calldata batch,
+        uint32[] calldata words,
+        uint256[] calldata masks
+    ) private view {
+        address registrar = IFleetRegistry(anchor.fleets()).registrarOf(batch);
+        if (msg.sender != registrar) revert NotRegistrar(msg.sender, registrar);
+        if (_highestIndex(words, masks) >= batch.base + batch.count) {
+            revert OutsideBatch(words[words.length - 1], batch.base, batch.count);
+        }
+        if (words[0] < batch.base / WORD_BITS) revert OutsideBatch(words[0], batch.base, batch.count);
+    }
+
+    /// @dev The highest device of the entries, whose words increase.
+    function _highestIndex(uint32[] calldata words, uint256[] calldata masks) private pure returns (uint256) {
+        uint256 length = words.length;
+        if (length == 0 || masks.length != length) revert InvalidEntries(length, masks.length);
+        return WORD_BITS * words[length - 1] + Math.log2(masks[length - 1]);
+    }
+
+    function _apply(
+        mapping(uint32 word => uint256 bits) storage bitmap,
+        uint32[] calldata words,
+        uint256[] calldata masks,
+        bool set
+    ) private {
+        // One more than the word before.
+        uint256 least = 0;
+        for (uint256 i = 0; i < words.length; i++) {
+            uint32 word = words[i];
+            uint256 mask = masks[i];
+            if (word < least) revert WordsNotIncreasing(word);
+            if (mask == 0) revert EmptyMask(word);
+            least = uint256(word) + 1;
+
+            if (set) bitmap[word] |= mask;
+            else bitmap[word] &= ~mask;
+        }
+    }
+}

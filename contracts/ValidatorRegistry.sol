@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {MeshContract} from "./MeshContract.sol";
+import {SwarmStatements} from "./SwarmStatements.sol";
+import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
+import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
+import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
+import {BLS12381} from "./libraries/BLS12381.sol";
+import {Scope} from "./libraries/Scope.sol";
+import {Statements} from "./libraries/Statements.sol";
+
+/// @title What {IValidatorRegistry} says
+contract ValidatorRegistry is IValidatorRegistry, SwarmStatements, ReentrancyGuardTransient {
+    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant MAXIMUM_ENDPOINT = 255;
+    /// @dev What a missing dealing costs of a bad one: it may have been an outage.
+    uint256 private constant MISSING_DEALING_DIVISOR = 4;
+
+    /// @inheritdoc IValidatorRegistry
+    mapping(bytes32 operator => address account) public candidateOf;
+    /// @inheritdoc IValidatorRegistry
+    uint256 public totalStake;
+    /// @inheritdoc IValidatorRegistry
+    uint256 public totalBurnt;
+
+    mapping(address account => Validator validator) private _validators;
+    mapping(bytes32 keyHash => bool taken) private _blsKeyTaken;
+    mapping(bytes32 tlsPin => bool taken) private _tlsPinTaken;
+    address[] private _candidates;
+
+    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+
+    /// @inheritdoc IValidatorRegistry
+    function acceptGenesis(ITrustAnchor.Member[] calldata members) external onlyAnchor {
+        for (uint256 i = 0; i < members.length; i++) _admit(members[i].account, members[i].operator);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function admit(address account, bytes32 operator, uint64 expiry, BLS12381.G2Point calldata signature) external {
+        _takeOnce(Statements.admission(account, operator, expiry), expiry, signature);
+
+        _admit(account, operator);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function register(Registration calldata registration) external payable {
+        Validator storage self = _requireState(State.Admitted);
+        uint256 minimum = anchor.parameters().minimumStake;
+        if (msg.value < minimum || msg.value > type(uint96).max) revert InvalidStake(msg.value, minimum);
+        bytes32 keyHash = _takeBlsKey(registration.blsKey, registration.possession);
+        _takeTlsPin(registration.tlsPin);
+
+        self.state = State.Active;
+        self.stake = uint96(msg.value);
+        self.blsKeyHash = keyHash;
+        self.tlsPin = registration.tlsPin;
+        _setReach(self, registration.endpoint, registration.scope);
+        totalStake += msg.value;
+        emit ValidatorRegistered(
+            msg.sender,
+            registration.blsKey,
+            registration.tlsPin,
+            registration.endpoint,
+            registration.scope,
+            msg.value
+        );
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function update(bytes32 tlsPin, string calldata endpoint, string calldata scope) external {
+        Validator storage self = _requireState(State.Active);
+
+        if (tlsPin != self.tlsPin) {
+            _takeTlsPin(tlsPin);
+            self.tlsPin = tlsPin;
+        }
+        _setReach(self, endpoint, scope);
+        emit ValidatorUpdated(msg.sender, tlsPin, endpoint, scope);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function addStake() external payable {
+        Validator storage self = _requireState(State.Active);
+        uint256 stake = self.stake + msg.value;
+        if (msg.value == 0 || stake > type(uint96).max) revert InvalidStake(msg.value, 1);
+
+        self.stake = uint96(stake);
+        totalStake += msg.value;
+        emit StakeAdded(msg.sender, msg.value, stake);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function exit() external {
+        Validator storage self = _requireState(State.Active);
+        uint64 withdrawable = uint64(block.timestamp) + anchor.parameters().unbondingSeconds;
+
+        self.state = State.Exiting;
+        self.withdrawable = withdrawable;
+        emit ExitStarted(msg.sender, withdrawable);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function withdraw() external nonReentrant {
+        Validator storage self = _requireState(State.Exiting);
+        if (block.timestamp < self.withdrawable) revert StillBonded(self.withdrawable, block.timestamp);
+        if (IGroupKeys(anchor.groupKeys()).seatOf(msg.sender) != 0) revert InOffice(msg.sender);
+
+        uint256 amount = self.stake;
+        self.state = State.Exited;
+        self.stake = 0;
+        totalStake -= amount;
+        // The operator may come back with another account; its keys are spent.
+        delete candidateOf[self.operator];
+        emit StakeWithdrawn(msg.sender, amount);
+
+        (bool success, ) = msg.sender.call{value: amount}("");
+        if (!success) revert TransferFailed(msg.sender, amount);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function slash(address account, Offence offence) external onlyCeremony returns (uint256 burnt) {
+        Validator storage offender = _validators[account];
+        uint256 stake = offender.stake;
+        if (stake == 0) return 0;
+        burnt = (stake * anchor.parameters().slashBps) / BASIS_POINTS;
+        if (offence == Offence.MissingDealing) burnt /= MISSING_DEALING_DIVISOR;
+
+        offender.stake = uint96(stake - burnt);
+        totalStake -= burnt;
+        totalBurnt += burnt;
+        emit Slashed(account, offence, burnt, stake - burnt);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function eligible(address account) external view returns (bool) {
+        Validator storage candidate = _validators[account];
+        if (candidate.state != State.Active) return false;
+        return 2 * uint256(candidate.stake) >= anchor.parameters().minimumStake;
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function validator(address account) external view returns (Validator memory) {
+        return _validators[account];
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function candidates() external view returns (address[] memory) {
+        return _candidates;
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function candidateCount() external view returns (uint256) {
+        return _candidates.length;
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function candidateAt(uint256 position) external view returns (address) {
+        return _candidates[position];
+    }
+
+    function _admit(address account, bytes32 operator) private {
+        if (account == address(0) || operator == 0) revert InvalidMember(account, operator);
+        Validator storage candidate = _validators[account];
+        if (candidate.state != State.None) revert WrongState(account, candidate.state, State.None);
+        if (candidateOf[operator] != address(0)) revert OperatorTaken(operator, candidateOf[operator]);
+
+        candidate.state = State.Admitted;
+        candidate.operator = operator;
+        candidateOf[operator] = account;
+        _candidates.push(account);
+        emit ValidatorAdmitted(account, operator);
+    }
+
+    function _requireState(State expected) private view returns (Validator storage self) {
+        self = _validators[msg.sender];
+        if (self.state != expected) revert WrongState(msg.sender, self.state, expected);
+    }
+
+    /// @dev The statement names the account and, by its domain, this mesh and contract: a copied proof proves nothing.
+    function _takeBlsKey(
+        BLS12381.G1Point calldata key,
+        BLS12381.G2Point calldata possession
+    ) private returns (bytes32 keyHash) {
+        keyHash = keccak256(abi.encode(key));
+        if (_blsKeyTaken[keyHash]) revert BlsKeyTaken(keyHash);
+        bytes32 digest = _digest(Statements.proofOfPossession(msg.sender, keyHash));
+        if (!BLS12381.verify(key, digest, bytes(Statements.DST_POSSESSION), possession)) {
+            revert InvalidPossession(msg.sender, keyHash);
+        }
+
+        _blsKeyTaken[keyHash] = true;
+    }
+
+    /// @dev A pin is never free again: evidence signed by the old key must keep naming its one owner.
+    function _takeTlsPin(bytes32 tlsPin) private {
+        if (tlsPin == 0) revert InvalidTlsPin();
+        if (_tlsPinTaken[tlsPin]) revert TlsPinTaken(tlsPin);
+
+        _tlsPinTaken[tlsPin] = true;
+    }
+
+    function _setReach(Validator storage self, string calldata endpoint, string calldata scope) private {
+        uint256 length = bytes(endpoint).length;
+        if (length == 0 || length > MAXIMUM_ENDPOINT) revert InvalidEndpoint(length);
+        Scope.requireValid(scope);
+
+        self.endpoint = endpoint;
+        self.scope = scope;
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {BLS12381} from "../libraries/BLS12381.sol";
+import {ITrustAnchor} from "./ITrustAnchor.sol";
+
+/// @title The candidates for the committee: who they are, how to reach them, and what they stake
+/// @notice A candidate is admitted (at genesis or by the swarm), then registers itself with a stake and a BLS identity key whose
+/// possession it proves. Stake leaves by withdrawal, some time after exit, or is burnt by slashing.
+interface IValidatorRegistry {
+    /// @notice None: unknown. Admitted: may register. Active: staked. Exiting: unbonding, still slashable. Exited: withdrawn.
+    enum State {
+        None,
+        Admitted,
+        Active,
+        Exiting,
+        Exited
+    }
+
+    /// @notice What stake is burnt for. BadDealing: a dealing that a receiver, or its own encoding, refutes. BadComplaint: a
+    /// complaint against a good share. MissingDealing: an accepted dealer that did not deal; a quarter of the price.
+    enum Offence {
+        BadDealing,
+        BadComplaint,
+        MissingDealing
+    }
+
+    /// @notice What a candidate says of itself.
+    /// @param blsKey Identity key, in the subgroup of G1 and not infinity.
+    /// @param possession Its signature over the ProofOfPossession statement under DST `BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_`.
+    /// @param tlsPin SHA-256 of the SPKI DER of its P-256 TLS key.
+    /// @param endpoint `host:port`, 1 to 255 bytes.
+    /// @param scope Where it stands (docs/protocol.md, section 3.3).
+    struct Registration {
+        BLS12381.G1Point blsKey;
+        BLS12381.G2Point possession;
+        bytes32 tlsPin;
+        string endpoint;
+        string scope;
+    }
+
+    /// @notice A candidate as the ledger knows it. `withdrawable` is the time from which stake may leave, 0 before exit.
+    /// `blsKeyHash` is keccak256 of the 128-byte key, which the event has.
+    struct Validator {
+        State state;
+        uint96 stake;
+        uint64 withdrawable;
+        bytes32 operator;
+        bytes32 blsKeyHash;
+        bytes32 tlsPin;
+        string endpoint;
+        string scope;
+    }
+
+    /// @notice `account` may register, for `operator`.
+    event ValidatorAdmitted(address indexed account, bytes32 indexed operator);
+    /// @notice `account` registered and is a candidate from now on.
+    event ValidatorRegistered(
+        address indexed account,
+        BLS12381.G1Point blsKey,
+        bytes32 tlsPin,
+        string endpoint,
+        string scope,
+        uint256 stake
+    );
+    /// @notice `account` changed how to reach it.
+    event ValidatorUpdated(address indexed account, bytes32 tlsPin, string endpoint, string scope);
+    /// @notice `account` staked `amount` more.
+    event StakeAdded(address indexed account, uint256 amount, uint256 stake);
+    /// @notice `account` is no candidate any more, and may withdraw from `withdrawable` on.
+    event ExitStarted(address indexed account, uint64 withdrawable);
+    /// @notice `account` got its stake back and is gone.
+    event StakeWithdrawn(address indexed account, uint256 amount);
+    /// @notice `amount` of the stake of `account` was burnt for `offence`; `stake` is left.
+    event Slashed(address indexed account, Offence indexed offence, uint256 amount, uint256 stake);
+
+    /// @notice `account` is in `state`, and this takes it to be in `expected`.
+    error WrongState(address account, State state, State expected);
+    /// @notice Zero is neither an account nor an operator.
+    error InvalidMember(address account, bytes32 operator);
+    /// @notice `operator` has a candidate already: `account`.
+    error OperatorTaken(bytes32 operator, address account);
+    /// @notice The BLS key with this hash was registered before; make a new one.
+    error BlsKeyTaken(bytes32 keyHash);
+    /// @notice The TLS key with this pin was registered before; make a new one.
+    error TlsPinTaken(bytes32 tlsPin);
+    /// @notice A TLS pin is a SHA-256 hash, never zero.
+    error InvalidTlsPin();
+    /// @notice The proof of possession is not one of this key for this account in this registry, or a point is outside its group.
+    error InvalidPossession(address account, bytes32 keyHash);
+    /// @notice An endpoint has 1 to 255 bytes, not `length`.
+    error InvalidEndpoint(uint256 length);
+    /// @notice The stake of `amount` is under the minimum or above what the ledger counts with.
+    error InvalidStake(uint256 amount, uint256 minimum);
+    /// @notice Stake may leave from `withdrawable` on; it is `time`.
+    error StillBonded(uint64 withdrawable, uint256 time);
+    /// @notice `account` sits in the committee: withdraw once the next one is in office.
+    error InOffice(address account);
+    /// @notice `account` did not take the `amount` it withdrew.
+    error TransferFailed(address account, uint256 amount);
+
+    /// @notice Admits the first candidates in order. Only the anchor, at genesis.
+    function acceptGenesis(ITrustAnchor.Member[] calldata members) external;
+
+    /// @notice Admits a candidate by the swarm's Admission statement (order-free). Anyone may submit it.
+    function admit(address account, bytes32 operator, uint64 expiry, BLS12381.G2Point calldata signature) external;
+
+    /// @notice Registers the calling, admitted account with the sent stake.
+    function register(Registration calldata registration) external payable;
+
+    /// @notice Changes TLS pin, endpoint or scope of the calling, active account; give the old value of what stays.
+    function update(bytes32 tlsPin, string calldata endpoint, string calldata scope) external;
+
+    /// @notice Adds the sent wei to the stake of the calling, active account.
+    function addStake() external payable;
+
+    /// @notice Starts unbonding of the calling, active account.
+    function exit() external;
+
+    /// @notice Pays out what is left of the stake of the calling account, after unbonding and while not in office.
+    function withdraw() external;
+
+    /// @notice Burns part of a stake. Only the key ceremony. Without effect on an account that has no stake (left).
+    /// @return burnt Wei burnt: `slashBps` of the stake, a quarter of that for {Offence.MissingDealing}.
+    function slash(address account, Offence offence) external returns (uint256 burnt);
+
+    /// @notice Whether `account` may be given a seat: active, and at least half of the minimum stake left.
+    function eligible(address account) external view returns (bool);
+    /// @notice All the ledger knows of `account`.
+    function validator(address account) external view returns (Validator memory);
+    /// @notice All accounts ever admitted, in order: those of genesis first, in the order of the genesis document.
+    function candidates() external view returns (address[] memory);
+    /// @notice How many were ever admitted.
+    function candidateCount() external view returns (uint256);
+    /// @notice Number `position` of {candidates}, from 0.
+    function candidateAt(uint256 position) external view returns (address);
+    /// @notice The candidate of `operator`; zero for none.
+    function candidateOf(bytes32 operator) external view returns (address);
+    /// @notice Wei held for validators.
+    function totalStake() external view returns (uint256);
+    /// @notice Wei burnt so far: it stays in this contract, out of anybody's reach.
+    function totalBurnt() external view returns (uint256);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IMeshContract} from "../interfaces/IMeshContract.sol";
+import {ITrustAnchor} from "../interfaces/ITrustAnchor.sol";
+import {Quorum} from "./Quorum.sol";
+
+/// @title What the ledger can check of a genesis before it believes the root CA
+/// @notice A signed mistake would be final, so a genesis that cannot work is refused. Members and registrars are checked by the
+/// contracts that take them. Called by the anchor itself.
+library GenesisRules {
+    /// @dev The most candidates at genesis, so that they fit one transaction; more are admitted by the swarm.
+    uint256 internal constant MAXIMUM_MEMBERS = 128;
+
+    uint256 private constant BASIS_POINTS = 10_000;
+    /// @dev A ceremony has four phases with a deadline.
+    uint256 private constant PHASES = 4;
+    /// @dev More than a getter of an immutable needs, whatever is deployed there.
+    uint256 private constant GETTER_GAS = 30_000;
+
+    /// @notice Reverts with an error of {ITrustAnchor} that names what cannot work.
+    function check(ITrustAnchor.Genesis calldata genesis) internal view {
+        _checkParameters(genesis.parameters);
+        uint256 seats = genesis.parameters.committeeSize;
+        uint256 members = genesis.members.length;
+        if (members < seats || members > MAXIMUM_MEMBERS) {
+            revert ITrustAnchor.InvalidMemberCount(members, seats, MAXIMUM_MEMBERS);
+        }
+        _checkContracts(genesis.contracts);
+    }
+
+    function _checkParameters(ITrustAnchor.Parameters calldata p) private pure {
+        _require(
+            p.committeeSize >= Quorum.MINIMUM_COMMITTEE && p.committeeSize <= Quorum.MAXIMUM_COMMITTEE,
+            "committeeSize",
+            p.committeeSize
+        );
+        // Open sampling of committees this small is captured sooner or later: an attacker with a fifth of the weight holds a
+        // quorum of some draw within a year at 7 seats with probability 0.82, at 40 seats with 4e-8.
+        _require(p.admission == 0, "admission", p.admission);
+        _require(p.slashBps != 0 && p.slashBps <= BASIS_POINTS, "slashBps", p.slashBps);
+        _require(p.minimumStake != 0, "minimumStake", p.minimumStake);
+        _require(p.phaseSeconds != 0, "phaseSeconds", p.phaseSeconds);
+        _require(p.tickSeconds != 0, "tickSeconds", p.tickSeconds);
+        _require(p.headSeconds != 0 && p.headSeconds % p.tickSeconds == 0, "headSeconds", p.headSeconds);
+        _require(p.headLifetimeSeconds >= p.headSeconds, "headLifetimeSeconds", p.headLifetimeSeconds);
+        // Who leaves stays slashable for whatever it took part in.
+        _require(
+            p.unbondingSeconds > PHASES * p.phaseSeconds + p.headLifetimeSeconds,
+            "unbondingSeconds",
+            p.unbondingSeconds
+        );
+        _require(p.certificatePeriodSeconds != 0, "certificatePeriodSeconds", p.certificatePeriodSeconds);
+        _require(p.recoverySeconds != 0, "recoverySeconds", p.recoverySeconds);
+    }
+
+    function _require(bool isSane, string memory parameter, uint256 value) private pure {
+        if (!isSane) revert ITrustAnchor.InvalidParameter(parameter, value);
+    }
+
+    function _checkContracts(ITrustAnchor.Contracts calldata c) private view {
+        address[5] memory all = [c.registry, c.ceremony, c.groupKeys, c.fleets, c.revocations];
+        for (uint256 i = 0; i < all.length; i++) {
+            if (!_isOurs(all[i])) revert ITrustAnchor.NotOfThisMesh(all[i]);
+            for (uint256 j = 0; j < i; j++) if (all[i] == all[j]) revert ITrustAnchor.NotOfThisMesh(all[i]);
+        }
+    }
+
+    /// @dev There is a contract, and it was deployed with this anchor. The anchor is none of its own contracts.
+    function _isOurs(address account) private view returns (bool) {
+        if (account == address(this) || account.code.length == 0) return false;
+        (bool success, bytes memory answer) = account.staticcall{gas: GETTER_GAS}(
+            abi.encodeCall(IMeshContract.anchor, ())
+        );
+        return success && answer.length == 32 && uint256(bytes32(answer)) == uint160(address(this));
+    }
+}

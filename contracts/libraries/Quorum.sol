@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+/// @title Sizes of a committee, computed and never configured
+/// @notice The same as `src/statements/quorum.ts`. Any two quorums share an honest member, and the honest members can sign alone.
+library Quorum {
+    /// @dev The smallest committee that tolerates a fault.
+    uint256 internal constant MINIMUM_COMMITTEE = 4;
+    /// @dev The largest committee whose dealing fits a transaction at a bearable price.
+    uint256 internal constant MAXIMUM_COMMITTEE = 32;
+
+    /// @notice Members of n that may be faulty.
+    function faults(uint256 n) internal pure returns (uint256) {
+        return (n - 1) / 3;
+    }
+
+    /// @notice Shares that make a signature.
+    function threshold(uint256 n) internal pure returns (uint256) {
+        return (n + faults(n)) / 2 + 1;
+    }
+
+    /// @notice Acknowledgements that put a committee into office.
+    function acknowledgements(uint256 n) internal pure returns (uint256) {
+        return n - faults(n);
+    }
+}

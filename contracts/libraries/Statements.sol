@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+/// @title Every statement that the ledger takes: its EIP-712 type and its struct hash
+/// @notice The same as `src/statements/eip712.ts` and `src/statements/tags.ts`. A statement counts under the domain of the one
+/// contract that takes it, see {MeshContract}. The domain's name, version and salt keep meshes apart; the type hashes keep
+/// kinds apart.
+library Statements {
+    string internal constant DOMAIN_NAME = "Swarmkeep";
+    string internal constant DOMAIN_VERSION = "1";
+
+    /// @dev Domain separation tag of swarm signatures and identity signatures (draft-irtf-cfrg-bls-signature, section 4.2.3).
+    string internal constant DST_SIGNATURE = "BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+    /// @dev Domain separation tag of proofs of possession.
+    string internal constant DST_POSSESSION = "BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+
+    bytes32 internal constant GENESIS = keccak256(
+        "Genesis(bytes32 meshId,bytes32 contractsHash,bytes32 parametersHash,bytes32 membersHash,bytes32 registrarsHash)"
+    );
+    bytes32 internal constant KEY_CERTIFICATION = keccak256(
+        "KeyCertification(uint64 generation,bytes32 certificateHash)"
+    );
+    bytes32 internal constant SUCCESSOR = keccak256(
+        "Successor(uint256 chainId,address anchor,bytes32 meshId,uint64 expiry)"
+    );
+    bytes32 internal constant PROOF_OF_POSSESSION = keccak256("ProofOfPossession(address account,bytes32 keyHash)");
+    bytes32 internal constant ADMISSION = keccak256("Admission(address account,bytes32 operator,uint64 expiry)");
+    bytes32 internal constant ACTIVATION = keccak256(
+        "Activation(uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey)"
+    );
+    bytes32 internal constant GRANT = keccak256(
+        "Grant(address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt)"
+    );
+    bytes32 internal constant REVOCATION = keccak256("Revocation(bytes32 entriesHash,uint8 reason,uint64 expiry)");
+    bytes32 internal constant REVOCATION_REQUEST = keccak256(
+        "RevocationRequest(bytes32 indexesHash,uint8 reason,uint64 expiry)"
+    );
+    bytes32 internal constant DRL_HEAD = keccak256(
+        "DrlHead(uint64 number,bytes32 root,uint32 words,uint64 issued,uint64 expires,uint64 blockNumber)"
+    );
+    bytes32 internal constant CHECKPOINT = keccak256("Checkpoint(uint64 number,uint64 blockNumber,bytes32 blockHash)");
+    bytes32 internal constant PARTIAL_EVIDENCE = keccak256("PartialEvidence(bytes32 digest,bytes32 partialHash)");
+
+    function genesis(
+        bytes32 meshId,
+        bytes32 contractsHash,
+        bytes32 parametersHash,
+        bytes32 membersHash,
+        bytes32 registrarsHash
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(GENESIS, meshId, contractsHash, parametersHash, membersHash, registrarsHash));
+    }
+
+    function keyCertification(uint64 generation, bytes32 certificateHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(KEY_CERTIFICATION, generation, certificateHash));
+    }
+
+    function successor(uint256 chainId, address anchor, bytes32 meshId, uint64 expiry) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SUCCESSOR, chainId, anchor, meshId, expiry));
+    }
+
+    function proofOfPossession(address account, bytes32 keyHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PROOF_OF_POSSESSION, account, keyHash));
+    }
+
+    function admission(address account, bytes32 operator, uint64 expiry) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ADMISSION, account, operator, expiry));
+    }
+
+    function activation(
+        uint64 generation,
+        uint64 epoch,
+        bytes32 qualified,
+        bytes32 verificationRoot,
+        bytes32 blsKeyHash,
+        bytes32 edKey
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ACTIVATION, generation, epoch, qualified, verificationRoot, blsKeyHash, edKey));
+    }
+
+    function grant(
+        address registrar,
+        bytes32 scopesHash,
+        uint64 indexes,
+        uint64 expiry,
+        bytes32 salt
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(GRANT, registrar, scopesHash, indexes, expiry, salt));
+    }
+
+    function revocation(bytes32 entriesHash, uint8 reason, uint64 expiry) internal pure returns (bytes32) {
+        return keccak256(abi.encode(REVOCATION, entriesHash, reason, expiry));
+    }
+
+    function drlHead(
+        uint64 number,
+        bytes32 root,
+        uint32 words,
+        uint64 issued,
+        uint64 expires,
+        uint64 blockNumber
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DRL_HEAD, number, root, words, issued, expires, blockNumber));
+    }
+
+    function checkpoint(uint64 number, uint64 blockNumber, bytes32 blockHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CHECKPOINT, number, blockNumber, blockHash));
+    }
+}
