@@ -1,0 +1,66 @@
+/** The native implementation of `Bls`, for programs on Node. Its domain separation tag is built in: DST.signature. */
+import blst from "@chainsafe/blst";
+
+import { answer, expectSecret, expectSome, type Bls } from "../crypto/bls.js";
+import { CryptoError } from "../crypto/errors.js";
+
+/** Runs the library, whose errors on bad bytes are plain ones. */
+function translated<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new CryptoError("point", `not a point of the subgroup: ${(cause as Error).message}`, [], cause);
+  }
+}
+
+function publicKey(bytes: Uint8Array): blst.PublicKey {
+  // With validation: in the subgroup and not infinity. Uncompressed encodings, which the library takes too, are refused.
+  if (bytes.length !== blst.PUBLIC_KEY_LENGTH_COMPRESSED) {
+    throw new CryptoError(
+      "length",
+      `a public key takes ${blst.PUBLIC_KEY_LENGTH_COMPRESSED} bytes, not ${bytes.length}`,
+    );
+  }
+  return translated(() => blst.PublicKey.fromBytes(bytes, true));
+}
+
+function signature(bytes: Uint8Array): blst.Signature {
+  if (bytes.length !== blst.SIGNATURE_LENGTH_COMPRESSED) {
+    throw new CryptoError("length", `a signature takes ${blst.SIGNATURE_LENGTH_COMPRESSED} bytes, not ${bytes.length}`);
+  }
+  return translated(() => blst.Signature.fromBytes(bytes, true, false));
+}
+
+function secretKey(secret: Uint8Array): blst.SecretKey {
+  expectSecret(secret);
+  return translated(() => blst.SecretKey.fromBytes(secret));
+}
+
+export const blstBls: Bls = {
+  publicKey: (secret) => secretKey(secret).toPublicKey().toBytes(),
+
+  sign: (secret, message) => secretKey(secret).sign(message).toBytes(),
+
+  verify: (key, message, sig) => answer(() => blst.verify(message, publicKey(key), signature(sig))),
+
+  aggregate(signatures) {
+    expectSome(signatures);
+    return blst.aggregateSignatures(signatures.map(signature)).toBytes();
+  },
+
+  fastAggregateVerify: (keys, message, sig) =>
+    keys.length > 0 && answer(() => blst.fastAggregateVerify(message, keys.map(publicKey), signature(sig))),
+
+  aggregateVerify: (keys, messages, sig) =>
+    keys.length > 0 &&
+    keys.length === messages.length &&
+    answer(() => blst.aggregateVerify([...messages], keys.map(publicKey), signature(sig))),
+
+  verifyBatch: (sets) =>
+    sets.length > 0 &&
+    answer(() =>
+      blst.verifyMultipleAggregateSignatures(
+        sets.map((set) => ({ msg: set.message, pk: publicKey(set.publicKey), sig: signature(set.signature) })),
+      ),
+    ),
+};
