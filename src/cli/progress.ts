@@ -16,8 +16,7 @@ function seconds(milliseconds: number): string {
 /** Progress on a stream; on a terminal the running step is shown too. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   const terminal = stream.isTTY;
-  const mark = (symbol: string, colour: number): string =>
-    terminal ? `\u001b[${colour}m${symbol}\u001b[0m` : symbol;
+  const mark = (symbol: string, colour: number): string => (terminal ? `\u001b[${colour}m${symbol}\u001b[0m` : symbol);
   return {
     async step(name, work) {
       const begun = performance.now();

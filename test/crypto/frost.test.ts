@@ -135,7 +135,11 @@ describe("FROST-Ed25519", () => {
     it("an invalid element is no key and no nonce commitment", () => {
       type Elements = { elements: { invalid_element: string } };
       const { elements } = readVector<Elements>("frost", "zcash", "ed25519", "elements.json");
-      expect(() => ed.decode(fromHex(elements.invalid_element)))
+      const hiding = fromHex(elements.invalid_element);
+      expect(isEd25519Key(hiding)).to.equal(false);
+      const { session } = begin([1, 2, 3, 4, 5]);
+      const [first, ...others] = session.commitments as [SigningSession["commitments"][0]];
+      expect(() => checkSession(key, { message, commitments: [{ ...first, hiding }, ...others] }))
         .to.throw(CryptoError)
         .with.property("code", "point");
     });
