@@ -214,10 +214,11 @@ library BLS12381 {
         assembly ("memory-safe") {
             // SHA-256 takes any input: it fails only for want of gas. Reverts with InsufficientGas(SHA256, price).
             function fail(price) {
-                mstore(0x00, INSUFFICIENT_GAS_SELECTOR)
-                mstore(0x20, SHA256)
-                mstore(0x40, price)
-                revert(0x1c, 0x44)
+                let data := mload(0x40)
+                mstore(data, INSUFFICIENT_GAS_SELECTOR)
+                mstore(add(data, 32), SHA256)
+                mstore(add(data, 64), price)
+                revert(add(data, 28), 68)
             }
 
             uniform := mload(0x40)
@@ -247,7 +248,8 @@ library BLS12381 {
             }
 
             // b_i = H(b_0 xor b_(i-1) | i | dst | length of dst), where b_1 takes b_0 alone. The 0 before dst, in msg_prime, is
-            // where i goes; the word before that takes the xor.
+            // where i goes; the word before that takes the xor. There is always one hash to make, so the loop tests at its end,
+            // which is cheaper.
             let chained := sub(suffix, 30)
             size := add(dstSize, 34)
             price := add(60, mul(12, shr(5, add(size, 31))))
@@ -515,14 +517,6 @@ library BLS12381 {
 
     /// @dev The address of a point of G1 in memory.
     function _address(G1Point memory point) private pure returns (uint256 pointer) {
-        // A struct in memory is its address; no access to memory.
-        assembly ("memory-safe") {
-            pointer := point
-        }
-    }
-
-    /// @dev The address of a point of G2 in memory.
-    function _address(G2Point memory point) private pure returns (uint256 pointer) {
         // A struct in memory is its address; no access to memory.
         assembly ("memory-safe") {
             pointer := point
