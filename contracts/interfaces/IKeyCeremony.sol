@@ -66,6 +66,8 @@ interface IKeyCeremony {
         uint40 dealt;
         /// Dealers whose dealing was shown to be bad.
         uint40 disqualified;
+        /// Receivers whose complaint was refuted.
+        uint40 refuted;
         /// Receivers without a complaint.
         uint40 satisfied;
         /// Receivers that acknowledged an outcome.
@@ -112,7 +114,7 @@ interface IKeyCeremony {
         /// Empty where the bytes alone show it: wrong flags, a coordinate not below the field's prime, or (ed25519) x = 0
         /// with the sign set. Else:
         /// g1, 48 bytes y: y^2 = -(x^3 + 4), so x is not on the curve; or y^2 = x^3 + 4, and the point is outside the subgroup.
-        /// ed25519, 32 bytes x, big-endian: x^2 (d y^2 + 1) = 2 (y^2 - 1), so there is no x for this y.
+        /// ed25519, 32 bytes w, big-endian: w^2 = 2 (y^2 - 1) (d y^2 + 1), so there is no x for this y.
         bytes witness;
     }
 
@@ -281,9 +283,6 @@ interface IKeyCeremony {
     /// @notice `actual` receivers acknowledged this outcome, and `needed` must.
     error TooFewAcknowledgements(uint256 actual, uint256 needed);
 
-    /// @notice The outcome's key did not sign the activation.
-    error InvalidSwarmSignature();
-
     // ---------------------------------------------------------------- calls
 
     /// @notice Starts the key generation. Anyone, once `committeeSize` of the genesis members are registered and eligible; the
@@ -332,7 +331,7 @@ interface IKeyCeremony {
     function acknowledge(uint64 ceremony, uint32 attempt, uint8 receiver, bytes32 outcomeHash) external;
 
     /// @notice Puts the committee into office. Anyone, with n - f acknowledgements of this outcome and the new shares' swarm
-    /// signature over the statement Activation.
+    /// signature over the statement Activation; else reverts with InvalidSwarmSignature(digest) of {ISwarmStatements}.
     function activate(
         uint64 ceremony,
         uint32 attempt,

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {ISwarmStatements} from "./interfaces/ISwarmStatements.sol";
+import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
+import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
+import {BLS12381} from "./libraries/BLS12381.sol";
+import {CeremonyJudge} from "./libraries/CeremonyJudge.sol";
+import {Dealing} from "./libraries/Dealing.sol";
+import {Quorum} from "./libraries/Quorum.sol";
+import {Seats} from "./libraries/Seats.sol";
+import {Statements} from "./libraries/Statements.sol";
+import {MeshContract} from "./MeshContract.sol";
+
+/// @title The state machine of key ceremonies
+/// @dev Loops are over seats (at most 32) and over candidates (at most 256), so every phase fits into one transaction. Nothing
+/// that the contract calls can be made to fail by a member: precompiles and contracts of the mesh alone.
+contract KeyCeremony is MeshContract, IKeyCeremony {
+    using Seats for uint40;
+
+    struct Ceremony {
+        Status status;
+        uint32 phaseSeconds;
+        /// Bits of candidates by rank, which is their position in the registry: those invited in this attempt, so that no one is
+        /// invited twice while others wait; and those that an earlier attempt failed by, whom later ones invite last.
+        uint256 drawn;
+        uint256 failed;
+        mapping(uint256 seat => Receiver) receivers;
+        mapping(uint32 attempt => mapping(address account => bytes32 keyHash)) receivingKeys;
+        mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)) acknowledgements;
+    }
+
+    struct Receiver {
+        address account;
+        uint8 rank;
+    }
+
+    /// @dev As many candidates are looked at as a bitmap has bits.
+    uint256 private constant MAXIMUM_CANDIDATES = 256;
+
+    /// @inheritdoc IKeyCeremony
+    uint64 public current;
+
+    mapping(uint64 ceremony => Ceremony) private _ceremonies;
+
+    /// @dev What is known of each dealing, by its one-time key: {Dealing-record}. One word says that the key is used, by whom, and
+    /// what was dealt.
+    mapping(bytes32 ephemeralHash => bytes32 record) private _dealings;
+
+    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+
+    // ---------------------------------------------------------------- start and accept
+
+    /// @inheritdoc IKeyCeremony
+    function startKeyGeneration() external returns (uint64 ceremony) {
+        if (anchor.start() == 0) revert ITrustAnchor.GenesisMissing();
+        ceremony = current;
+        Phase phase = _ceremonies[ceremony].status.phase;
+        if (phase != Phase.None && phase != Phase.Active) revert CeremonyRunning(ceremony);
+        uint64 generation = _groupKeys().generation();
+        if (generation != 0) revert KeysExist(generation);
+
+        current = ++ceremony;
+        ITrustAnchor.Parameters memory parameters = anchor.parameters();
+        Ceremony storage c = _ceremonies[ceremony];
+        c.phaseSeconds = parameters.phaseSeconds;
+        Status storage status = c.status;
+        status.kind = Kind.KeyGeneration;
+        status.seats = parameters.committeeSize;
+        status.threshold = uint8(Quorum.threshold(parameters.committeeSize));
+        status.dealersNeeded = status.threshold;
+        emit CeremonyStarted(ceremony, Kind.KeyGeneration, status.seats, status.threshold);
+
+        uint256 invited = _startAttempt(c, ceremony);
+        if (invited < status.seats) revert TooFewCandidates(invited, status.seats);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Accept);
+        if (c.receivers[seat].account != msg.sender) revert NotSeated(msg.sender, seat);
+        if (c.receivingKeys[attempt][msg.sender] != 0) revert AlreadyDone(seat);
+        if (!BLS12381.isValidPublicKey(key)) revert InvalidReceivingKey();
+
+        c.receivingKeys[attempt][msg.sender] = keccak256(abi.encode(key));
+        c.status.accepted++;
+        emit Accepted(ceremony, attempt, msg.sender, key);
+    }
+
+    // ---------------------------------------------------------------- deal
+
+    /// @inheritdoc IKeyCeremony
+    function deal(
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 seat,
+        bytes calldata dealing,
+        bytes32[] calldata opening
+    ) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Deal);
+        Status memory status = c.status;
+        if (_dealerAt(c, seat) != msg.sender) revert NotSeated(msg.sender, seat);
+        if (status.dealt.has(seat)) revert AlreadyDone(seat);
+        // The bytes are kept nowhere but in the transaction's input, where every reader looks for them.
+        // solhint-disable-next-line avoid-tx-origin
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert IndirectCall(msg.sender);
+
+        Dealing.Digest memory digest = Dealing.check(
+            dealing,
+            _meshId,
+            abi.encodePacked(address(this), ceremony, attempt, seat),
+            status.threshold,
+            status.seats
+        );
+        _checkOpening(status, dealing, seat, opening);
+        if (_dealings[digest.ephemeralHash] != 0) revert EphemeralKeyUsed(digest.ephemeralHash);
+
+        _dealings[digest.ephemeralHash] = Dealing.record(
+            ceremony,
+            attempt,
+            seat,
+            digest.g1Hash,
+            digest.edHash,
+            digest.sealedRoot
+        );
+        c.status.dealt = status.dealt.with(seat);
+        emit Dealt(ceremony, attempt, seat, digest.ephemeralHash, digest.g1Hash, digest.edHash, digest.sealedRoot);
+    }
+
+    // ---------------------------------------------------------------- complain
+
+    /// @inheritdoc IKeyCeremony
+    function complain(
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 dealer,
+        uint8 receiver,
+        Defect defect,
+        Opening calldata opening
+    ) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Complain);
+        _expectReceiver(c, receiver);
+        CeremonyJudge.Case memory subject = _caseOf(
+            c,
+            ceremony,
+            attempt,
+            dealer,
+            keccak256(abi.encode(opening.ephemeralKey))
+        );
+        subject.receiver = receiver;
+        subject.receivingKeyHash = c.receivingKeys[attempt][msg.sender];
+
+        if (CeremonyJudge.isShareGood(subject, defect, opening)) {
+            c.status.refuted = c.status.refuted.with(receiver);
+            emit ComplaintRefuted(ceremony, attempt, dealer, receiver, defect);
+            _slash(msg.sender, IValidatorRegistry.Offence.BadComplaint);
+        } else {
+            emit ComplaintUpheld(ceremony, attempt, dealer, receiver, defect);
+            _disqualify(c, dealer);
+        }
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function malformed(uint64 ceremony, uint32 attempt, uint8 dealer, Malformation calldata malformation) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Complain);
+        CeremonyJudge.expectMalformed(_caseOf(c, ceremony, attempt, dealer, malformation.ephemeralHash), malformation);
+
+        emit CommitmentMalformed(ceremony, attempt, dealer, malformation.defect, malformation.index);
+        _disqualify(c, dealer);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function satisfied(uint64 ceremony, uint32 attempt, uint8 receiver) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Complain);
+        _expectReceiver(c, receiver);
+        if (c.status.satisfied.has(receiver)) revert AlreadyDone(receiver);
+
+        c.status.satisfied = c.status.satisfied.with(receiver);
+        emit Satisfied(ceremony, attempt, receiver);
+    }
+
+    // ---------------------------------------------------------------- acknowledge and activate
+
+    /// @inheritdoc IKeyCeremony
+    function acknowledge(uint64 ceremony, uint32 attempt, uint8 receiver, bytes32 outcomeHash) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Acknowledge);
+        _expectReceiver(c, receiver);
+        if (c.status.acknowledged.has(receiver)) revert AlreadyDone(receiver);
+
+        c.status.acknowledged = c.status.acknowledged.with(receiver);
+        c.acknowledgements[attempt][outcomeHash]++;
+        emit Acknowledged(ceremony, attempt, receiver, outcomeHash);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function activate(
+        uint64 ceremony,
+        uint32 attempt,
+        Outcome calldata outcome,
+        BLS12381.G2Point calldata signature
+    ) external {
+        Ceremony storage c = _running(ceremony, attempt, Phase.Acknowledge);
+        bytes32 qualifiedHash = _qualifiedHash(ceremony, c.status);
+        bytes32 blsKeyHash = keccak256(abi.encode(outcome.blsKey));
+        bytes32 outcomeHash = keccak256(abi.encode(qualifiedHash, outcome.verificationRoot, blsKeyHash, outcome.edKey));
+        uint256 count = c.acknowledgements[attempt][outcomeHash];
+        uint256 needed = Quorum.acknowledgements(c.status.seats);
+        if (count < needed) revert TooFewAcknowledgements(count, needed);
+
+        IGroupKeys groupKeys = _groupKeys();
+        uint64 generation = groupKeys.generation() + (c.status.kind == Kind.KeyGeneration ? 1 : 0);
+        uint64 epoch = groupKeys.epoch() + 1;
+        bytes32 digest = _digest(
+            Statements.activation(generation, epoch, qualifiedHash, outcome.verificationRoot, blsKeyHash, outcome.edKey)
+        );
+        if (!BLS12381.verify(outcome.blsKey, digest, bytes(Statements.DST_SIGNATURE), signature)) {
+            revert ISwarmStatements.InvalidSwarmSignature(digest);
+        }
+
+        c.status.phase = Phase.Active;
+        emit Activated(ceremony, attempt, generation, epoch, outcomeHash, outcome);
+        groupKeys.setOffice(
+            IGroupKeys.Office({
+                generation: generation,
+                epoch: epoch,
+                ceremony: ceremony,
+                blsKey: outcome.blsKey,
+                edKey: outcome.edKey,
+                verificationRoot: outcome.verificationRoot,
+                committee: _accounts(c)
+            })
+        );
+    }
+
+    // ---------------------------------------------------------------- progress
+
+    /// @inheritdoc IKeyCeremony
+    function advance(uint64 ceremony) external {
+        Ceremony storage c = _ceremonies[ceremony];
+        Phase phase = c.status.phase;
+        if (phase == Phase.Accept) _endAccept(c, ceremony);
+        else if (phase == Phase.Deal) _endDeal(c, ceremony);
+        else if (phase == Phase.Complain) _endComplain(c, ceremony);
+        else if (phase == Phase.Acknowledge) _endAcknowledge(c, ceremony);
+        else revert WrongPhase(phase, Phase.Accept);
+    }
+
+    function _endAccept(Ceremony storage c, uint64 ceremony) private {
+        Status memory status = c.status;
+        if (status.accepted < status.seats) {
+            _requireOver(status);
+            bool replaced = _invite(c, status.attempt) > 0;
+            if (replaced || status.accepted < Quorum.acknowledgements(status.seats)) {
+                // Nobody is left: the same are waited for once more, and the others come round again after that.
+                if (!replaced) c.drawn = _ranks(c, Seats.firstOf(status.seats));
+                uint64 window = _enter(c, Phase.Accept);
+                emit Invited(ceremony, status.attempt, _accounts(c), window);
+                return;
+            }
+        }
+
+        address[] memory accounts = _assignSeats(c, status);
+        c.status.dealers = status.accepted;
+        uint64 deadline = _enter(c, Phase.Deal);
+        emit Seated(ceremony, status.attempt, accounts, deadline);
+    }
+
+    function _endDeal(Ceremony storage c, uint64 ceremony) private {
+        Status memory status = c.status;
+        uint40 missing = Seats.firstOf(status.dealers).without(status.dealt);
+        if (missing != 0) {
+            _requireOver(status);
+            for (uint8 seat = 1; seat <= status.dealers; seat++) {
+                if (missing.has(seat)) _slash(_dealerAt(c, seat), IValidatorRegistry.Offence.MissingDealing);
+            }
+        }
+        if (status.dealt.count() < status.dealersNeeded) return _fail(c, ceremony, status, missing);
+
+        uint64 deadline = _enter(c, Phase.Complain);
+        emit Dealings(ceremony, status.attempt, status.dealt, deadline);
+    }
+
+    function _endComplain(Ceremony storage c, uint64 ceremony) private {
+        Status memory status = c.status;
+        if (status.satisfied != Seats.firstOf(status.accepted)) _requireOver(status);
+        uint40 good = status.dealt.without(status.disqualified);
+        if (good.count() < status.dealersNeeded) {
+            return _fail(c, ceremony, status, Seats.firstOf(status.dealers).without(good));
+        }
+
+        status.counted = good.lowest(status.dealersNeeded);
+        c.status.counted = status.counted;
+        uint64 deadline = _enter(c, Phase.Acknowledge);
+        emit Closed(ceremony, status.attempt, status.counted, _qualifiedHash(ceremony, status), deadline);
+    }
+
+    function _endAcknowledge(Ceremony storage c, uint64 ceremony) private {
+        Status memory status = c.status;
+        _requireOver(status);
+        _fail(c, ceremony, status, Seats.firstOf(status.accepted).without(status.acknowledged));
+    }
+
+    /// @dev The attempt came to nothing: on to the next one, where those that it failed by are invited last.
+    function _fail(Ceremony storage c, uint64 ceremony, Status memory status, uint40 silent) private {
+        c.failed |= _ranks(c, silent | status.disqualified | status.refuted);
+        emit AttemptFailed(ceremony, status.attempt, status.phase);
+        _startAttempt(c, ceremony);
+    }
+
+    /// @return invited How many candidates there are for the seats.
+    function _startAttempt(Ceremony storage c, uint64 ceremony) private returns (uint256 invited) {
+        Status storage status = c.status;
+        uint32 attempt = ++status.attempt;
+        (status.accepted, status.dealers) = (0, 0);
+        (status.dealt, status.disqualified, status.refuted) = (0, 0, 0);
+        (status.satisfied, status.acknowledged, status.counted) = (0, 0, 0);
+        c.drawn = 0;
+        for (uint256 seat = 1; seat <= status.seats; seat++) delete c.receivers[seat];
+
+        invited = _invite(c, attempt);
+        uint64 deadline = _enter(c, Phase.Accept);
+        emit Invited(ceremony, attempt, _accounts(c), deadline);
+    }
+
+    /// @dev Gives each seat whose holder has not accepted to the next candidate, if there is one: by rank, first those that no
+    /// attempt failed by, then the others.
+    /// @return invited How many seats got a new holder.
+    function _invite(Ceremony storage c, uint32 attempt) private returns (uint256 invited) {
+        IValidatorRegistry registry = _registry();
+        address[] memory candidates = registry.candidates();
+        uint256 count = candidates.length < MAXIMUM_CANDIDATES ? candidates.length : MAXIMUM_CANDIDATES;
+        (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
+
+        uint256 next = 0;
+        for (uint256 seat = 1; seat <= c.status.seats; seat++) {
+            address holder = c.receivers[seat].account;
+            if (c.receivingKeys[attempt][holder] != 0) continue;
+
+            for (; next < 2 * count; next++) {
+                uint256 rank = next % count;
+                bool hasFailed = (failed >> rank) & 1 == 1;
+                if ((drawn >> rank) & 1 == 1 || hasFailed != (next >= count)) continue;
+                if (registry.eligible(candidates[rank])) break;
+            }
+            if (next == 2 * count) break;
+
+            uint8 found = uint8(next++ % count);
+            if (holder != address(0)) c.failed |= 1 << c.receivers[seat].rank;
+            c.receivers[seat] = Receiver({account: candidates[found], rank: found});
+            drawn |= 1 << found;
+            invited++;
+        }
+        c.drawn = drawn;
+    }
+
+    /// @dev Those who accepted move to the first seats, in ascending order of account; the other seats become empty.
+    function _assignSeats(Ceremony storage c, Status memory status) private returns (address[] memory accounts) {
+        accounts = new address[](status.accepted);
+        Receiver[] memory sorted = new Receiver[](status.accepted);
+        uint256 filled = 0;
+        for (uint256 seat = 1; seat <= status.seats; seat++) {
+            Receiver memory receiver = c.receivers[seat];
+            if (c.receivingKeys[status.attempt][receiver.account] == 0) continue;
+            uint256 place = filled++;
+            for (; place > 0 && sorted[place - 1].account > receiver.account; place--) {
+                sorted[place] = sorted[place - 1];
+            }
+            sorted[place] = receiver;
+        }
+        for (uint256 seat = 1; seat <= status.seats; seat++) {
+            if (seat <= filled) {
+                c.receivers[seat] = sorted[seat - 1];
+                accounts[seat - 1] = sorted[seat - 1].account;
+            } else {
+                delete c.receivers[seat];
+            }
+        }
+    }
+
+    /// @dev Enters or repeats a phase.
+    function _enter(Ceremony storage c, Phase phase) private returns (uint64 deadline) {
+        deadline = uint64(block.timestamp) + c.phaseSeconds;
+        (c.status.phase, c.status.deadline) = (phase, deadline);
+    }
+
+    // ---------------------------------------------------------------- checks and parts
+
+    /// @dev The ceremony, if it is in this attempt and phase, and in time.
+    function _running(uint64 ceremony, uint32 attempt, Phase phase) private view returns (Ceremony storage c) {
+        c = _ceremonies[ceremony];
+        Status storage status = c.status;
+        if (status.attempt != attempt || attempt == 0) revert WrongAttempt(ceremony, attempt, status.attempt);
+        if (status.phase != phase) revert WrongPhase(status.phase, phase);
+        if (block.timestamp > status.deadline) revert PhaseOver(status.deadline);
+    }
+
+    function _requireOver(Status memory status) private view {
+        if (block.timestamp <= status.deadline) revert PhaseLasts(status.deadline);
+    }
+
+    /// @dev After Accept, when only receivers have seats.
+    function _expectReceiver(Ceremony storage c, uint8 seat) private view {
+        if (c.receivers[seat].account != msg.sender) revert NotSeated(msg.sender, seat);
+    }
+
+    /// @dev The dealer at `seat`, zero if there is none: a receiver in a key generation, else a member in office.
+    function _dealerAt(Ceremony storage c, uint8 seat) private view returns (address) {
+        if (c.status.kind == Kind.KeyGeneration) return c.receivers[seat].account;
+        address[] memory committee = _groupKeys().committee();
+        return seat == 0 || seat > committee.length ? address(0) : committee[seat - 1];
+    }
+
+    /// @dev In a resharing, that the dealer deals its own share.
+    function _checkOpening(
+        Status memory status,
+        bytes calldata dealing,
+        uint8 seat,
+        bytes32[] calldata opening
+    ) private view {
+        if (status.kind == Kind.KeyGeneration) {
+            if (opening.length != 0) revert InvalidLength(opening.length, 0);
+            return;
+        }
+        bytes32 root = _groupKeys().verificationRoot();
+        if (!Dealing.dealsVerifiedShare(dealing, status.threshold, seat, status.dealers, opening, root)) {
+            revert NotTheDealersShare(seat, root);
+        }
+    }
+
+    /// @dev What the judge needs to know of a dealing that counts.
+    function _caseOf(
+        Ceremony storage c,
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 dealer,
+        bytes32 ephemeralHash
+    ) private view returns (CeremonyJudge.Case memory subject) {
+        if (!c.status.dealt.without(c.status.disqualified).has(dealer)) revert NoDealing(dealer);
+        subject.meshId = _meshId;
+        (subject.ceremony, subject.attempt, subject.dealer) = (ceremony, attempt, dealer);
+        (subject.seats, subject.threshold) = (c.status.seats, c.status.threshold);
+        subject.recorded = _dealings[ephemeralHash];
+    }
+
+    function _disqualify(Ceremony storage c, uint8 dealer) private {
+        c.status.disqualified = c.status.disqualified.with(dealer);
+        _slash(_dealerAt(c, dealer), IValidatorRegistry.Offence.BadDealing);
+    }
+
+    function _slash(address account, IValidatorRegistry.Offence offence) private {
+        _registry().slash(account, offence);
+    }
+
+    /// @dev Ranks of those at `seats`, as a bitmap.
+    function _ranks(Ceremony storage c, uint40 seats) private view returns (uint256 ranks) {
+        for (uint256 seat = 1; seat <= c.status.seats; seat++) {
+            if (seats.has(seat) && c.receivers[seat].account != address(0)) ranks |= 1 << c.receivers[seat].rank;
+        }
+    }
+
+    /// @dev By seat, all seats of the committee; zero for an empty one.
+    function _accounts(Ceremony storage c) private view returns (address[] memory accounts) {
+        accounts = new address[](c.status.seats);
+        for (uint256 i = 0; i < accounts.length; i++) accounts[i] = c.receivers[i + 1].account;
+    }
+
+    function _qualifiedHash(uint64 ceremony, Status memory status) private pure returns (bytes32) {
+        return keccak256(abi.encode(ceremony, status.attempt, uint256(status.counted)));
+    }
+
+    function _registry() private view returns (IValidatorRegistry) {
+        return IValidatorRegistry(anchor.registry());
+    }
+
+    function _groupKeys() private view returns (IGroupKeys) {
+        return IGroupKeys(anchor.groupKeys());
+    }
+
+    // ---------------------------------------------------------------- views
+
+    /// @inheritdoc IKeyCeremony
+    function statusOf(uint64 ceremony) external view returns (Status memory) {
+        return _ceremonies[ceremony].status;
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function receiversOf(uint64 ceremony) external view returns (address[] memory) {
+        return _accounts(_ceremonies[ceremony]);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function receivingKeyHash(uint64 ceremony, uint32 attempt, address account) external view returns (bytes32) {
+        return _ceremonies[ceremony].receivingKeys[attempt][account];
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function isEphemeralKeyUsed(bytes32 ephemeralHash) external view returns (bool) {
+        return _dealings[ephemeralHash] != 0;
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function acknowledgementsOf(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) external view returns (uint256) {
+        return _ceremonies[ceremony].acknowledgements[attempt][outcomeHash];
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function qualifiedHashOf(uint64 ceremony) external view returns (bytes32) {
+        Status memory status = _ceremonies[ceremony].status;
+        return status.counted == 0 ? bytes32(0) : _qualifiedHash(ceremony, status);
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
+import {BLS12381} from "./BLS12381.sol";
+import {KeccakMerkle} from "./KeccakMerkle.sol";
+
+/// @title A dealing: its bytes, its proof, and what the ledger keeps of it
+/// @notice E.x 48 | E.y 48 | C_0.y 48 | c 32 | s_E 32 | s_0 32 | t * 48 G1 commitments | t * 32 Ed25519 commitments | n * 64 sealed
+/// shares. The proof (Schnorr 1991) is one of knowledge of e and f(0), under one challenge bound to mesh, contract, ceremony,
+/// attempt and dealer. So nobody can copy another dealer's E and have honest receivers open that dealer's shares, or choose a
+/// C_0 after the others'.
+library Dealing {
+    using BLS12381 for BLS12381.G1Point;
+
+    /// @notice The tag of docs/protocol.md, section 4.2; the same as `TAG.dealingProof` in `src/statements/tags.ts`.
+    string internal constant TAG = "swarmkeep/dealing-proof/v1";
+
+    /// @notice The order of G1's subgroup.
+    uint256 internal constant R = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001;
+
+    uint256 internal constant G1_SIZE = 48;
+    uint256 internal constant ED_SIZE = 32;
+    uint256 internal constant SEALED_SIZE = 64;
+
+    // Where the parts begin.
+    uint256 private constant CONSTANT_Y = 96;
+    uint256 private constant CHALLENGE = 144;
+    uint256 private constant EPHEMERAL_RESPONSE = 176;
+    uint256 private constant CONSTANT_RESPONSE = 208;
+    uint256 private constant COMMITMENTS = 240;
+
+    /// @notice What a dealing's opening refers to.
+    struct Digest {
+        bytes32 ephemeralHash;
+        bytes32 g1Hash;
+        bytes32 edHash;
+        bytes32 sealedRoot;
+    }
+
+    /// @notice Checks all of a dealing that must hold before it is taken; the shares and the other commitments are judged when
+    /// somebody complains. Reverts where a check fails.
+    /// @param meshId The proof's mesh.
+    /// @param place Contract, ceremony, attempt and dealer, packed.
+    function check(
+        bytes calldata dealing,
+        bytes32 meshId,
+        bytes memory place,
+        uint256 threshold,
+        uint256 seats
+    ) internal view returns (Digest memory digest) {
+        uint256 edCommitments = COMMITMENTS + threshold * G1_SIZE;
+        uint256 sealedShares = edCommitments + threshold * ED_SIZE;
+        uint256 end = sealedShares + seats * SEALED_SIZE;
+        if (dealing.length != end) revert IKeyCeremony.InvalidLength(dealing.length, end);
+
+        digest.ephemeralHash = _checkProof(dealing, meshId, place);
+        digest.g1Hash = keccak256(dealing[COMMITMENTS:edCommitments]);
+        digest.edHash = keccak256(dealing[edCommitments:sealedShares]);
+        digest.sealedRoot = KeccakMerkle.rootOf(dealing[sealedShares:], SEALED_SIZE, seats);
+    }
+
+    /// @notice Whether both C_0 are the verification keys of seat `dealer` under `verificationRoot`, so that the dealer deals the
+    /// shares that it holds (resharing).
+    /// @param dealing With the length that {check} tests.
+    /// @param dealers Seats of the old committee.
+    function dealsVerifiedShare(
+        bytes calldata dealing,
+        uint256 threshold,
+        uint256 dealer,
+        uint256 dealers,
+        bytes32[] calldata path,
+        bytes32 verificationRoot
+    ) internal pure returns (bool) {
+        uint256 edCommitments = COMMITMENTS + threshold * G1_SIZE;
+        bytes32 leaf = keccak256(
+            abi.encodePacked(
+                uint8(0),
+                uint8(dealer),
+                dealing[COMMITMENTS:COMMITMENTS + G1_SIZE],
+                dealing[edCommitments:edCommitments + ED_SIZE]
+            )
+        );
+        return KeccakMerkle.rootFromPath(leaf, dealer, dealers, path) == verificationRoot;
+    }
+
+    /// @notice What the ledger keeps of a dealing, under its one-time key: the place that the key was used at, and the parts.
+    function record(
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 dealer,
+        bytes32 g1Hash,
+        bytes32 edHash,
+        bytes32 sealedRoot
+    ) internal pure returns (bytes32) {
+        bytes32 parts = keccak256(abi.encode(g1Hash, edHash, sealedRoot));
+        return keccak256(abi.encode(ceremony, attempt, dealer, parts));
+    }
+
+    /// @notice response * base - challenge * point: the commitment that a Schnorr proof began with. Reverts with
+    /// PrecompileRefused where a point is not one of the subgroup.
+    function proofCommitment(
+        BLS12381.G1Point memory base,
+        uint256 response,
+        BLS12381.G1Point memory point,
+        uint256 challenge
+    ) internal view returns (BLS12381.G1Point memory) {
+        BLS12381.G1Point[] memory points = new BLS12381.G1Point[](2);
+        uint256[] memory scalars = new uint256[](2);
+        (points[0], points[1]) = (base, point);
+        (scalars[0], scalars[1]) = (response, R - (challenge % R));
+        return BLS12381.msm(points, scalars);
+    }
+
+    /// @dev The hash of E, after the proof held.
+    function _checkProof(
+        bytes calldata dealing,
+        bytes32 meshId,
+        bytes memory place
+    ) private view returns (bytes32 ephemeralHash) {
+        BLS12381.G1Point memory ephemeral = BLS12381.decodeUncompressed(dealing[:CONSTANT_Y]);
+        bytes calldata compressed = dealing[COMMITMENTS:COMMITMENTS + G1_SIZE];
+        BLS12381.G1Point memory constant_ = BLS12381.G1Point({
+            // Without the three flags, which the comparison after this checks.
+            xHi: uint128(bytes16(compressed[:16])) & (type(uint128).max >> 3),
+            xLo: uint256(bytes32(compressed[16:])),
+            yHi: uint128(bytes16(dealing[CONSTANT_Y:])),
+            yLo: uint256(bytes32(dealing[CONSTANT_Y + 16:]))
+        });
+        if (!constant_.matchesCompressed(compressed)) revert IKeyCeremony.ConstantMismatch();
+        if (ephemeral.isInfinity() || constant_.isInfinity()) revert IKeyCeremony.InvalidDealingProof();
+
+        uint256 challenge = uint256(bytes32(dealing[CHALLENGE:]));
+        uint256 ephemeralResponse = uint256(bytes32(dealing[EPHEMERAL_RESPONSE:]));
+        uint256 constantResponse = uint256(bytes32(dealing[CONSTANT_RESPONSE:]));
+        // One form for each number: what the ledger takes, every reader must be able to parse.
+        if (ephemeralResponse >= R || constantResponse >= R) revert IKeyCeremony.InvalidDealingProof();
+        BLS12381.G1Point memory generator = BLS12381.generator();
+        bytes memory points = abi.encode(
+            ephemeral,
+            constant_,
+            proofCommitment(generator, ephemeralResponse, ephemeral, challenge),
+            proofCommitment(generator, constantResponse, constant_, challenge)
+        );
+        if (uint256(keccak256(abi.encodePacked(TAG, meshId, place, points))) % R != challenge) {
+            revert IKeyCeremony.InvalidDealingProof();
+        }
+        return keccak256(abi.encode(ephemeral));
+    }
+}
