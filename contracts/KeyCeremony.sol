@@ -104,7 +104,6 @@ contract KeyCeremony is MeshContract, IKeyCeremony {
         if (_dealerAt(c, seat) != msg.sender) revert NotSeated(msg.sender, seat);
         if (status.dealt.has(seat)) revert AlreadyDone(seat);
         // The bytes are kept nowhere but in the transaction's input, where every reader looks for them.
-        // solhint-disable-next-line avoid-tx-origin
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert IndirectCall(msg.sender);
 
         Dealing.Digest memory digest = Dealing.check(
