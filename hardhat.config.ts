@@ -17,6 +17,11 @@ const solc = {
   settings: { viaIR: true, optimizer: { enabled: true, runs: 200 }, evmVersion: "osaka" },
 };
 
+// The compiler shortens each 32-byte constant to instructions that compute it, unless told that they run often: field arithmetic
+// on Ed25519 names its prime in every instruction, and takes a third less gas this way.
+const often = { ...solc, settings: { ...solc.settings, optimizer: { enabled: true, runs: 1_000_000 } } };
+const build = { compilers: [solc], overrides: { "contracts/libraries/Ed25519.sol": often } };
+
 const local = { chainType: "l1", hardfork: "osaka", chainId: 31337 } as const;
 
 export default defineConfig({
@@ -30,7 +35,7 @@ export default defineConfig({
     hardhatVerify,
   ],
   // Ignition builds with `production`, everything else with `default`: the two are one, so that what is tested is deployed.
-  solidity: { profiles: { default: solc, production: solc } },
+  solidity: { profiles: { default: build, production: build } },
   paths: {
     sources: "./contracts",
     tests: { mocha: "./test", solidity: "./test/contracts" },

@@ -11,14 +11,13 @@ import {Ed25519Comb} from "./Ed25519Comb.sol";
 /// nothing. Receivers must judge their shares by the same rule before they complain.
 ///
 /// A compressed point holds y and the parity of x. Who calls brings each x along as a hint, which saves a square root apiece, and
-/// can gain nothing by a wrong one: a hint must be canonical, on the curve and of the right parity, so that only one value of x
-/// passes, and any other reverts. A commitment that is no point at all has no hint that passes: {provesUndecodable} judges those.
-/// The two never both accept one commitment.
+/// gains nothing by a wrong one: a hint must be canonical, on the curve and of the right parity, so that only one value of x
+/// passes, and any other reverts. Nobody can make a good dealing look bad by it, as long as the caller lets it revert. A commitment
+/// that is no point at all has no hint that passes; {provesUndecodable} judges those, and those alone.
 ///
-/// Method. The curve is -x^2 + y^2 = 1 + d * x^2 * y^2 over p = 2^255 - 19. A point is (x, y, z, e, h), which stands for
-/// (x/z, y/z) with e * h = x * y / z: extended coordinates (Hisil, Wong, Carter, Dawson 2008) with their fourth coordinate left as two
-/// factors, since only an addition needs their product. The formulas are complete: they hold for all points of the curve, small
-/// orders and equal summands included, and never give z = 0.
+/// Method. The curve is -x^2 + y^2 = 1 + d * x^2 * y^2 over p = 2^255 - 19. A point is (x, y, z, t), which stands for
+/// (x/z, y/z), with t = x * y / z: the extended coordinates of Hisil, Wong, Carter and Dawson (2008). The formulas are
+/// complete: they hold for all points of the curve, small orders and equal summands included, and never give z = 0.
 ///
 /// Lazy reduction. mulmod and addmod take any words, so sums below 2^256 = 2p + 38 are left as they are. A word is below p
 /// unless its comment says otherwise, and no sum has more than two summands up to p. This is what makes `unchecked` safe here.
@@ -33,8 +32,8 @@ library Ed25519 {
     /// below p that decoding yields, or, where it decodes to no point, show that by {provesUndecodable}.
     error CommitmentHintInvalid(uint256 index, bytes32 encoding, uint256 x);
 
-    /// @dev The summand of an addition, as (y - x, y + x, 2 * d * x * y / z); the fourth word, 2 * z, goes apart, as it is a constant
-    /// for points with z = 1. Each word is below 2p.
+    /// @dev The summand of an addition, as (y - x, y + x, 2 * d * t); the fourth word, 2 * z, goes apart, as it is a constant for
+    /// points with z = 1. The words are at most 2p.
     struct Summand {
         uint256 yMinusX;
         uint256 yPlusX;
@@ -63,7 +62,7 @@ library Ed25519 {
     uint256 private constant COMB_SHIFT = 250;
 
     /// @notice Whether `share` is the value at `seat` of the polynomial that `commitments` commit to.
-    /// @dev A share of L or more is never valid, whatever it is congruent to: one share has one form.
+    /// @dev A share of L or more is never valid, whatever it is congruent to: one share has one form. The hints are not looked at then.
     /// @param commitments C_0 .. C_(t-1), 32 bytes each as in RFC 8032.
     /// @param xHints The x coordinate of each, below p.
     /// @param seat The receiver's index, 1 to 255.
@@ -85,14 +84,14 @@ library Ed25519 {
             Summand memory expected;
             uint256 twoZ;
             {
-                (uint256 x, uint256 y, uint256 z, uint256 e, uint256 h) = _evaluate(commitments, xHints, seat);
+                (uint256 x, uint256 y, uint256 z, uint256 t) = _evaluate(commitments, xHints, seat);
                 twoZ = z + z;
-                _setSummand(expected, P - x, y, P - mulmod(e, h, P));
+                _setSummand(expected, P - x, y, P - t);
             }
 
-            (uint256 dx, uint256 dy, uint256 dz, uint256 de, uint256 dh) = _multiplyBase(share);
-            (dx, dy, dz, de, dh) = _add(dx, dy, dz, de, dh, expected, twoZ);
-            for (uint256 i = 0; i < 3; ++i) (dx, dy, dz, de, dh) = _double(dx, dy, dz);
+            (uint256 dx, uint256 dy, uint256 dz, uint256 dt) = _multiplyBase(share);
+            (dx, dy, dz, dt) = _add(dx, dy, dz, dt, expected, twoZ);
+            for (uint256 i = 0; i < 3; ++i) (dx, dy, dz, dt) = _double(dx, dy, dz);
 
             return dx == 0 && dy == dz;
         }
@@ -127,78 +126,90 @@ library Ed25519 {
         bytes calldata commitments,
         uint256[] calldata xHints,
         uint256 seat
-    ) private pure returns (uint256 x, uint256 y, uint256 z, uint256 e, uint256 h) {
+    ) private pure returns (uint256 x, uint256 y, uint256 z, uint256 t) {
         unchecked {
-            (uint256 top, uint256 plus, uint256 minus) = _signedDigits(seat);
-            Summand memory commitment;
-            Summand memory base;
-            Summand memory negatedBase;
+            uint256 steps = _multiplicationSteps(seat);
+            Summand memory summand;
 
-            // The neutral element (0, 1).
-            (x, y, z, e, h) = (0, 1, 1, 0, 1);
+            // The neutral element (0, 1), of which any multiple is itself.
+            (x, y, z, t) = (0, 1, 1, 0);
             for (uint256 k = xHints.length; k != 0;) {
-                if (k != xHints.length && seat != 1) {
-                    uint256 twoZ = z + z;
-                    {
-                        uint256 t = mulmod(e, h, P);
-                        _setSummand(base, x, y, t);
-                        _setSummand(negatedBase, P - x, y, P - t);
-                    }
-                    for (uint256 bit = top >> 1; bit != 0; bit >>= 1) {
-                        (x, y, z, e, h) = _double(x, y, z);
-                        if (plus & bit != 0) (x, y, z, e, h) = _add(x, y, z, e, h, base, twoZ);
-                        if (minus & bit != 0) (x, y, z, e, h) = _add(x, y, z, e, h, negatedBase, twoZ);
-                    }
-                }
+                if (k != xHints.length) (x, y, z, t) = _multiplyBySteps(x, y, z, t, steps, summand);
 
                 --k;
-                _decode(commitment, commitments, k, xHints[k]);
-                (x, y, z, e, h) = _add(x, y, z, e, h, commitment, 2);
+                _decode(summand, commitments, k, xHints[k]);
+                (x, y, z, t) = _add(x, y, z, t, summand, 2);
             }
         }
     }
 
+    /// @dev How to multiply by `factor` (1 or more), beginning with the point itself: one step for each two bits of the result, the
+    /// lowest first. 1: double. 2: double, then add the point. 3: double, then subtract the point. 0: done.
+    /// These are the digits of the factor's non-adjacent form, except that it begins with 2 + 1, not with 4 - 1, a doubling
+    /// longer.
+    function _multiplicationSteps(uint256 factor) private pure returns (uint256 steps) {
+        unchecked {
+            while (factor > 1) {
+                uint256 step = 1;
+                if (factor & 1 != 0) {
+                    step = factor == 3 || factor & 2 == 0 ? 2 : 3;
+                    factor += step & 1;
+                }
+                steps = (steps << 2) | step;
+                factor >>= 1;
+            }
+        }
+    }
+
+    /// @dev A point times the factor of which `steps` tell; `summand` is memory to work in.
+    function _multiplyBySteps(
+        uint256 x,
+        uint256 y,
+        uint256 z,
+        uint256 t,
+        uint256 steps,
+        Summand memory summand
+    ) private pure returns (uint256, uint256, uint256, uint256) {
+        unchecked {
+            uint256 twoZ = z + z;
+            _setSummand(summand, x, y, t);
+            uint256 negated = 0;
+            for (; steps != 0; steps >>= 2) {
+                (x, y, z, t) = _double(x, y, z);
+                if (steps & 2 != 0) {
+                    if (steps & 1 != negated) {
+                        // The negative of a point has -x for x.
+                        (summand.yMinusX, summand.yPlusX) = (summand.yPlusX, summand.yMinusX);
+                        summand.twoDT = P - summand.twoDT;
+                        negated ^= 1;
+                    }
+                    (x, y, z, t) = _add(x, y, z, t, summand, twoZ);
+                }
+            }
+            return (x, y, z, t);
+        }
+    }
+
     /// @dev scalar * B for a scalar below 2^258, by a fixed-base comb: 43 doublings and at most as many additions.
-    function _multiplyBase(
-        uint256 scalar
-    ) private pure returns (uint256 x, uint256 y, uint256 z, uint256 e, uint256 h) {
+    function _multiplyBase(uint256 scalar) private pure returns (uint256 x, uint256 y, uint256 z, uint256 t) {
         unchecked {
             bytes memory table = Ed25519Comb.TABLE;
+            Summand memory entry;
 
-            (x, y, z, e, h) = (0, 1, 1, 0, 1);
+            (x, y, z, t) = (0, 1, 1, 0);
             for (uint256 i = COMB_SPACING; i != 0;) {
                 --i;
-                (x, y, z, e, h) = _double(x, y, z);
+                (x, y, z, t) = _double(x, y, z);
                 uint256 index = (((scalar >> i) & COMB_MASK) * COMB_GATHER) >> COMB_SHIFT;
                 if (index != 0) {
-                    Summand memory entry;
                     // An entry has the layout of a Summand, three words, and the table holds entries 1 to 63 after its length
                     // word: entry `index` starts at table + 32 + 96 * (index - 1). Reads nothing, writes nothing.
                     assembly ("memory-safe") {
                         entry := add(sub(table, 64), mul(index, 96))
                     }
                     // The entries are halved, so that 2 * z is 1.
-                    (x, y, z, e, h) = _add(x, y, z, e, h, entry, 1);
+                    (x, y, z, t) = _add(x, y, z, t, entry, 1);
                 }
-            }
-        }
-    }
-
-    /// @dev The seat as a sum of signed powers of two, few and short: it is (sum of plus) - (sum of minus), `top` the greatest power.
-    /// The non-adjacent form, whose digits are those in which 3 * seat and seat differ, one place down. Where it begins with 4 - 1,
-    /// 2 + 1 is as good and a doubling shorter.
-    function _signedDigits(uint256 seat) private pure returns (uint256 top, uint256 plus, uint256 minus) {
-        unchecked {
-            uint256 triple = 3 * seat;
-            plus = (triple & ~seat) >> 1;
-            minus = (seat & ~triple) >> 1;
-
-            top = 1;
-            while (top << 1 <= plus) top <<= 1;
-            if (minus & (top >> 2) != 0) {
-                plus = (plus ^ top) | (top >> 1) | (top >> 2);
-                minus ^= top >> 2;
-                top >>= 1;
             }
         }
     }
@@ -227,7 +238,8 @@ library Ed25519 {
         }
     }
 
-    /// @dev A point of extended coordinates as a summand; its 2 * z is up to the caller. `x` and `t` may be p.
+    /// @dev A point of extended coordinates as a summand whose third word is below p; its 2 * z is up to the caller. `x` and `t` may
+    /// be p.
     function _setSummand(Summand memory into, uint256 x, uint256 y, uint256 t) private pure {
         unchecked {
             into.yMinusX = y + (P - x);
@@ -236,47 +248,44 @@ library Ed25519 {
         }
     }
 
-    /// @dev The sum of a point and a summand of which `twoZ` is the fourth word, below 2p ("add-2008-hwcd-3"). Of the result
-    /// e and h are below 2p.
+    /// @dev The sum of a point and a summand of which `twoZ` is the fourth word, below 2p ("add-2008-hwcd-3").
     function _add(
         uint256 x,
         uint256 y,
         uint256 z,
-        uint256 e,
-        uint256 h,
+        uint256 t,
         Summand memory summand,
         uint256 twoZ
-    ) private pure returns (uint256 x3, uint256 y3, uint256 z3, uint256 e3, uint256 h3) {
+    ) private pure returns (uint256 x3, uint256 y3, uint256 z3, uint256 t3) {
         unchecked {
             uint256 a = mulmod(y + (P - x), summand.yMinusX, P);
             uint256 b = mulmod(y + x, summand.yPlusX, P);
-            uint256 c = mulmod(mulmod(e, h, P), summand.twoDT, P);
+            uint256 c = mulmod(t, summand.twoDT, P);
             uint256 d = mulmod(z, twoZ, P);
 
-            e3 = b + (P - a);
-            h3 = b + a;
+            uint256 e = b + (P - a);
             uint256 f = d + (P - c);
             uint256 g = d + c;
-            return (mulmod(e3, f, P), mulmod(g, h3, P), mulmod(f, g, P), e3, h3);
+            uint256 h = b + a;
+            return (mulmod(e, f, P), mulmod(g, h, P), mulmod(f, g, P), mulmod(e, h, P));
         }
     }
 
-    /// @dev Twice a point ("dbl-2008-hwcd", with the signs of its F and H turned, which scales all coordinates by -1). Of the result h
-    /// is below 2p.
+    /// @dev Twice a point ("dbl-2008-hwcd", with the signs of its F and H turned, which scales all coordinates by -1).
     function _double(
         uint256 x,
         uint256 y,
         uint256 z
-    ) private pure returns (uint256 x3, uint256 y3, uint256 z3, uint256 e3, uint256 h3) {
+    ) private pure returns (uint256 x3, uint256 y3, uint256 z3, uint256 t3) {
         unchecked {
             uint256 a = mulmod(x, x, P);
             uint256 b = mulmod(y, y, P);
 
-            e3 = mulmod(x, y + y, P);
-            h3 = a + b;
+            uint256 e = mulmod(x, y + y, P);
             uint256 g = b + (P - a);
             uint256 f = addmod(mulmod(z, z + z, P), TWO_P - g, P);
-            return (mulmod(e3, f, P), mulmod(g, h3, P), mulmod(f, g, P), e3, h3);
+            uint256 h = a + b;
+            return (mulmod(e, f, P), mulmod(g, h, P), mulmod(f, g, P), mulmod(e, h, P));
         }
     }
 
