@@ -1,0 +1,60 @@
+/**
+ * Signing sessions of FROST (RFC 9591): between the two rounds a signer keeps the secret nonces of its commitments, in
+ * memory only. A session is taken once, so no nonce is used twice; a restart forgets all of them, which costs the asker
+ * a new first round and nothing else (docs/protocol.md, section 7).
+ */
+export interface Session<Nonces> {
+  /** The bytes to sign, built by this member itself in the first round. */
+  readonly message: Uint8Array;
+  readonly nonces: Nonces;
+}
+
+export interface SessionBookOptions<Nonces> {
+  /** 16 random bytes. */
+  readonly randomId: () => Uint8Array;
+  readonly nowMilliseconds: () => number;
+  /** Overwrites nonces that were not used. */
+  readonly wipe: (nonces: Nonces) => void;
+  readonly capacity?: number;
+  readonly lifetimeMilliseconds?: number;
+}
+
+const DEFAULT_CAPACITY = 4_096;
+const DEFAULT_LIFETIME_MILLISECONDS = 30_000;
+
+export class SessionBook<Nonces> {
+  readonly #options: SessionBookOptions<Nonces>;
+  readonly #sessions = new Map<string, Session<Nonces> & { readonly until: number }>();
+
+  constructor(options: SessionBookOptions<Nonces>) {
+    this.#options = options;
+  }
+
+  /** Opens a session and gives its id, 16 bytes. The oldest session goes when there are too many. */
+  open(session: Session<Nonces>): Uint8Array {
+    const now = this.#options.nowMilliseconds();
+    for (const [id, old] of this.#sessions) {
+      if (old.until > now && this.#sessions.size < (this.#options.capacity ?? DEFAULT_CAPACITY)) break;
+      this.#sessions.delete(id);
+      this.#options.wipe(old.nonces);
+    }
+    const id = this.#options.randomId();
+    const until = now + (this.#options.lifetimeMilliseconds ?? DEFAULT_LIFETIME_MILLISECONDS);
+    this.#sessions.set(key(id), { ...session, until });
+    return id;
+  }
+
+  /** Takes a session, once. Undefined if it is unknown, used or too old. */
+  take(id: Uint8Array): Session<Nonces> | undefined {
+    const session = this.#sessions.get(key(id));
+    this.#sessions.delete(key(id));
+    if (session === undefined) return undefined;
+    if (session.until > this.#options.nowMilliseconds()) return session;
+    this.#options.wipe(session.nonces);
+    return undefined;
+  }
+}
+
+function key(id: Uint8Array): string {
+  return id.join(",");
+}
