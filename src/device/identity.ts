@@ -39,11 +39,14 @@ export function deviceKeyOf(publicKey: KeyObject): DeviceKey {
     const sign = ((y.at(-1) ?? 0) & 1) === 1 ? 3 : 2;
     return { type: KEY_TYPE.p256, bytes: Uint8Array.of(sign, ...Buffer.from(jwk.x, "base64url")) };
   }
-  throw new SwarmkeepError({
-    code: "unsupported-key",
-    message: `A device key is Ed25519 or ECDSA on P-256, not ${jwk.kty ?? publicKey.type} ${jwk.crv ?? ""}.`,
-    advice: "Make one with `openssl genpkey -algorithm ED25519` or `openssl ecparam -name prime256v1 -genkey`.",
-  });
+  throw new SwarmkeepError(
+    `a device key is Ed25519 or ECDSA on P-256, not ${jwk.kty ?? publicKey.type} ${jwk.crv ?? ""}`,
+    {
+      kind: "usage",
+      code: "unsupported-key",
+      advice: "Make one with `openssl genpkey -algorithm ED25519` or `openssl ecparam -name prime256v1 -genkey`.",
+    },
+  );
 }
 
 /** A new private key. */
