@@ -1,0 +1,115 @@
+import { expect } from "chai";
+
+import type { LedgerError, LedgerErrorCode } from "../../src/ledger/errors.js";
+import { endpointOf, startChain, type TestChain } from "./support/chain.js";
+import { Proxy } from "./support/proxy.js";
+import { failure } from "./support/failure.js";
+
+describe("ledger endpoint", () => {
+  let chain: TestChain;
+  let proxy: Proxy;
+
+  before(async () => {
+    chain = await startChain();
+    proxy = await new Proxy(chain.url).start();
+  });
+
+  after(async () => {
+    await proxy.stop();
+    await chain.close();
+  });
+
+  beforeEach(() => {
+    proxy.plain = undefined;
+    proxy.silent = false;
+    proxy.lie = (_call, result) => result;
+  });
+
+  async function refusal(timeoutMs = 5000): Promise<LedgerError> {
+    const endpoint = endpointOf(proxy.url, { timeoutMs });
+    try {
+      return await failure(endpoint.send("eth_blockNumber"));
+    } finally {
+      endpoint.close();
+    }
+  }
+
+  it("answers over HTTP and over WebSocket, and to ethers", async () => {
+    for (const url of [chain.url, chain.webSocketUrl]) {
+      const endpoint = endpointOf(url);
+      const head = await endpoint.send("eth_blockNumber");
+      expect(head).to.match(/^0x/);
+      expect(await endpoint.provider.getBlockNumber()).to.equal(Number(head));
+      endpoint.close();
+    }
+  });
+
+  it("tells of heads over WebSocket, and that the connection ended", async () => {
+    const endpoint = endpointOf(chain.url, { webSocketUrl: chain.webSocketUrl });
+    let tell: () => void = () => undefined;
+    const told = new Promise<void>((resolve) => (tell = resolve));
+    const subscription = await endpoint.subscribeHeads(() => tell());
+    await chain.mine();
+    await told;
+    endpoint.close();
+    await subscription?.closed;
+  });
+
+  const plain: readonly [LedgerErrorCode, number, string][] = [
+    ["not-json-rpc", 200, "<html>hello</html>"],
+    ["not-json-rpc", 200, "null"],
+    ["not-json-rpc", 200, "{}"],
+    ["not-json-rpc", 502, "Bad Gateway"],
+    ["rate-limited", 429, "{}"],
+    ["rate-limited", 200, '{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"slow down"}}'],
+    ["rpc", 200, '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}'],
+  ];
+  for (const [code, status, body] of plain) {
+    it(`HTTP ${status} with ${body} is ${code}`, async () => {
+      proxy.plain = { status, body };
+      expect((await refusal()).code).to.equal(code);
+    });
+  }
+
+  it("a silent endpoint is a timeout", async () => {
+    proxy.silent = true;
+    expect((await refusal(50)).code).to.equal("timeout");
+  });
+
+  it("another chain is named in the error", async () => {
+    proxy.lie = ({ method }, result) => (method === "eth_chainId" ? "0x1" : result);
+    const error = await refusal();
+    expect(error.code).to.equal("wrong-chain");
+    expect(error.message).to.include("chain 1, not 31337");
+  });
+
+  it("nobody there is refused, over HTTP and WebSocket, and the same endpoint works once somebody is", async () => {
+    await proxy.stop();
+    const endpoint = endpointOf(proxy.url);
+    expect((await failure(endpoint.send("eth_blockNumber"))).code).to.equal("refused");
+    const socket = endpointOf(proxy.url.replace("http", "ws"));
+    expect((await failure(socket.send("eth_blockNumber"))).code).to.equal("refused");
+    await proxy.start();
+    expect(await endpoint.send("eth_blockNumber")).to.match(/^0x/);
+    endpoint.close();
+    socket.close();
+  });
+
+  it("never shows what may be an access key in its address", async () => {
+    const endpoint = endpointOf("http://user:secret@127.0.0.1:1/v3/secret?key=secret");
+    const error = await failure(endpoint.send("eth_blockNumber"));
+    expect(`${error.message} ${JSON.stringify(error.details)}`).not.to.include("secret");
+    endpoint.close();
+  });
+
+  it("checks the chain again after an outage", async () => {
+    const endpoint = endpointOf(proxy.url);
+    await endpoint.send("eth_blockNumber");
+    await proxy.stop();
+    await failure(endpoint.send("eth_blockNumber"));
+    proxy.lie = ({ method }, result) => (method === "eth_chainId" ? "0x1" : result);
+    await proxy.start();
+    expect((await failure(endpoint.send("eth_blockNumber"))).code).to.equal("wrong-chain");
+    endpoint.close();
+  });
+});

@@ -1,0 +1,83 @@
+/** A JSON-RPC endpoint that stands before another one and lies, stalls, or is away, as a test tells it to. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface Call {
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** Given the honest answer's result; returns what is answered instead. */
+export type Lie = (call: Call, result: unknown) => unknown;
+
+export class Proxy {
+  lie: Lie = (_call, result) => result;
+  /** Answers these bytes with this status instead of anything else. */
+  plain: { status: number; body: string } | undefined;
+  /** Answers with a JSON-RPC error of this message, where there is one. */
+  refuse: (call: Call) => string | undefined = () => undefined;
+  /** Never answers. */
+  silent = false;
+  readonly calls: Call[] = [];
+  readonly #target: string;
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(target: string) {
+    this.#target = target;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Listens, on the same port as before if there was one. */
+  async start(): Promise<this> {
+    const server = createServer((request, response) => {
+      void this.#respond(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (server.address() as AddressInfo).port;
+    this.#server = server;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await this.#answer(request);
+    if (answer === undefined) return;
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    response.end(answer.body);
+  }
+
+  async #answer(request: IncomingMessage): Promise<{ status: number; body: string } | undefined> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString()) as Call & { id: number };
+    this.calls.push({ method, params });
+    if (this.silent) return undefined;
+    if (this.plain !== undefined) return this.plain;
+    const message = this.refuse({ method, params });
+    if (message !== undefined) {
+      return { status: 200, body: JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32000, message } }) };
+    }
+    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    const response = await fetch(this.#target, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+    });
+    const answer = (await response.json()) as { result?: unknown };
+    if ("result" in answer) answer.result = this.lie({ method, params }, answer.result);
+    return { status: 200, body: JSON.stringify(answer) };
+  }
+}
