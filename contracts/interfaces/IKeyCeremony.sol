@@ -103,7 +103,6 @@ interface IKeyCeremony {
     struct Malformation {
         /// keccak256 of E in its 128 bytes.
         bytes32 ephemeralHash;
-        Defect defect;
         /// Commitments of that key.
         bytes commitments;
         /// keccak256 of the other key's commitments.
@@ -321,7 +320,13 @@ interface IKeyCeremony {
     /// @notice Shows that a commitment of `dealer` does not decode, which slashes it (BadDealing). Anyone. A G1 commitment
     /// decodes iff it is the canonical encoding of a point of the subgroup (infinity included); an Ed25519 commitment iff RFC
     /// 8032, section 5.1.3 decodes it (y below the prime; points of small order are allowed, their part is cleared).
-    function malformed(uint64 ceremony, uint32 attempt, uint8 dealer, Malformation calldata malformation) external;
+    function malformed(
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 dealer,
+        Defect defect,
+        Malformation calldata malformation
+    ) external;
 
     /// @notice The caller, at seat `receiver`, has no complaint. When all have said so, the phase may end early.
     function satisfied(uint64 ceremony, uint32 attempt, uint8 receiver) external;

@@ -22,6 +22,8 @@ library CeremonyJudge {
         /// Leaves under the root of sealed shares.
         uint8 seats;
         uint8 threshold;
+        /// {IKeyCeremony-Defect}. A plain type, since the ABI of a library names its enums in a way that tools do not know.
+        bool isEd25519;
         /// {Dealing-record} stored under the one-time key that was given.
         bytes32 recorded;
         /// Hash of the key with which the receiver accepted.
@@ -29,11 +31,7 @@ library CeremonyJudge {
     }
 
     /// @notice Whether the opened share is good. Reverts unless the opening is one of the recorded dealing, by that receiver.
-    function isShareGood(
-        Case calldata subject,
-        IKeyCeremony.Defect defect,
-        IKeyCeremony.Opening calldata opening
-    ) external view returns (bool) {
+    function isShareGood(Case calldata subject, IKeyCeremony.Opening calldata opening) external view returns (bool) {
         if (keccak256(abi.encode(opening.receivingKey)) != subject.receivingKeyHash) {
             revert IKeyCeremony.ReceivingKeyMismatch(subject.receiver);
         }
@@ -43,7 +41,7 @@ library CeremonyJudge {
             subject.seats,
             opening.path
         );
-        _expectRecorded(subject, defect, keccak256(opening.commitments), opening.otherCommitments, sealedRoot);
+        _expectRecorded(subject, keccak256(opening.commitments), opening.otherCommitments, sealedRoot);
 
         return
             ShareOpening.isShareGood(
@@ -57,9 +55,9 @@ library CeremonyJudge {
                         subject.receiver
                     ),
                     receiver: subject.receiver,
-                    threshold: subject.threshold
+                    threshold: subject.threshold,
+                    isEd25519: subject.isEd25519
                 }),
-                defect,
                 opening
             );
     }
@@ -68,36 +66,28 @@ library CeremonyJudge {
     function expectMalformed(Case calldata subject, IKeyCeremony.Malformation calldata malformation) external view {
         bytes calldata commitments = malformation.commitments;
         uint256 index = malformation.index;
-        _expectRecorded(
-            subject,
-            malformation.defect,
-            keccak256(commitments),
-            malformation.otherCommitments,
-            malformation.sealedRoot
-        );
+        _expectRecorded(subject, keccak256(commitments), malformation.otherCommitments, malformation.sealedRoot);
 
         if (index >= subject.threshold) revert IKeyCeremony.NotMalformed(index);
-        bool isG1 = malformation.defect == IKeyCeremony.Defect.G1;
-        uint256 size = isG1 ? Dealing.G1_SIZE : Dealing.ED_SIZE;
+        uint256 size = subject.isEd25519 ? Dealing.ED_SIZE : Dealing.G1_SIZE;
         bytes calldata encoding = commitments[index * size:(index + 1) * size];
         bool proven =
-            isG1
-                ? MalformedCommitment.isProvenG1(encoding, malformation.witness)
-                : MalformedCommitment.isProvenEd25519(encoding, malformation.witness);
+            subject.isEd25519
+                ? MalformedCommitment.isProvenEd25519(encoding, malformation.witness)
+                : MalformedCommitment.isProvenG1(encoding, malformation.witness);
         if (!proven) revert IKeyCeremony.NotMalformed(index);
     }
 
     /// @dev That the parts are those of the dealing that the dealer posted in this attempt under this one-time key.
     function _expectRecorded(
         Case calldata subject,
-        IKeyCeremony.Defect defect,
         bytes32 commitments,
         bytes32 otherCommitments,
         bytes32 sealedRoot
     ) private pure {
-        (bytes32 g1Hash, bytes32 edHash) = defect == IKeyCeremony.Defect.G1
-            ? (commitments, otherCommitments)
-            : (otherCommitments, commitments);
+        (bytes32 g1Hash, bytes32 edHash) = subject.isEd25519
+            ? (otherCommitments, commitments)
+            : (commitments, otherCommitments);
         bytes32 given = Dealing.record(subject.ceremony, subject.attempt, subject.dealer, g1Hash, edHash, sealedRoot);
         if (given != subject.recorded) revert IKeyCeremony.DealingMismatch(subject.dealer);
     }

@@ -23,16 +23,13 @@ library ShareOpening {
         bytes place;
         uint8 receiver;
         uint8 threshold;
+        bool isEd25519;
     }
 
     /// @notice Whether the opened share is good. Reverts where the proof, a length or a hint is wrong, so that no wrong hint
     /// can make a good share look bad.
     /// @dev E and K are points of the subgroup that the ledger took before; it is the caller who compares hashes.
-    function isShareGood(
-        Subject memory subject,
-        IKeyCeremony.Defect defect,
-        IKeyCeremony.Opening calldata opening
-    ) internal view returns (bool) {
+    function isShareGood(Subject memory subject, IKeyCeremony.Opening calldata opening) internal view returns (bool) {
         if (opening.sealedShare.length != Dealing.SEALED_SIZE) {
             revert IKeyCeremony.InvalidLength(opening.sealedShare.length, Dealing.SEALED_SIZE);
         }
@@ -44,9 +41,9 @@ library ShareOpening {
             opening.sealedShare
         );
         return
-            defect == IKeyCeremony.Defect.G1
-                ? _isG1ShareGood(g1Share, subject, opening.commitments, opening.hints)
-                : _isEdShareGood(edShare, subject, opening.commitments, opening.hints);
+            subject.isEd25519
+                ? _isEdShareGood(edShare, subject, opening.commitments, opening.hints)
+                : _isG1ShareGood(g1Share, subject, opening.commitments, opening.hints);
     }
 
     /// @dev log_G K = log_E S. G1MSM checks that S is in the subgroup.

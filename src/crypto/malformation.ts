@@ -64,8 +64,8 @@ export function g1Witness(commitment: Uint8Array): Uint8Array {
 }
 
 /**
- * Empty where the range gives it away, or x = 0 with the sign set. Else 32 bytes x, big-endian, with
- * x^2 (d y^2 + 1) = 2 (y^2 - 1), so that (y^2 - 1) / (d y^2 + 1) is no square (2 is none modulo 2^255 - 19).
+ * Empty where the range gives it away, or x = 0 with the sign set. Else 32 bytes w, big-endian, with
+ * w^2 = 2 (y^2 - 1) (d y^2 + 1), so that (y^2 - 1) / (d y^2 + 1) is no square (2 is none modulo 2^255 - 19).
  */
 export function edWitness(commitment: Uint8Array): Uint8Array {
   const bytes = commitment.slice().reverse();
@@ -75,8 +75,8 @@ export function edWitness(commitment: Uint8Array): Uint8Array {
   const ySquared = Fq.sqr(y);
   const numerator = Fq.sub(ySquared, 1n);
   if (Fq.is0(numerator)) return new Uint8Array();
-  const quotient = Fq.div(numerator, Fq.add(Fq.mul(D, ySquared), 1n));
-  const root = squareRoot(Fq, Fq.mul(2n, quotient));
+  const denominator = Fq.add(Fq.mul(D, ySquared), 1n);
+  const root = squareRoot(Fq, Fq.mul(2n, Fq.mul(numerator, denominator)));
   if (root === undefined) throw new CryptoError("point", "the Ed25519 commitment decodes: there is nothing to show");
   return toBytes(root, 32);
 }

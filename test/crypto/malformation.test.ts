@@ -59,9 +59,9 @@ describe("witness of a malformed commitment", () => {
         const witness = edWitness(bytes);
         const y = bytesToNumberBE(Uint8Array.from(bytes).reverse()) & ((1n << 255n) - 1n);
         if (y >= Q) return witness.length === 0;
-        const x = bytesToNumberBE(witness);
+        const root = bytesToNumberBE(witness);
         shown++;
-        return (x * x * (D * y * y + 1n) - 2n * (y * y - 1n)) % Q === 0n;
+        return (root * root - 2n * (y * y - 1n) * (D * y * y + 1n)) % Q === 0n;
       }),
       { numRuns: 300 },
     );

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
+import {Seats} from "./libraries/Seats.sol";
+import {MeshContract} from "./MeshContract.sol";
+
+/// @title Who sits in a key ceremony: invitations, replacements and seats
+/// @notice The order of invitation is that of the registry, which is the order of the genesis list. Whom an attempt failed by is
+/// invited last from then on.
+abstract contract CeremonySeats is MeshContract, IKeyCeremony {
+    using Seats for uint40;
+
+    struct Ceremony {
+        Status status;
+        uint32 phaseSeconds;
+        /// Bits of candidates by rank, which is their position in the registry: those invited in this attempt, so that no one is
+        /// invited twice while others wait; and those that an earlier attempt failed by, whom later ones invite last.
+        uint256 drawn;
+        uint256 failed;
+        mapping(uint256 seat => Receiver) receivers;
+        mapping(uint32 attempt => mapping(address account => bytes32 keyHash)) receivingKeys;
+        mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)) acknowledgements;
+    }
+
+    struct Receiver {
+        address account;
+        uint8 rank;
+    }
+
+    /// @dev As many candidates are looked at as a bitmap has bits.
+    uint256 private constant MAXIMUM_CANDIDATES = 256;
+
+    mapping(uint64 ceremony => Ceremony) internal _ceremonies;
+
+    /// @return invited How many candidates there are for the seats.
+    function _startAttempt(Ceremony storage c, uint64 ceremony) internal returns (uint256 invited) {
+        Status storage status = c.status;
+        uint32 attempt = ++status.attempt;
+        (status.accepted, status.dealers) = (0, 0);
+        (status.dealt, status.disqualified, status.refuted) = (0, 0, 0);
+        (status.satisfied, status.acknowledged, status.counted) = (0, 0, 0);
+        c.drawn = 0;
+        for (uint256 seat = 1; seat <= status.seats; seat++) delete c.receivers[seat];
+
+        invited = _invite(c, attempt);
+        uint64 deadline = _enter(c, Phase.Accept);
+        emit Invited(ceremony, attempt, _accounts(c), deadline);
+    }
+
+    /// @dev Gives each seat whose holder has not accepted to the next candidate, if there is one: by rank, first those that no
+    /// attempt failed by, then the others.
+    /// @return invited How many seats got a new holder.
+    function _invite(Ceremony storage c, uint32 attempt) internal returns (uint256 invited) {
+        IValidatorRegistry registry = _registry();
+        address[] memory candidates = registry.candidates();
+        uint256 count = candidates.length < MAXIMUM_CANDIDATES ? candidates.length : MAXIMUM_CANDIDATES;
+        (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
+
+        uint256 next = 0;
+        for (uint256 seat = 1; seat <= c.status.seats; seat++) {
+            address holder = c.receivers[seat].account;
+            if (c.receivingKeys[attempt][holder] != 0) continue;
+
+            for (; next < 2 * count; next++) {
+                uint256 rank = next % count;
+                bool hasFailed = (failed >> rank) & 1 == 1;
+                if ((drawn >> rank) & 1 == 1 || hasFailed != (next >= count)) continue;
+                if (registry.eligible(candidates[rank])) break;
+            }
+            if (next == 2 * count) break;
+
+            uint8 found = uint8(next++ % count);
+            if (holder != address(0)) c.failed |= 1 << c.receivers[seat].rank;
+            c.receivers[seat] = Receiver({account: candidates[found], rank: found});
+            drawn |= 1 << found;
+            invited++;
+        }
+        c.drawn = drawn;
+    }
+
+    /// @dev Those who accepted move to the first seats, in ascending order of account; the other seats become empty.
+    function _assignSeats(Ceremony storage c, Status memory status) internal returns (address[] memory accounts) {
+        accounts = new address[](status.accepted);
+        Receiver[] memory sorted = new Receiver[](status.accepted);
+        uint256 filled = 0;
+        for (uint256 seat = 1; seat <= status.seats; seat++) {
+            Receiver memory receiver = c.receivers[seat];
+            if (c.receivingKeys[status.attempt][receiver.account] == 0) continue;
+            uint256 place = filled++;
+            for (; place > 0 && sorted[place - 1].account > receiver.account; place--) {
+                sorted[place] = sorted[place - 1];
+            }
+            sorted[place] = receiver;
+        }
+        for (uint256 seat = 1; seat <= status.seats; seat++) {
+            if (seat <= filled) {
+                c.receivers[seat] = sorted[seat - 1];
+                accounts[seat - 1] = sorted[seat - 1].account;
+            } else {
+                delete c.receivers[seat];
+            }
+        }
+    }
+
+    /// @dev Enters or repeats a phase.
+    function _enter(Ceremony storage c, Phase phase) internal returns (uint64 deadline) {
+        deadline = uint64(block.timestamp) + c.phaseSeconds;
+        (c.status.phase, c.status.deadline) = (phase, deadline);
+    }
+
+    /// @dev The dealer at `seat`, zero if there is none: a receiver in a key generation, else a member in office.
+    function _dealerAt(Ceremony storage c, uint8 seat) internal view returns (address) {
+        if (c.status.kind == Kind.KeyGeneration) return c.receivers[seat].account;
+        address[] memory committee = _groupKeys().committee();
+        return seat == 0 || seat > committee.length ? address(0) : committee[seat - 1];
+    }
+
+    /// @dev Ranks of those at `seats`, as a bitmap.
+    function _ranks(Ceremony storage c, uint40 seats) internal view returns (uint256 ranks) {
+        for (uint256 seat = 1; seat <= c.status.seats; seat++) {
+            if (seats.has(seat) && c.receivers[seat].account != address(0)) ranks |= 1 << c.receivers[seat].rank;
+        }
+    }
+
+    /// @dev By seat, all seats of the committee; zero for an empty one.
+    function _accounts(Ceremony storage c) internal view returns (address[] memory accounts) {
+        accounts = new address[](c.status.seats);
+        for (uint256 i = 0; i < accounts.length; i++) accounts[i] = c.receivers[i + 1].account;
+    }
+
+    function _registry() internal view returns (IValidatorRegistry) {
+        return IValidatorRegistry(anchor.registry());
+    }
+
+    function _groupKeys() internal view returns (IGroupKeys) {
+        return IGroupKeys(anchor.groupKeys());
+    }
+}

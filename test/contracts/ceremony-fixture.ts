@@ -1,0 +1,438 @@
+/** A mesh with registered members on a chain of its own, and members that take part in its key ceremonies as real ones do. */
+import { p256 } from "@noble/curves/nist.js";
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { getBytes, hexlify, id, keccak256, Wallet, AbiCoder, type ContractTransactionReceipt } from "ethers";
+import { network } from "hardhat";
+
+import { nobleBls, provePossession } from "../../src/crypto/bls.js";
+import { bytesToNumberBE, toBytes } from "../../src/crypto/bytes.js";
+import { makeDealing, parseDealing, type Dealing } from "../../src/crypto/dealing.js";
+import { commit, g1, randomScalar, type G1Point, type GroupName } from "../../src/crypto/group.js";
+import { judgeDealing, decodeCommitments, type Commitments } from "../../src/crypto/judging.js";
+import { showMalformed } from "../../src/crypto/malformation.js";
+import { openShare, type Opening } from "../../src/crypto/opening.js";
+import {
+  combineShares,
+  deriveGroupKeys,
+  outcomeHash,
+  qualifiedHash,
+  verificationRoot,
+  type GroupKeys as Keys,
+} from "../../src/crypto/outcome.js";
+import { blsKeyHash, decodeG2, g1ForLedger, g1ToEip2537, g2ToEip2537 } from "../../src/crypto/points.js";
+import type { SharePair } from "../../src/crypto/sealing.js";
+import { combinePartials } from "../../src/crypto/threshold-bls.js";
+import type { CeremonyContext } from "../../src/crypto/transcript.js";
+import { domainSeparator, statementDigest } from "../../src/statements/eip712.js";
+import { quorumOf, type Quorum } from "../../src/statements/quorum.js";
+import type { GroupKeys, KeyCeremony, TrustAnchor, ValidatorRegistry } from "../../typechain-types/index.js";
+import { seeded } from "../crypto/ceremony-fixture.js";
+
+export const PHASE = 600;
+export const STAKE = 10n ** 18n;
+export const SLASH_BPS = 2_000n;
+
+export const Phase = { None: 0n, Accept: 1n, Deal: 2n, Complain: 3n, Acknowledge: 4n, Active: 5n } as const;
+export const Defect: Readonly<Record<GroupName, number>> = { g1: 0, ed25519: 1 };
+export const Offence = { BadDealing: 0n, BadComplaint: 1n, MissingDealing: 2n } as const;
+
+/** A point as the struct of the contracts. */
+export function g1Struct(point: G1Point) {
+  const [xHi, xLo, yHi, yLo] = wordsOf(g1ToEip2537(point));
+  return { xHi: xHi!, xLo: xLo!, yHi: yHi!, yLo: yLo! };
+}
+
+export function g1StructOf(compressed: Uint8Array) {
+  const [xHi, xLo, yHi, yLo] = wordsOf(g1ForLedger(compressed));
+  return { xHi: xHi!, xLo: xLo!, yHi: yHi!, yLo: yLo! };
+}
+
+export function g2StructOf(compressed: Uint8Array) {
+  const [x0Hi, x0Lo, x1Hi, x1Lo, y0Hi, y0Lo, y1Hi, y1Lo] = wordsOf(g2ToEip2537(decodeG2(compressed)));
+  return {
+    x0Hi: x0Hi!,
+    x0Lo: x0Lo!,
+    x1Hi: x1Hi!,
+    x1Lo: x1Lo!,
+    y0Hi: y0Hi!,
+    y0Lo: y0Lo!,
+    y1Hi: y1Hi!,
+    y1Lo: y1Lo!,
+  };
+}
+
+function wordsOf(bytes: Uint8Array): bigint[] {
+  return Array.from({ length: bytes.length / 32 }, (_, i) => bytesToNumberBE(bytes.subarray(32 * i, 32 * i + 32)));
+}
+
+/** The contract's `Opening`. */
+export function openingStruct(opening: Opening) {
+  const { points, proof } = opening;
+  return {
+    ephemeralKey: g1Struct(points.ephemeralKey),
+    receivingKey: g1Struct(points.receiverKey),
+    sharedPoint: g1Struct(points.shared),
+    challenge: proof.challenge,
+    response: proof.response,
+    commitments: opening.commitments,
+    otherCommitments: opening.otherCommitments,
+    sealedShare: opening.sealedShare,
+    path: opening.path.map((node) => hexlify(node)),
+    hints: opening.hints,
+  };
+}
+
+/** The contract's `Malformation`. */
+export function malformationStruct(dealing: Dealing, kind: GroupName, index: number) {
+  const { ephemeralHash, commitments, otherCommitments, sealedRoot, witness } = showMalformed(dealing, { kind, index });
+  return { ephemeralHash, commitments, otherCommitments, sealedRoot, index, witness };
+}
+
+/** One member: its account, and what it remembers of the attempt. */
+export interface Member {
+  readonly wallet: Wallet;
+  secret: bigint;
+}
+
+/** What all honest members derive once the dealings are closed. */
+export interface Derived {
+  readonly keys: Keys;
+  readonly outcome: { verificationRoot: string; blsKey: ReturnType<typeof g1Struct>; edKey: string };
+  readonly outcomeHash: Uint8Array;
+  readonly qualified: Uint8Array;
+  /** By seat. */
+  readonly shares: ReadonlyMap<number, SharePair>;
+}
+
+export class CeremonyMesh {
+  readonly quorum: Quorum;
+  readonly random = seeded("ceremony");
+  /** By seat, after accept. */
+  seated: Member[] = [];
+  /** Dealings of the attempt by seat, as posted. */
+  readonly dealings = new Map<number, Uint8Array>();
+  readonly id = 1n;
+  attempt = 1;
+
+  readonly chain: Chain;
+  readonly anchor: TrustAnchor;
+  readonly registry: ValidatorRegistry;
+  readonly ceremony: KeyCeremony;
+  readonly groupKeys: GroupKeys;
+  readonly meshId: Uint8Array;
+  /** In the order of the genesis list. */
+  readonly members: Member[];
+
+  constructor(parts: MeshParts) {
+    this.chain = parts.chain;
+    this.anchor = parts.anchor;
+    this.registry = parts.registry;
+    this.ceremony = parts.ceremony;
+    this.groupKeys = parts.groupKeys;
+    this.meshId = parts.meshId;
+    this.members = parts.members;
+    this.quorum = quorumOf(parts.seats);
+  }
+
+  as(member: Member): KeyCeremony {
+    return this.ceremony.connect(member.wallet);
+  }
+
+  get context(): CeremonyContext {
+    return {
+      meshId: this.meshId,
+      contract: getBytes(this.ceremony.target as string),
+      ceremony: this.id,
+      attempt: this.attempt,
+    };
+  }
+
+  async status() {
+    return this.ceremony.statusOf(this.id);
+  }
+
+  async passDeadline(): Promise<void> {
+    const { deadline } = await this.status();
+    await this.chain.networkHelpers.time.increaseTo(deadline + 1n);
+  }
+
+  async advance(): Promise<ContractTransactionReceipt> {
+    return (await (await this.ceremony.advance(this.id)).wait())!;
+  }
+
+  /** Ends the phase by its deadline. */
+  async advanceLate(): Promise<ContractTransactionReceipt> {
+    await this.passDeadline();
+    return this.advance();
+  }
+
+  /** Members of the invited places, by place; undefined where there is none. */
+  async invited(): Promise<(Member | undefined)[]> {
+    const accounts = await this.ceremony.receiversOf(this.id);
+    return accounts.map((account) => this.members.find(({ wallet }) => wallet.address === account));
+  }
+
+  async accept(place: number, member: Member): Promise<void> {
+    member.secret = randomScalar(g1, this.random);
+    await this.as(member).accept(this.id, this.attempt, place, g1Struct(commit(g1, member.secret)));
+  }
+
+  /** All invited accept but those listed. */
+  async acceptAll(absent: readonly Member[] = []): Promise<void> {
+    for (const [i, member] of (await this.invited()).entries()) {
+      if (member === undefined || absent.includes(member)) continue;
+      const hash = await this.ceremony.receivingKeyHash(this.id, this.attempt, member.wallet.address);
+      if (BigInt(hash) === 0n) await this.accept(i + 1, member);
+    }
+  }
+
+  /** After the accept phase: who sits where. */
+  async takeSeats(): Promise<void> {
+    const { attempt } = await this.status();
+    this.attempt = Number(attempt);
+    this.dealings.clear();
+    this.seated = (await this.invited()).filter((member) => member !== undefined);
+  }
+
+  receivingKeys(): (G1Point | undefined)[] {
+    return Array.from({ length: this.quorum.n }, (_, i) => {
+      const member = this.seated[i];
+      return member && commit(g1, member.secret);
+    });
+  }
+
+  /** An honest dealing of a seat, or one that `spoil` made bad. */
+  makeDealing(seat: number): Uint8Array {
+    const { t } = this.quorum;
+    return makeDealing({
+      context: this.context,
+      dealer: seat,
+      t,
+      receivers: this.receivingKeys(),
+      random: this.random,
+    });
+  }
+
+  async deal(seat: number, bytes = this.makeDealing(seat)): Promise<ContractTransactionReceipt> {
+    const sent = await this.as(this.memberAt(seat)).deal(this.id, this.attempt, seat, bytes, []);
+    this.dealings.set(seat, bytes);
+    return (await sent.wait())!;
+  }
+
+  async dealAll(silent: readonly number[] = []): Promise<void> {
+    for (let seat = 1; seat <= this.seated.length; seat++) {
+      if (!silent.includes(seat) && !this.dealings.has(seat)) await this.deal(seat);
+    }
+  }
+
+  memberAt(seat: number): Member {
+    const member = this.seated[seat - 1];
+    if (member === undefined) throw new Error(`seat ${seat} is empty`);
+    return member;
+  }
+
+  dealingOf(seat: number): Dealing {
+    return parseDealing(this.dealings.get(seat)!, this.quorum.n, this.quorum.t);
+  }
+
+  open(dealer: number, receiver: number, kind: GroupName): Opening {
+    const { secret } = this.memberAt(receiver);
+    return openShare(this.context, dealer, this.dealingOf(dealer), receiver, secret, kind, this.random);
+  }
+
+  async complain(dealer: number, receiver: number, kind: GroupName): Promise<ContractTransactionReceipt> {
+    const opening = openingStruct(this.open(dealer, receiver, kind));
+    const ceremony = this.as(this.memberAt(receiver));
+    const sent = await ceremony.complain(this.id, this.attempt, dealer, receiver, Defect[kind], opening);
+    return (await sent.wait())!;
+  }
+
+  async satisfyAll(silent: readonly number[] = []): Promise<void> {
+    for (let seat = 1; seat <= this.seated.length; seat++) {
+      if (!silent.includes(seat)) await this.as(this.memberAt(seat)).satisfied(this.id, this.attempt, seat);
+    }
+  }
+
+  /** What every honest member computes from the transactions' bytes. */
+  async derive(): Promise<Derived> {
+    const { counted } = await this.status();
+    const dealers = [...this.dealings.keys()].sort((a, b) => a - b).filter((seat) => (counted >> BigInt(seat)) & 1n);
+    const committed = dealers.map((seat) => decodeCommitments(this.dealingOf(seat)) as Commitments);
+    const keys = deriveGroupKeys("generation", dealers, committed, this.quorum.n);
+    const shares = new Map<number, SharePair>();
+    this.seated.forEach((member, i) => {
+      const received = dealers.map((dealer) => {
+        const judged = judgeDealing(this.context, dealer, this.dealingOf(dealer), i + 1, member.secret);
+        if (judged.verdict !== "good") throw new Error(`dealing ${dealer} is ${judged.verdict} for ${i + 1}`);
+        return judged.shares;
+      });
+      shares.set(i + 1, combineShares("generation", dealers, received));
+    });
+    const qualified = qualifiedHash(this.id, this.attempt, dealers);
+    const outcome = {
+      verificationRoot: hexlify(verificationRoot(keys.verificationKeys)),
+      blsKey: g1StructOf(keys.bls),
+      edKey: hexlify(keys.ed25519),
+    };
+    return { keys, outcome, outcomeHash: outcomeHash(qualified, keys), qualified, shares };
+  }
+
+  async acknowledge(seats: readonly number[], hash: Uint8Array): Promise<void> {
+    for (const seat of seats) await this.as(this.memberAt(seat)).acknowledge(this.id, this.attempt, seat, hash);
+  }
+
+  /** The digest of Activation for this mesh, or for one of another id. */
+  activationDigest(derived: Derived, meshId = this.meshId): Uint8Array {
+    const verifyingContract = getBytes(this.ceremony.target as string);
+    const separator = domainSeparator({ chainId: 31337n, verifyingContract, meshId });
+    return statementDigest(separator, "Activation", {
+      generation: 1,
+      epoch: 1,
+      qualified: derived.qualified,
+      verificationRoot: getBytes(derived.outcome.verificationRoot),
+      blsKeyHash: blsKeyHash(derived.keys.bls),
+      edKey: derived.keys.ed25519,
+    });
+  }
+
+  /** Signed by the shares of these seats, combined. */
+  sign(derived: Derived, seats: readonly number[], digest = this.activationDigest(derived)) {
+    const partials = seats.map((seat) => ({ seat, signature: nobleBls.sign(derived.shares.get(seat)!.g1, digest) }));
+    return g2StructOf(combinePartials(partials));
+  }
+
+  async stakeOf(member: Member): Promise<bigint> {
+    return (await this.registry.validator(member.wallet.address)).stake;
+  }
+
+  /** Accept to Complain, everybody honest but as the arguments say. */
+  async runToComplain(spoiled: ReadonlyMap<number, (mesh: CeremonyMesh) => Uint8Array> = new Map()): Promise<void> {
+    await this.ceremony.startKeyGeneration();
+    await this.acceptAll();
+    await this.advance();
+    await this.takeSeats();
+    for (const [seat, spoil] of spoiled) await this.deal(seat, spoil(this));
+    await this.dealAll();
+    await this.advance();
+  }
+
+  async runToAcknowledge(): Promise<Derived> {
+    await this.runToComplain();
+    await this.satisfyAll();
+    await this.advance();
+    return this.derive();
+  }
+}
+
+type Chain = Awaited<ReturnType<typeof network.create>>;
+
+interface MeshParts {
+  readonly chain: Chain;
+  readonly anchor: TrustAnchor;
+  readonly registry: ValidatorRegistry;
+  readonly ceremony: KeyCeremony;
+  readonly groupKeys: GroupKeys;
+  readonly meshId: Uint8Array;
+  readonly members: Member[];
+  readonly seats: number;
+}
+
+/** A mesh of `seats` with `members` candidates, of which all but the last `unregistered` are registered. */
+export async function deployMesh(seats: number, members = seats, unregistered = 0): Promise<CeremonyMesh> {
+  const chain = await network.create();
+  const { ethers } = chain;
+  const random = seeded(`mesh of ${seats}`);
+  const root = random(32);
+  const rootKey = p256.getPublicKey(root, false);
+  const nonce = random(32);
+  const anchor = await ethers.deployContract("TrustAnchor", [rootKey.slice(1, 33), rootKey.slice(33), nonce]);
+  const ed25519 = await ethers.deployContract("Ed25519");
+  const judge = await ethers.deployContract("CeremonyJudge", [], { libraries: { Ed25519: ed25519.target } });
+  const registry = await ethers.deployContract("ValidatorRegistry", [anchor.target]);
+  const ceremony = await ethers.deployContract("KeyCeremony", [anchor.target], {
+    libraries: { CeremonyJudge: judge.target },
+  });
+  const groupKeys = await ethers.deployContract("GroupKeys", [anchor.target]);
+  const fleets = await ethers.deployContract("FleetRegistry", [anchor.target]);
+  const revocations = await ethers.deployContract("RevocationList", [anchor.target]);
+  const meshId = getBytes(await anchor.meshId());
+
+  const all: Member[] = [];
+  for (let i = 0; i < members; i++) {
+    const wallet = new Wallet(hexlify(random(32)), ethers.provider);
+    await chain.networkHelpers.setBalance(wallet.address, 1000n * STAKE);
+    all.push({ wallet, secret: 0n });
+  }
+  const genesis = {
+    meshId,
+    contracts: {
+      registry: registry.target,
+      ceremony: ceremony.target,
+      groupKeys: groupKeys.target,
+      fleets: fleets.target,
+      revocations: revocations.target,
+    },
+    parameters: {
+      committeeSize: seats,
+      admission: 0,
+      slashBps: SLASH_BPS,
+      minimumStake: STAKE,
+      phaseSeconds: PHASE,
+      unbondingSeconds: 30 * 86_400,
+      tickSeconds: 10,
+      headSeconds: 60,
+      headLifetimeSeconds: 600,
+      finalityBlocks: 1,
+      certificatePeriodSeconds: 3_600,
+      recoverySeconds: 86_400,
+    },
+    members: all.map(({ wallet }, i) => ({ account: wallet.address, operator: id(`operator ${i}`) })),
+    registrars: [],
+  };
+  const parts = anchor.interface.getFunction("submitGenesis").inputs[0]!.components!;
+  const hashOf = (name: "contracts" | "parameters" | "members" | "registrars") =>
+    getBytes(keccak256(AbiCoder.defaultAbiCoder().encode([parts.find((p) => p.name === name)!], [genesis[name]])));
+  const separatorOf = (contract: string) =>
+    domainSeparator({ chainId: 31337n, verifyingContract: getBytes(contract), meshId });
+  const digest = statementDigest(separatorOf(anchor.target as string), "Genesis", {
+    meshId,
+    contractsHash: hashOf("contracts"),
+    parametersHash: hashOf("parameters"),
+    membersHash: hashOf("members"),
+    registrarsHash: hashOf("registrars"),
+  });
+  const signature = p256.sign(digest, root, { prehash: true, lowS: true });
+  await anchor.submitGenesis(genesis as never, signature.slice(0, 32), signature.slice(32));
+
+  const mesh = new CeremonyMesh({
+    chain,
+    anchor: anchor as unknown as TrustAnchor,
+    registry: registry as unknown as ValidatorRegistry,
+    ceremony: ceremony as unknown as KeyCeremony,
+    groupKeys: groupKeys as unknown as GroupKeys,
+    meshId,
+    members: all,
+    seats,
+  });
+  for (const member of all.slice(0, members - unregistered)) await register(mesh, member);
+  return mesh;
+}
+
+export async function register(mesh: CeremonyMesh, { wallet }: Member): Promise<void> {
+  const secret = toBytes(randomScalar(g1, mesh.random), 32);
+  const publicKey = nobleBls.publicKey(secret);
+  const verifyingContract = getBytes(mesh.registry.target as string);
+  const separator = domainSeparator({ chainId: 31337n, verifyingContract, meshId: mesh.meshId });
+  const digest = statementDigest(separator, "ProofOfPossession", {
+    account: getBytes(wallet.address),
+    keyHash: blsKeyHash(publicKey),
+  });
+  const registration = {
+    blsKey: g1StructOf(publicKey),
+    possession: g2StructOf(provePossession(secret, digest)),
+    tlsPin: keccak_256(publicKey),
+    endpoint: "validator.example:8443",
+    scope: "geo:u33db",
+  };
+  await mesh.registry.connect(wallet).register(registration, { value: STAKE });
+}
