@@ -20,6 +20,9 @@ export const TAG = {
   certifiedKey: "swarmkeep/certified-key/v1",
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",
+  /** Of no protocol: files on one machine's disk. */
+  sealedFile: "swarmkeep/sealed-file/v1",
+  journalRecord: "swarmkeep/journal-record/v1",
 } as const;
 
 /** One byte in front of every Merkle hash: a leaf can never be read as a node. */

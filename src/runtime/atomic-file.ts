@@ -1,0 +1,117 @@
+/**
+ * Files that hold either their old content or their new content, whatever happens in between: the new content is
+ * written beside the file, forced to the disk, and renamed over it. Every error is a `SwarmkeepError` with a code of
+ * `errors.ts` (`file-missing`, `file-forbidden`, `disk-full`, ...).
+ */
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+import { SwarmkeepError, fileError, systemCode } from "./errors.js";
+import { failpoint } from "./failpoint.js";
+
+/** Read and write for the owner alone. */
+export const PRIVATE_FILE = 0o600;
+export const PRIVATE_FOLDER = 0o700;
+
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
+
+/** Replaces `path` by `content`. When this returns, the content survives a power cut. @throws SwarmkeepError */
+export async function writeAtomically(path: string, content: Uint8Array | string, mode = PRIVATE_FILE): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  let renamed = false;
+  try {
+    const handle = await open(temporary, "wx", mode);
+    try {
+      failpoint("atomic-file.before-write");
+      await handle.writeFile(content);
+      await handle.sync();
+      failpoint("atomic-file.after-write");
+    } finally {
+      await handle.close();
+    }
+    failpoint("atomic-file.before-rename");
+    await rename(temporary, path);
+    renamed = true;
+    failpoint("atomic-file.after-rename");
+    await syncFolder(dirname(path));
+    failpoint("atomic-file.after-sync");
+  } catch (error) {
+    throw fileError(path, error);
+  } finally {
+    // The first error counts; what is left behind is swept when the data folder is opened the next time.
+    if (!renamed) await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}
+
+/** @throws SwarmkeepError, `file-too-large` where the file has more than `maximumBytes`. */
+export async function readLimited(path: string, maximumBytes = 1 << 20): Promise<Uint8Array> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, "r");
+    const { size } = await handle.stat();
+    if (size > maximumBytes) {
+      throw new SwarmkeepError(`${path} has ${size} bytes where at most ${maximumBytes} make sense`, {
+        kind: "environment",
+        code: "file-too-large",
+        advice: "Check that the path names the right file.",
+        details: { path, size, maximumBytes },
+      });
+    }
+    return await handle.readFile();
+  } catch (error) {
+    throw fileError(path, error);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** As `readLimited`, but `undefined` where there is no such file. */
+export async function readIfPresent(path: string, maximumBytes?: number): Promise<Uint8Array | undefined> {
+  try {
+    return await readLimited(path, maximumBytes);
+  } catch (error) {
+    if (error instanceof SwarmkeepError && error.code === "file-missing") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Overwrites `path` with zeros and removes it; a missing file is fine. File systems that copy on write, and the spare
+ * blocks of flash, may keep the old content: only sealed files should ever hold a secret.
+ */
+export async function eraseFile(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r+");
+    try {
+      const { size } = await handle.stat();
+      failpoint("atomic-file.before-erase");
+      await handle.write(new Uint8Array(size), 0, size, 0);
+      await handle.sync();
+      failpoint("atomic-file.after-erase");
+    } finally {
+      await handle.close();
+    }
+    await rm(path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw fileError(path, error);
+  }
+}
+
+/** Makes renames and removals in `folder` survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Removes what writers that were killed left beside the files of `folder` and below. */
+export async function sweepTemporaries(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && TEMPORARY.test(entry.name)) await rm(join(entry.parentPath, entry.name), { force: true });
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * A process that stores things until it is killed, and says on its standard output what it was told is stored.
+ * Arguments: what to exercise, and the folder. Line n on the output acknowledges step n.
+ */
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+
+import { eraseFile, writeAtomically } from "../../src/runtime/atomic-file.js";
+import { openDataFolder } from "../../src/runtime/data-folder.js";
+import { openJournal } from "../../src/runtime/journal.js";
+
+const STEPS = 40;
+const [what, folder = ""] = process.argv.slice(2);
+
+function acknowledge(step: number): void {
+  writeSync(1, `${step}\n`);
+}
+
+switch (what) {
+  case "atomic-file":
+    for (let step = 1; step <= STEPS; step++) {
+      await writeAtomically(join(folder, "counter"), String(step).padEnd(9000, "."));
+      acknowledge(step);
+    }
+    break;
+  case "erase":
+    await eraseFile(join(folder, "counter"));
+    break;
+  case "journal": {
+    const journal = await openJournal(join(folder, "journal"), { segmentBytes: 2000 });
+    for (let step = journal.nextSequence; step <= STEPS; step += 4) {
+      const group = [step, step + 1, step + 2, step + 3];
+      for (const sequence of await Promise.all(
+        group.map((n) => journal.append(Buffer.from(`record ${n}`.repeat(9)))),
+      )) {
+        acknowledge(sequence);
+      }
+      if (step === 37) await journal.prune(step);
+    }
+    break;
+  }
+  case "lock": {
+    await openDataFolder(folder, "validator");
+    acknowledge(process.pid);
+    setInterval(() => undefined, 1000);
+    break;
+  }
+  default:
+    throw new Error(`what is ${what}?`);
+}
