@@ -17,6 +17,11 @@ export function readVector<T>(...path: readonly string[]): T {
   return JSON.parse(readFileSync(join(root as string, ...path), "utf8")) as T;
 }
 
+/** A vector that is not JSON. */
+export function readVectorBytes(...path: readonly string[]): Uint8Array {
+  return readFileSync(join(root as string, ...path));
+}
+
 /** Every JSON file of a folder, by name. Fails if there are none. */
 export function readVectors<T>(...path: readonly string[]): { name: string; vector: T }[] {
   const files = readdirSync(join(root as string, ...path)).filter((name) => name.endsWith(".json"));

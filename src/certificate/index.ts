@@ -4,7 +4,7 @@
  */
 export * from "./refusal.js";
 export * from "./cbor.js";
-export * from "./reader.js";
+export * as read from "./reader.js";
 export * from "./signatures.js";
 export * from "./cose.js";
 export * from "./cose-key.js";
@@ -12,3 +12,13 @@ export * from "./certificate.js";
 export * from "./drl-tree.js";
 export * from "./drl.js";
 export * from "./head-memory.js";
+export * from "./presentation.js";
+export * from "./verify.js";
+export * from "./committee-list.js";
+export * from "./manifest.js";
+export * from "./pkcs10.js";
+export * from "./request.js";
+export * from "./request-check.js";
+export * from "./x509.js";
+export * from "./x509-root.js";
+export * from "./bundle.js";

@@ -5,16 +5,11 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256 } from "@noble/curves/nist.js";
 
+import type { Bls } from "../crypto/bls.js";
 import { COSE_ALG, type GroupAlgorithm } from "../statements/cose.js";
 
-/** Checks swarm signatures; every `Bls` of src/crypto is one. */
-export interface SwarmSignatures {
-  /**
-   * Whether `signature` (96 bytes, G2 compressed) is one of `publicKey` (48 bytes, G1 compressed) over `message` under
-   * `DST.signature`. False, and never an error, for bytes that are no such point.
-   */
-  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
-}
+/** Checks swarm signatures: `nobleBls` of src/crypto, or a native one with the same answers. */
+export type SwarmSignatures = Pick<Bls, "verify">;
 
 /** Checks the signatures of devices and of the root. False, and never an error, for bytes that are no key or signature. */
 export interface DeviceSignatures {

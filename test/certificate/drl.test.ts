@@ -14,8 +14,9 @@ import {
 } from "../../src/certificate/drl.js";
 import { DrlTree, drlDepth, drlLeaf, drlNode } from "../../src/certificate/drl-tree.js";
 import { HeadMemory, type HeadMark } from "../../src/certificate/head-memory.js";
+import { nobleBls } from "../../src/crypto/bls.js";
 import { COSE_ALG } from "../../src/statements/cose.js";
-import { NOW, checks, drlTree, expectRefusal, hex, listProof, nobleBls, seed, trust } from "./fixtures.js";
+import { NOW, checks, drlTree, expectRefusal, hex, listProof, seed, trust } from "./fixtures.js";
 
 /** The root by the definition, with none of the tree's shortcuts. */
 function plainRoot(words: number, word: (position: number) => Uint8Array): Uint8Array {

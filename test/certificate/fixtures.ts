@@ -1,5 +1,4 @@
 /** A mesh with whole keys in place of shares: enough to make everything that a verifier sees. */
-import { bls12_381 } from "@noble/curves/bls12-381.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -17,31 +16,19 @@ import type { DeviceKey } from "../../src/certificate/cose-key.js";
 import { type DrlHead, drlHeadToSign, drlPosition, encodeDrlProof } from "../../src/certificate/drl.js";
 import { DrlTree } from "../../src/certificate/drl-tree.js";
 import { Refusal, type RefusalCode } from "../../src/certificate/refusal.js";
-import { type SignatureChecks, type SwarmSignatures, nobleSignatures } from "../../src/certificate/signatures.js";
+import { type SignatureChecks, nobleSignatures } from "../../src/certificate/signatures.js";
+import { type MeshFacts, createCrossCertificate, createRootCertificate } from "../../src/certificate/x509-root.js";
+import { nobleBls } from "../../src/crypto/bls.js";
 import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../../src/statements/cose.js";
 import { domainSeparator } from "../../src/statements/eip712.js";
-import { DST } from "../../src/statements/tags.js";
-
-const { longSignatures } = bls12_381;
-
-export const nobleBls: SwarmSignatures = {
-  verify(publicKey, message, signature) {
-    try {
-      return longSignatures.verify(signature, longSignatures.hash(message, DST.signature), publicKey);
-    } catch {
-      return false;
-    }
-  },
-};
 
 export const checks: SignatureChecks = { bls: nobleBls, device: nobleSignatures };
 
 /** 32 bytes that depend on `label` alone. */
 export const seed = (label: string): Uint8Array => sha256(utf8ToBytes(label));
 
-const blsSecret = bls12_381.fields.Fr.toBytes(
-  bls12_381.fields.Fr.create(BigInt(`0x${Buffer.from(seed("bls")).toString("hex")}`)),
-);
+// Below the group's order, as its first byte is.
+const blsSecret = seed("bls").fill(1, 0, 1);
 const edSecret = seed("ed25519");
 
 export const NOW = 1_800_000_000;
@@ -58,13 +45,13 @@ export const trust = {
   externalAad,
   revocations,
   generation: 1,
-  keys: { bls: longSignatures.getPublicKey(blsSecret).toBytes(), ed25519: ed25519.getPublicKey(edSecret) },
+  keys: { bls: nobleBls.publicKey(blsSecret), ed25519: ed25519.getPublicKey(edSecret) },
 };
 
 /** Signs as t members of the committee would. */
 export function groupSign(algorithm: GroupAlgorithm, message: Uint8Array): Uint8Array {
   if (algorithm === COSE_ALG.eddsa) return ed25519.sign(message, edSecret);
-  return longSignatures.sign(longSignatures.hash(message, DST.signature), blsSecret).toBytes();
+  return nobleBls.sign(blsSecret, message);
 }
 
 export interface Holder {
@@ -150,6 +137,34 @@ export function drlTree(devices: number, listed: readonly number[]): DrlTree {
     tree.setWord(position, word);
   }
   return tree;
+}
+
+export const facts: MeshFacts = {
+  generation: 1,
+  keys: trust.keys,
+  meshId,
+  chainId,
+  anchor,
+  registry,
+  revocationList,
+};
+
+export const rootHolder = p256Holder("root");
+export const validity = { notBefore: NOW - 1_000_000, notAfter: NOW + 1_000_000 };
+
+/** A self-signed root, valid around NOW. */
+export function makeRoot(holder = rootHolder, times = validity): Promise<Uint8Array> {
+  const serial = seed("root serial").slice(0, 16);
+  return createRootCertificate({ ...holder, ...times, commonName: "Example root", serial });
+}
+
+export function makeCrossCertificate(
+  root: Uint8Array,
+  changes: Partial<MeshFacts> = {},
+  times = validity,
+): Promise<Uint8Array> {
+  const serial = seed("cross serial").slice(0, 16);
+  return createCrossCertificate({ root, facts: { ...facts, ...changes }, serial, ...times, sign: rootHolder.sign });
 }
 
 /** Expects the refusal with `code`, and `field` where one is given. */

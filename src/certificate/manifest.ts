@@ -1,0 +1,117 @@
+/**
+ * Manifests: the Merkle tree over a fleet's devices, of which the ledger keeps the root (docs/protocol.md, section 3.5). The
+ * device carries its own entry and path, so the ledger names no device.
+ */
+import { keccak_256 } from "@noble/hashes/sha3.js";
+
+import { CryptoError } from "../crypto/errors.js";
+import { chunks, equalBytes, toBytes } from "../crypto/bytes.js";
+import { rootFromPath } from "../crypto/merkle.js";
+import { MERKLE } from "../statements/tags.js";
+import type { DeviceKey } from "./cose-key.js";
+import { Refusal } from "./refusal.js";
+
+const HASH = 32;
+
+/** One device, as the factory lists it. */
+export interface ManifestEntry {
+  /** The device's index in the mesh. */
+  readonly index: number;
+  /** 32 random bytes, known to the device: without them nobody can look for a key in the manifest. */
+  readonly salt: Uint8Array;
+  readonly key: DeviceKey;
+  readonly deviceClass: number;
+}
+
+/** keccak256(0x00 | u64 index | salt | u8 key type | public key | u8 class) */
+export function manifestLeaf({ index, salt, key, deviceClass }: ManifestEntry): Uint8Array {
+  const leaf = new Uint8Array(1 + 8 + HASH + 1 + key.bytes.length + 1);
+  leaf[0] = MERKLE.leaf;
+  leaf.set(toBytes(index, 8), 1);
+  leaf.set(salt, 9);
+  leaf[9 + HASH] = key.type;
+  leaf.set(key.bytes, 10 + HASH);
+  leaf[leaf.length - 1] = deviceClass;
+  return keccak_256(leaf);
+}
+
+/** The tree of one batch. A million devices take 64 MB. */
+export class ManifestTree {
+  /** Levels from the leaves to the root, 32 bytes per node. */
+  readonly #levels: Uint8Array[];
+
+  /** @param leaves in index order, 32 bytes each (`manifestLeaf`), concatenated; at least one. @throws RangeError */
+  constructor(leaves: Uint8Array) {
+    if (leaves.length === 0 || leaves.length % HASH !== 0) {
+      throw new RangeError(`a manifest takes one or more leaves of ${HASH} bytes, not ${leaves.length} bytes`);
+    }
+    this.#levels = [leaves];
+    for (let below = leaves; below.length > HASH; below = this.#levels.at(-1) as Uint8Array) {
+      this.#levels.push(levelAbove(below));
+    }
+  }
+
+  get count(): number {
+    return (this.#levels[0] as Uint8Array).length / HASH;
+  }
+
+  root(): Uint8Array {
+    return (this.#levels.at(-1) as Uint8Array).slice();
+  }
+
+  /** Siblings of the leaf at `position`, bottom-up, concatenated; a promoted node has none. @throws RangeError */
+  path(position: number): Uint8Array {
+    if (!Number.isInteger(position) || position < 0 || position >= this.count) {
+      throw new RangeError(`the manifest has positions 0 to ${this.count - 1}, and none at ${position}`);
+    }
+    const path: number[] = [];
+    for (const [height, level] of this.#levels.slice(0, -1).entries()) {
+      const sibling = ((position >> height) ^ 1) * HASH;
+      path.push(...level.subarray(sibling, sibling + HASH));
+    }
+    return Uint8Array.from(path);
+  }
+}
+
+function levelAbove(below: Uint8Array): Uint8Array {
+  const width = below.length / HASH;
+  const level = new Uint8Array(Math.ceil(width / 2) * HASH);
+  const node = new Uint8Array(1 + 2 * HASH).fill(MERKLE.node, 0, 1);
+  for (let left = 0; left + 1 < width; left += 2) {
+    node.set(below.subarray(left * HASH, (left + 2) * HASH), 1);
+    level.set(keccak_256(node), (left / 2) * HASH);
+  }
+  if (width % 2 === 1) level.set(below.subarray(-HASH), level.length - HASH);
+  return level;
+}
+
+/** A batch, as the ledger knows it, and a device's place in it. */
+export interface ManifestProof {
+  readonly root: Uint8Array;
+  /** The batch's indexes are base to base + count - 1. */
+  readonly base: number;
+  readonly count: number;
+  /** Siblings bottom-up, 32 bytes each. */
+  readonly path: Uint8Array;
+}
+
+/** @throws Refusal `not-listed` if `entry` is not in the batch. */
+export function checkManifest(entry: ManifestEntry, { root, base, count, path }: ManifestProof): void {
+  const position = entry.index - base;
+  if (position < 0 || position >= count) {
+    const range = `${base} to ${base + count - 1}`;
+    throw new Refusal("not-listed", `device ${entry.index} is not in the batch of devices ${range}`);
+  }
+  let found: Uint8Array;
+  try {
+    found = rootFromPath(keccak_256, manifestLeaf(entry), position, count, chunks(path, HASH));
+  } catch (error) {
+    if (!(error instanceof CryptoError)) throw error;
+    throw new Refusal("not-listed", `the manifest path of device ${entry.index} is wrong: ${error.message}`, {
+      cause: error,
+    });
+  }
+  if (!equalBytes(found, root)) {
+    throw new Refusal("not-listed", `device ${entry.index} with this key, salt and class is not in the manifest`);
+  }
+}
