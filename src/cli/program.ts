@@ -1,0 +1,67 @@
+/** All groups of commands, and how a run of one ends: with an exit code, and with one sentence where it failed. */
+import { readFileSync } from "node:fs";
+
+import { Command, CommanderError } from "commander";
+
+import { SwarmkeepError, exitCode } from "../runtime/errors.js";
+import { type GlobalOptions, asSwarmkeepError, renderError } from "./command.js";
+
+/** What a file of a command group exports. */
+export interface CommandGroup {
+  /** Adds the group's commands to `group`. */
+  register(group: Command): void;
+}
+
+interface GroupEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<CommandGroup>;
+}
+
+/** In the order in which the help lists them. */
+const GROUPS: readonly GroupEntry[] = [];
+
+const USAGE_ERROR = 2;
+
+function packageVersion(): string {
+  const path = new URL("../../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}
+
+/** The whole command line; each group's commands come with it when it is called. */
+export function createProgram(groups: readonly GroupEntry[] = GROUPS): Command {
+  const program = new Command("swarmkeep")
+    .description("A trust fabric for swarms of devices: a certificate authority that no single machine holds")
+    .version(packageVersion())
+    .option("--json", "print JSON, for programs")
+    .option("--data <folder>", "the data folder (SWARMKEEP_DATA)")
+    .option("--passphrase-file <file>", "the passphrase of the data folder (SWARMKEEP_PASSPHRASE_FILE)")
+    .exitOverride()
+    .hook("preSubcommand", async (_, called) => {
+      const entry = groups.find(({ name }) => name === called.name());
+      if (entry !== undefined && called.commands.length === 0) (await entry.load()).register(called);
+    });
+  for (const { name, summary } of groups) program.command(name).summary(summary).description(summary).exitOverride();
+  return program;
+}
+
+/** Runs one command line and gives the exit code (src/runtime/errors.ts). */
+export async function run(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    const failure = asSwarmkeepError(error);
+    process.stderr.write(renderError(failure, program.opts<GlobalOptions>().json === true));
+    if (process.env["SWARMKEEP_DEBUG"] !== undefined) process.stderr.write(`${stackOf(error)}\n`);
+    return exitCode(failure);
+  }
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error instanceof SwarmkeepError || error.cause !== undefined ? error.cause : undefined;
+  return cause === undefined ? `${error.stack}` : `${error.stack}\ncaused by ${stackOf(cause)}`;
+}
