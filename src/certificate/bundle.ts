@@ -107,10 +107,7 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
   const { notBefore, notAfter, ...facts } = generations.at(-1) as MeshFacts & Validity;
   if (facts.generation < (pins.minimumGeneration ?? 0)) {
     const seen = pins.minimumGeneration;
-    throw new Refusal(
-      "generation-old",
-      `the bundle ends at generation ${facts.generation}, ${seen} was seen: fetch a newer`,
-    );
+    throw new Refusal("generation-old", `the bundle ends at generation ${facts.generation}, ${seen} was seen`);
   }
   if (pins.now !== undefined) {
     checkPeriod("root certificate", root, pins.now);
@@ -124,8 +121,7 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
 
 function checkPeriod(what: string, { notBefore, notAfter }: Validity, now: number): void {
   if (now < notBefore - CLOCK_SKEW_SECONDS) {
-    throw new Refusal("not-yet-valid", `the ${what} begins at ${notBefore}, it is ${now}: check the clock`);
+    throw new Refusal("not-yet-valid", `the ${what} begins at ${notBefore}, it is ${now}`);
   }
-  if (now > notAfter)
-    throw new Refusal("expired", `the ${what} ended at ${notAfter}, it is ${now}: fetch a newer bundle`);
+  if (now > notAfter) throw new Refusal("expired", `the ${what} ended at ${notAfter}, it is ${now}`);
 }

@@ -125,22 +125,20 @@ export interface CertificateTrust {
 /** @throws Refusal `generation-old` or `generation-unknown` */
 export function checkGeneration(found: number, trusted: number): void {
   if (found < trusted) {
-    const advice = "its holder has to renew";
-    throw new Refusal("generation-old", `signed under group keys of generation ${found}, now ${trusted}: ${advice}`);
+    throw new Refusal("generation-old", `signed under group keys of generation ${found}, and now it is ${trusted}`);
   }
   if (found > trusted) {
-    const advice = "fetch a newer trust bundle";
-    throw new Refusal("generation-unknown", `signed under generation ${found}, known up to ${trusted}: ${advice}`);
+    throw new Refusal("generation-unknown", `signed under generation ${found}, known here up to ${trusted}`);
   }
 }
 
 /** @param now seconds since 1970. @throws Refusal `not-yet-valid` or `expired` */
 export function checkValidity({ notBefore, expires }: CertificateFields, now: number): void {
   if (now < notBefore - CLOCK_SKEW_SECONDS) {
-    throw new Refusal("not-yet-valid", `the certificate begins at ${notBefore}, it is ${now}: check both clocks`);
+    throw new Refusal("not-yet-valid", `the certificate begins at ${notBefore}, it is ${now}`);
   }
   if (now >= expires) {
-    throw new Refusal("expired", `the certificate ended at ${expires}, it is ${now}: its holder has to renew`);
+    throw new Refusal("expired", `the certificate ended at ${expires}, it is ${now}`);
   }
 }
 

@@ -149,7 +149,7 @@ export function isListed(word: Uint8Array, bit: number): boolean {
 export function checkNotRevoked({ head, word, path }: DrlProof, index: number): void {
   const { position, bit } = drlPosition(index);
   if (position >= head.words) {
-    throw new Refusal("not-listed", `device ${index} is beyond the list's ${head.words} words: get a newer proof`);
+    throw new Refusal("not-listed", `device ${index} is beyond the list's ${head.words} words`);
   }
   let node = drlLeaf(position, word);
   for (let height = 0; height < drlDepth(head.words); height++) {
@@ -183,10 +183,10 @@ export function verifyDrlHead(
 ): void {
   const now = memory.lowerBound(clock);
   if (now !== undefined && now >= head.expires) {
-    throw new Refusal("head-stale", `the head ended at ${head.expires}, it is ${now}: get a newer revocation proof`);
+    throw new Refusal("head-stale", `the head ended at ${head.expires}, it is ${now}`);
   }
   if (clock !== undefined && head.issued > clock + CLOCK_SKEW_SECONDS) {
-    throw new Refusal("head-future", `the head is of ${head.issued}, it is ${clock}: set this clock`);
+    throw new Refusal("head-future", `the head is of ${head.issued}, it is ${clock}`);
   }
   memory.checkOrder(head);
   const statement = concatBytes(drlHeadDigest(head, trust.revocations), trust.keys.bls, trust.keys.ed25519);

@@ -36,8 +36,7 @@ export class HeadMemory {
   checkOrder({ number, issued }: HeadMark): void {
     const mark = this.#mark;
     if (mark !== undefined && (number < mark.number || issued < mark.issued)) {
-      const advice = "its presenter has to fetch a newer revocation proof";
-      throw new Refusal("head-rollback", `head ${number} is older than ${mark.number}, which was seen: ${advice}`);
+      throw new Refusal("head-rollback", `head ${number} is older than ${mark.number}, which was seen`);
     }
   }
 

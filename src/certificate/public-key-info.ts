@@ -31,7 +31,7 @@ export function readSubjectPublicKeyInfo(parent: DerReader): DeviceKey {
   if (!isEd25519 && !info.skipIf(P256_KEY_ALGORITHM)) {
     info.content(DER.sequence);
     info.bitString();
-    throw new Refusal("wrong-kind", "the public key is neither Ed25519 nor P-256: make one of these");
+    throw new Refusal("wrong-kind", "the public key is neither Ed25519 nor P-256");
   }
   const bits = info.bitString();
   info.end();

@@ -1,4 +1,5 @@
 /** Why something was not believed: one error type for everything that this folder decodes or verifies. */
+import { SwarmkeepError } from "../statements/errors.js";
 
 /**
  * - `malformed`: not the one encoding that the protocol allows; `field` names the place.
@@ -31,16 +32,37 @@ export type RefusalCode =
   | "wrong-certificate"
   | "out-of-scope";
 
-export class Refusal extends Error {
+const ADVICE: Readonly<Record<RefusalCode, string>> = {
+  malformed: "Have the sender build it as docs/protocol.md describes, byte for byte.",
+  "wrong-kind": "Send the object, key or algorithm that belongs here.",
+  "bad-signature":
+    "Check that signer and verifier have the same mesh, chain and contracts; if they do, it is a forgery.",
+  "wrong-mesh": "Fetch the bundle of the mesh that this device was set up for.",
+  "generation-old": "Have the sender fetch the newest bundle and renew.",
+  "generation-unknown": "Fetch a newer trust bundle here.",
+  "not-yet-valid": "Check both clocks.",
+  expired: "Have its holder renew.",
+  "head-stale": "Have the presenter fetch a newer revocation proof.",
+  "head-future": "Set this clock.",
+  "head-rollback": "Have the presenter fetch a newer revocation proof.",
+  revoked: "Keep it out; its registrar knows why it was revoked.",
+  "not-listed": "Have the sender fetch a proof for its own index.",
+  "wrong-challenge": "Answer the challenge of this connection.",
+  "wrong-audience": "Answer with the audience that the verifier named.",
+  "wrong-certificate": "Show the certificate that the answer was made with.",
+  "out-of-scope": "Ask for a certificate whose scope covers this place.",
+};
+
+export class Refusal extends SwarmkeepError {
   override readonly name = "Refusal";
-  readonly code: RefusalCode;
+  declare readonly code: RefusalCode;
   /** Dotted path of the field that was wrong, where one field was. */
   readonly field: string | undefined;
 
-  constructor(code: RefusalCode, message: string, options: { field?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.field = options.field;
+  constructor(code: RefusalCode, message: string, { field, cause }: { field?: string; cause?: unknown } = {}) {
+    const details = field === undefined ? {} : { field };
+    super(message, { kind: "refused", code, advice: ADVICE[code], details, cause });
+    this.field = field;
   }
 }
 

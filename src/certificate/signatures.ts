@@ -2,9 +2,9 @@
  * The signature checks that this folder needs. They are injected: noble's run everywhere, native ones are many times faster.
  * All must agree bit for bit on what is valid.
  */
-import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256 } from "@noble/curves/nist.js";
 
+import { verifyEd25519 } from "./ed25519-key.js";
 import type { Bls } from "../crypto/bls.js";
 import { COSE_ALG, type GroupAlgorithm } from "../statements/cose.js";
 
@@ -13,7 +13,7 @@ export type SwarmSignatures = Pick<Bls, "verify">;
 
 /** Checks the signatures of devices and of the root. False, and never an error, for bytes that are no key or signature. */
 export interface DeviceSignatures {
-  /** RFC 8032, without the leniency of ZIP 215. `publicKey` 32 bytes, `signature` 64. */
+  /** RFC 8032, exact: see ed25519-key.ts. `publicKey` 32 bytes, `signature` 64. */
   verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   /** ECDSA with SHA-256 on P-256. `publicKey` 33 bytes (SEC 1 compressed), `signature` r | s, s of either half. */
   verifyP256(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
@@ -28,8 +28,7 @@ const isValid = (check: () => boolean): boolean => {
 };
 
 export const nobleSignatures: DeviceSignatures = {
-  verifyEd25519: (publicKey, message, signature) =>
-    isValid(() => ed25519.verify(signature, message, publicKey, { zip215: false })),
+  verifyEd25519: (publicKey, message, signature) => isValid(() => verifyEd25519(publicKey, message, signature)),
   verifyP256: (publicKey, message, signature) =>
     isValid(() => publicKey.length === 33 && p256.verify(signature, message, publicKey, { lowS: false })),
 };

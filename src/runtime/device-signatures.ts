@@ -1,6 +1,7 @@
 /** Checks of Ed25519 and P-256 signatures in native code (node:crypto), with the same answers as noble's. */
 import { createPublicKey, verify, type KeyObject } from "node:crypto";
 
+import { isUsableEd25519Key } from "../certificate/ed25519-key.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
 
 /** SubjectPublicKeyInfo up to the key itself: RFC 8410 section 4, and RFC 5480 with a compressed point. */
@@ -23,7 +24,7 @@ function isValid(check: () => boolean): boolean {
 
 export const nativeSignatures: DeviceSignatures = {
   verifyEd25519: (key, message, signature) =>
-    isValid(() => key.length === 32 && verify(null, message, publicKey(SPKI_PREFIX.ed25519, key), signature)),
+    isValid(() => isUsableEd25519Key(key) && verify(null, message, publicKey(SPKI_PREFIX.ed25519, key), signature)),
   verifyP256: (key, message, signature) =>
     isValid(
       () =>
