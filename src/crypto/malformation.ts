@@ -54,9 +54,7 @@ export function showMalformed(dealing: Dealing, malformed: MalformedCommitment):
  */
 export function g1Witness(commitment: Uint8Array): Uint8Array {
   const flags = (commitment[0] as number) >> 5;
-  const rest = commitment.slice();
-  rest[0]! &= 0x1f;
-  const x = bytesToNumberBE(rest);
+  const x = bytesToNumberBE(commitment.with(0, (commitment[0] as number) & 0x1f));
   const [compressed, infinity] = [(flags & 4) !== 0, (flags & 2) !== 0];
   if (!compressed || infinity || x >= Fp.ORDER) return new Uint8Array();
   const square = Fp.add(Fp.mul(Fp.sqr(x), x), 4n);
@@ -68,9 +66,7 @@ export function g1Witness(commitment: Uint8Array): Uint8Array {
  * w^2 = 2 (y^2 - 1) (d y^2 + 1), so that (y^2 - 1) / (d y^2 + 1) is no square (2 is none modulo 2^255 - 19).
  */
 export function edWitness(commitment: Uint8Array): Uint8Array {
-  const bytes = commitment.slice().reverse();
-  bytes[0]! &= 0x7f;
-  const y = bytesToNumberBE(bytes);
+  const y = bytesToNumberBE(commitment.with(31, (commitment[31] as number) & 0x7f).reverse());
   if (y >= Fq.ORDER) return new Uint8Array();
   const ySquared = Fq.sqr(y);
   const numerator = Fq.sub(ySquared, 1n);

@@ -64,3 +64,8 @@ export const EIGHT_TORSION: EdPoint = (() => {
     }
   }
 })();
+
+/** Changes one byte in place. */
+export function flip(bytes: Uint8Array, at: number, mask = 1): void {
+  bytes[at] = (bytes[at] as number) ^ mask;
+}
