@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {MeshContract} from "./MeshContract.sol";
-import {SwarmStatements} from "./SwarmStatements.sol";
+import {SwarmGoverned} from "./SwarmGoverned.sol";
 import {IFleetRegistry} from "./interfaces/IFleetRegistry.sol";
+import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
 import {Scope} from "./libraries/Scope.sol";
 import {Statements} from "./libraries/Statements.sol";
 
 /// @title What {IFleetRegistry} says
-contract FleetRegistry is IFleetRegistry, SwarmStatements {
+contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     /// @dev One slot for what every registration reads and writes, and one for what it compares.
     struct GrantRecord {
         address registrar;
@@ -19,9 +19,11 @@ contract FleetRegistry is IFleetRegistry, SwarmStatements {
         bytes32 scopesHash;
     }
 
+    /// @dev One slot. To make two policies that share 24 bytes of a hash takes 2^96 hashes, and buys a registrar nothing but the
+    /// chance to show the other one to a validator whose node lies about events.
     struct FleetRecord {
-        bytes32 policyHash;
-        uint64 grantId;
+        bytes24 policyHash;
+        uint32 grantId;
         uint32 batches;
     }
 
@@ -37,7 +39,7 @@ contract FleetRegistry is IFleetRegistry, SwarmStatements {
     /// @inheritdoc IFleetRegistry
     uint64 public nextIndex;
     /// @inheritdoc IFleetRegistry
-    uint64 public grantCount;
+    uint32 public grantCount;
     /// @inheritdoc IFleetRegistry
     uint64 public fleetCount;
     /// @inheritdoc IFleetRegistry
@@ -46,7 +48,7 @@ contract FleetRegistry is IFleetRegistry, SwarmStatements {
     mapping(uint64 grantId => GrantRecord grant) private _grants;
     mapping(uint64 fleetId => FleetRecord fleet) private _fleets;
 
-    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+    constructor(ITrustAnchor anchor_, IGroupKeys groupKeys_) SwarmGoverned(anchor_, groupKeys_) {}
 
     /// @inheritdoc IFleetRegistry
     function acceptGenesis(ITrustAnchor.Registrar[] calldata registrars) external onlyAnchor {
@@ -84,7 +86,11 @@ contract FleetRegistry is IFleetRegistry, SwarmStatements {
         _spend(grantId, count);
 
         fleetId = ++fleetCount;
-        _fleets[fleetId] = FleetRecord({policyHash: keccak256(abi.encode(policy)), grantId: grantId, batches: 1});
+        _fleets[fleetId] = FleetRecord({
+            policyHash: bytes24(keccak256(abi.encode(policy))),
+            grantId: uint32(grantId),
+            batches: 1
+        });
         emit FleetRegistered(fleetId, grantId, policy);
 
         base = _append(fleetId, 0, manifestRoot, count);
@@ -113,7 +119,7 @@ contract FleetRegistry is IFleetRegistry, SwarmStatements {
     }
 
     /// @inheritdoc IFleetRegistry
-    function fleetOf(uint64 fleetId) external view returns (uint64 grantId, bytes32 policyHash, uint32 batches) {
+    function fleetOf(uint64 fleetId) external view returns (uint64 grantId, bytes24 policyHash, uint32 batches) {
         FleetRecord storage fleet = _fleets[fleetId];
         return (fleet.grantId, fleet.policyHash, fleet.batches);
     }
@@ -137,6 +143,7 @@ contract FleetRegistry is IFleetRegistry, SwarmStatements {
         _checkScopeCount(scopes.length);
         for (uint256 i = 0; i < scopes.length; i++) Scope.requireValid(scopes[i]);
 
+        // Checked: the 2^32nd grant reverts.
         grantId = ++grantCount;
         _grants[grantId] = GrantRecord({
             registrar: registrar,

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-
-import {MeshContract} from "./MeshContract.sol";
-import {SwarmStatements} from "./SwarmStatements.sol";
+import {SwarmGoverned} from "./SwarmGoverned.sol";
 import {IFleetRegistry} from "./interfaces/IFleetRegistry.sol";
 import {IRevocationList} from "./interfaces/IRevocationList.sol";
+import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
+import {RevocationEntries} from "./libraries/RevocationEntries.sol";
 import {Statements} from "./libraries/Statements.sol";
 
 /// @title What {IRevocationList} says
-contract RevocationList is IRevocationList, SwarmStatements {
+contract RevocationList is IRevocationList, SwarmGoverned {
     uint256 private constant WORD_BITS = 256;
     /// @dev Bit c for each CRLReason c that a final revocation may have; certificateHold (6) is what {hold} is for.
     uint256 private constant FINAL_REASONS =
         (1 << 0) | (1 << 1) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 9) | (1 << 10);
 
+    /// @inheritdoc IRevocationList
+    IFleetRegistry public immutable fleets;
     /// @inheritdoc IRevocationList
     mapping(uint32 word => uint256 bits) public revoked;
     /// @inheritdoc IRevocationList
@@ -26,7 +27,13 @@ contract RevocationList is IRevocationList, SwarmStatements {
     Head private _head;
     Checkpoint private _checkpoint;
 
-    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+    constructor(
+        ITrustAnchor anchor_,
+        IGroupKeys groupKeys_,
+        IFleetRegistry fleets_
+    ) SwarmGoverned(anchor_, groupKeys_) {
+        fleets = fleets_;
+    }
 
     /// @inheritdoc IRevocationList
     function revoke(
@@ -37,29 +44,27 @@ contract RevocationList is IRevocationList, SwarmStatements {
         BLS12381.G2Point calldata signature
     ) external {
         if ((FINAL_REASONS >> reason) & 1 == 0) revert InvalidReason(reason);
-        uint64 next = IFleetRegistry(anchor.fleets()).nextIndex();
-        if (_highestIndex(words, masks) >= next) revert IndexNotAllocated(words[words.length - 1], next);
-        bytes32 entriesHash = keccak256(abi.encodePacked(words, masks));
+        uint64 next = fleets.nextIndex();
+        if (RevocationEntries.highestIndex(words, masks) >= next)
+            revert IndexNotAllocated(words[words.length - 1], next);
+        bytes32 entriesHash = RevocationEntries.hash(words, masks);
         bytes32 digest = _takeOnce(Statements.revocation(entriesHash, reason, expiry), expiry, signature);
 
-        _apply(revoked, words, masks, true);
-        emit Revoked(digest, reason, words, masks);
+        emit Revoked(digest, reason, RevocationEntries.applyTo(revoked, words, masks, true));
     }
 
     /// @inheritdoc IRevocationList
     function hold(IFleetRegistry.Batch calldata batch, uint32[] calldata words, uint256[] calldata masks) external {
         _requireOwnDevices(batch, words, masks);
 
-        _apply(held, words, masks, true);
-        emit Held(batch.fleetId, msg.sender, words, masks);
+        emit Held(batch.fleetId, msg.sender, RevocationEntries.applyTo(held, words, masks, true));
     }
 
     /// @inheritdoc IRevocationList
     function release(IFleetRegistry.Batch calldata batch, uint32[] calldata words, uint256[] calldata masks) external {
         _requireOwnDevices(batch, words, masks);
 
-        _apply(held, words, masks, false);
-        emit Released(batch.fleetId, msg.sender, words, masks);
+        emit Released(batch.fleetId, msg.sender, RevocationEntries.applyTo(held, words, masks, false));
     }
 
     /// @inheritdoc IRevocationList
@@ -111,45 +116,18 @@ contract RevocationList is IRevocationList, SwarmStatements {
         return _checkpoint;
     }
 
-    /// @dev The caller is the registrar of the batch, and all entries are devices of it. Words increase, which {_apply} checks,
+    /// @dev The caller is the registrar of the batch, and all entries are devices of it. Words increase, which {RevocationEntries} checks,
     /// so the first and the last bound all; a batch begins with a word.
     function _requireOwnDevices(
         IFleetRegistry.Batch calldata batch,
         uint32[] calldata words,
         uint256[] calldata masks
     ) private view {
-        address registrar = IFleetRegistry(anchor.fleets()).registrarOf(batch);
+        address registrar = fleets.registrarOf(batch);
         if (msg.sender != registrar) revert NotRegistrar(msg.sender, registrar);
-        if (_highestIndex(words, masks) >= batch.base + batch.count) {
+        if (RevocationEntries.highestIndex(words, masks) >= batch.base + batch.count) {
             revert OutsideBatch(words[words.length - 1], batch.base, batch.count);
         }
         if (words[0] < batch.base / WORD_BITS) revert OutsideBatch(words[0], batch.base, batch.count);
-    }
-
-    /// @dev The highest device of the entries, whose words increase.
-    function _highestIndex(uint32[] calldata words, uint256[] calldata masks) private pure returns (uint256) {
-        uint256 length = words.length;
-        if (length == 0 || masks.length != length) revert InvalidEntries(length, masks.length);
-        return WORD_BITS * words[length - 1] + Math.log2(masks[length - 1]);
-    }
-
-    function _apply(
-        mapping(uint32 word => uint256 bits) storage bitmap,
-        uint32[] calldata words,
-        uint256[] calldata masks,
-        bool set
-    ) private {
-        // One more than the word before.
-        uint256 least = 0;
-        for (uint256 i = 0; i < words.length; i++) {
-            uint32 word = words[i];
-            uint256 mask = masks[i];
-            if (word < least) revert WordsNotIncreasing(word);
-            if (mask == 0) revert EmptyMask(word);
-            least = uint256(word) + 1;
-
-            if (set) bitmap[word] |= mask;
-            else bitmap[word] &= ~mask;
-        }
     }
 }

@@ -4,7 +4,6 @@ pragma solidity ^0.8.37;
 import {MeshContract} from "./MeshContract.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {ISwarmStatements} from "./interfaces/ISwarmStatements.sol";
-import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
 
 /// @title Base of the contracts that act on statements of the swarm
@@ -12,15 +11,16 @@ abstract contract SwarmStatements is MeshContract, ISwarmStatements {
     /// @inheritdoc ISwarmStatements
     mapping(bytes32 digest => bool used) public statementUsed;
 
+    /// @dev The keys that the swarm's signatures are checked with.
+    function _groupKeys() internal view virtual returns (IGroupKeys);
+
     /// @dev Takes a statement that its own number keeps from being replayed: the caller checks the number.
     function _takeOrdered(
         bytes32 structHash,
         BLS12381.G2Point calldata signature
     ) internal view returns (bytes32 digest) {
         digest = _digest(structHash);
-        address groupKeys = anchor.groupKeys();
-        if (groupKeys == address(0)) revert ITrustAnchor.GenesisMissing();
-        if (!IGroupKeys(groupKeys).verify(digest, signature)) revert InvalidSwarmSignature(digest);
+        if (!_groupKeys().verify(digest, signature)) revert InvalidSwarmSignature(digest);
     }
 
     /// @dev Takes an order-free statement: until its expiry, and once.

@@ -71,8 +71,7 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
 
     /// @inheritdoc ITrustAnchor
     function certifyKeys(uint64 generation, bytes calldata certificate, bytes32 r, bytes32 s) external {
-        if (start == 0) revert GenesisMissing();
-        uint64 last = IGroupKeys(_contracts.groupKeys).generation();
+        uint64 last = _groupKeys().generation();
         if (generation == 0 || generation > last) revert UnknownGeneration(generation, last);
         bytes32 hash = keccak256(certificate);
         bytes32 digest = _requireRoot(Statements.keyCertification(generation, hash), r, s);
@@ -142,6 +141,11 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
     /// @inheritdoc ITrustAnchor
     function successor() external view returns (Successor memory) {
         return _successor;
+    }
+
+    function _groupKeys() internal view override returns (IGroupKeys) {
+        if (start == 0) revert GenesisMissing();
+        return IGroupKeys(_contracts.groupKeys);
     }
 
     function _requireRoot(bytes32 structHash, bytes32 r, bytes32 s) private view returns (bytes32 digest) {

@@ -3,8 +3,7 @@ pragma solidity ^0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {MeshContract} from "./MeshContract.sol";
-import {SwarmStatements} from "./SwarmStatements.sol";
+import {SwarmGoverned} from "./SwarmGoverned.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
@@ -13,7 +12,7 @@ import {Scope} from "./libraries/Scope.sol";
 import {Statements} from "./libraries/Statements.sol";
 
 /// @title What {IValidatorRegistry} says
-contract ValidatorRegistry is IValidatorRegistry, SwarmStatements, ReentrancyGuardTransient {
+contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuardTransient {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant MAXIMUM_ENDPOINT = 255;
     /// @dev What a missing dealing costs of a bad one: it may have been an outage.
@@ -31,7 +30,7 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmStatements, ReentrancyGua
     mapping(bytes32 tlsPin => bool taken) private _tlsPinTaken;
     address[] private _candidates;
 
-    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+    constructor(ITrustAnchor anchor_, IGroupKeys groupKeys_) SwarmGoverned(anchor_, groupKeys_) {}
 
     /// @inheritdoc IValidatorRegistry
     function acceptGenesis(ITrustAnchor.Member[] calldata members) external onlyAnchor {
@@ -106,7 +105,7 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmStatements, ReentrancyGua
     function withdraw() external nonReentrant {
         Validator storage self = _requireState(State.Exiting);
         if (block.timestamp < self.withdrawable) revert StillBonded(self.withdrawable, block.timestamp);
-        if (IGroupKeys(anchor.groupKeys()).seatOf(msg.sender) != 0) revert InOffice(msg.sender);
+        if (groupKeys.seatOf(msg.sender) != 0) revert InOffice(msg.sender);
 
         uint256 amount = self.stake;
         self.state = State.Exited;

@@ -56,7 +56,7 @@ interface IFleetRegistry {
     /// @param grantId From 1; those of genesis first, in the order of the genesis document.
     event GrantGiven(uint64 indexed grantId, address indexed registrar, string[] scopes, uint64 indexes, uint64 expiry);
     /// @notice A fleet begins. Its first batch follows as {BatchAppended}.
-    /// @dev policyHash = keccak256(abi.encode(policy)).
+    /// @dev The ledger keeps the first 24 bytes of keccak256(abi.encode(policy)).
     event FleetRegistered(uint64 indexed fleetId, uint64 indexed grantId, Policy policy);
     /// @notice Devices [base, base + count) joined the fleet.
     event BatchAppended(uint64 indexed fleetId, uint32 batch, bytes32 manifestRoot, uint64 base, uint64 count);
@@ -118,8 +118,8 @@ interface IFleetRegistry {
     function grantOf(
         uint64 grantId
     ) external view returns (address registrar, bytes32 scopesHash, uint64 remaining, uint64 expiry);
-    /// @notice A fleet: its grant, keccak256(abi.encode(policy)) and how many batches it has; all zero if there is none.
-    function fleetOf(uint64 fleetId) external view returns (uint64 grantId, bytes32 policyHash, uint32 batches);
+    /// @notice A fleet: its grant, the first 24 bytes of keccak256(abi.encode(policy)) and how many batches it has; all zero if there is none.
+    function fleetOf(uint64 fleetId) external view returns (uint64 grantId, bytes24 policyHash, uint32 batches);
     /// @notice The hash of a batch; zero if there is none.
     function batchHash(uint64 fleetId, uint32 batch) external view returns (bytes32);
     /// @notice The registrar of the fleet of `batch`, for a batch that is the ledger's; else reverts with {UnknownBatch}.
@@ -127,7 +127,7 @@ interface IFleetRegistry {
     /// @notice One more than the highest index allocated; 0 before the first batch.
     function nextIndex() external view returns (uint64);
     /// @notice How many grants there are; the last has this number.
-    function grantCount() external view returns (uint64);
+    function grantCount() external view returns (uint32);
     /// @notice How many fleets there are; the last has this number.
     function fleetCount() external view returns (uint64);
 }

@@ -4,7 +4,7 @@ pragma solidity ^0.8.37;
 import {BLS12381} from "../libraries/BLS12381.sol";
 
 /// @title The root of a mesh: its root CA key, its genesis, its contracts and parameters
-/// @notice Deployed first. Every other contract of the mesh is given this one, and asks it for the others.
+/// @notice Deployed first. Every other contract of the mesh is given this one, and asks it for those deployed later.
 /// The genesis is signed by the root CA off the ledger and submitted once, by anyone.
 interface ITrustAnchor {
     /// @notice The other contracts of the mesh.
@@ -106,7 +106,8 @@ interface ITrustAnchor {
     error InvalidParameter(string parameter, uint256 value);
     /// @notice A genesis of `members` candidates cannot fill `seats` seats, or names more than `most`.
     error InvalidMemberCount(uint256 members, uint256 seats, uint256 most);
-    /// @notice There is no contract of this mesh at `account`: deploy it with this anchor, and name each contract once.
+    /// @notice There is no contract of this mesh at `account`: deploy it with this anchor and the contracts that this genesis
+    /// names, and name each once.
     error NotOfThisMesh(address account);
     /// @notice `generation` has no group keys to certify; the last one is `last`.
     error UnknownGeneration(uint64 generation, uint64 last);

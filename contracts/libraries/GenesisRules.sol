@@ -2,6 +2,8 @@
 pragma solidity ^0.8.37;
 
 import {IMeshContract} from "../interfaces/IMeshContract.sol";
+import {IRevocationList} from "../interfaces/IRevocationList.sol";
+import {ISwarmGoverned} from "../interfaces/ISwarmGoverned.sol";
 import {ITrustAnchor} from "../interfaces/ITrustAnchor.sol";
 import {Quorum} from "./Quorum.sol";
 
@@ -61,17 +63,22 @@ library GenesisRules {
     function _checkContracts(ITrustAnchor.Contracts calldata c) private view {
         address[5] memory all = [c.registry, c.ceremony, c.groupKeys, c.fleets, c.revocations];
         for (uint256 i = 0; i < all.length; i++) {
-            if (!_isOurs(all[i])) revert ITrustAnchor.NotOfThisMesh(all[i]);
+            // The anchor is none of its own contracts.
+            if (all[i] == address(this)) revert ITrustAnchor.NotOfThisMesh(all[i]);
             for (uint256 j = 0; j < i; j++) if (all[i] == all[j]) revert ITrustAnchor.NotOfThisMesh(all[i]);
+            _requireKnows(all[i], IMeshContract.anchor.selector, address(this));
         }
+        _requireKnows(c.registry, ISwarmGoverned.groupKeys.selector, c.groupKeys);
+        _requireKnows(c.fleets, ISwarmGoverned.groupKeys.selector, c.groupKeys);
+        _requireKnows(c.revocations, ISwarmGoverned.groupKeys.selector, c.groupKeys);
+        _requireKnows(c.revocations, IRevocationList.fleets.selector, c.fleets);
     }
 
-    /// @dev There is a contract, and it was deployed with this anchor. The anchor is none of its own contracts.
-    function _isOurs(address account) private view returns (bool) {
-        if (account == address(this) || account.code.length == 0) return false;
-        (bool success, bytes memory answer) = account.staticcall{gas: GETTER_GAS}(
-            abi.encodeCall(IMeshContract.anchor, ())
-        );
-        return success && answer.length == 32 && uint256(bytes32(answer)) == uint160(address(this));
+    /// @dev There is a contract, and its `getter` names `expected`.
+    function _requireKnows(address account, bytes4 getter, address expected) private view {
+        (bool success, bytes memory answer) = account.staticcall{gas: GETTER_GAS}(abi.encodeWithSelector(getter));
+        if (!success || answer.length != 32 || uint256(bytes32(answer)) != uint160(expected)) {
+            revert ITrustAnchor.NotOfThisMesh(account);
+        }
     }
 }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {MeshContract} from "../MeshContract.sol";
+import {IGroupKeys} from "../interfaces/IGroupKeys.sol";
+import {ITrustAnchor} from "../interfaces/ITrustAnchor.sol";
+import {IValidatorRegistry} from "../interfaces/IValidatorRegistry.sol";
+
+/// @title A ceremony that believes whoever calls it: lets a test put a committee into office, or slash, without one
+contract CeremonyStandIn is MeshContract {
+    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+
+    function install(IGroupKeys.Office calldata office) external {
+        IGroupKeys(anchor.groupKeys()).setOffice(office);
+    }
+
+    function slash(address account, IValidatorRegistry.Offence offence) external {
+        IValidatorRegistry(anchor.registry()).slash(account, offence);
+    }
+}
