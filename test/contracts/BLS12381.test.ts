@@ -451,6 +451,7 @@ describe("BLS12381", () => {
 
     before(function () {
       if (folder !== undefined) return;
+      console.log("      skipped: set SWARMKEEP_VECTORS to the folder of the published vectors");
       this.skip();
     });
 

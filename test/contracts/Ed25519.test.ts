@@ -270,6 +270,7 @@ describe("Ed25519: a share judged on chain", () => {
 
     before(function () {
       if (folder === undefined) {
+        console.log("      skipped: SWARMKEEP_VECTORS does not name the folder with the published vectors");
         this.skip();
       }
     });

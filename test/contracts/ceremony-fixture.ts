@@ -348,13 +348,13 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
   const anchor = await ethers.deployContract("TrustAnchor", [rootKey.slice(1, 33), rootKey.slice(33), nonce]);
   const ed25519 = await ethers.deployContract("Ed25519");
   const judge = await ethers.deployContract("CeremonyJudge", [], { libraries: { Ed25519: ed25519.target } });
-  const registry = await ethers.deployContract("ValidatorRegistry", [anchor.target]);
+  const groupKeys = await ethers.deployContract("GroupKeys", [anchor.target]);
+  const registry = await ethers.deployContract("ValidatorRegistry", [anchor.target, groupKeys.target]);
   const ceremony = await ethers.deployContract("KeyCeremony", [anchor.target], {
     libraries: { CeremonyJudge: judge.target },
   });
-  const groupKeys = await ethers.deployContract("GroupKeys", [anchor.target]);
-  const fleets = await ethers.deployContract("FleetRegistry", [anchor.target]);
-  const revocations = await ethers.deployContract("RevocationList", [anchor.target]);
+  const fleets = await ethers.deployContract("FleetRegistry", [anchor.target, groupKeys.target]);
+  const revocations = await ethers.deployContract("RevocationList", [anchor.target, groupKeys.target, fleets.target]);
   const meshId = getBytes(await anchor.meshId());
 
   const all: Member[] = [];

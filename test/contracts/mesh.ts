@@ -95,7 +95,7 @@ export function rootSign(secret: Uint8Array, digest: Uint8Array, high = false): 
   return [hexlify(bytes.subarray(0, 32)), word(high ? p256.Point.CURVE().n - s : s)];
 }
 
-function rootPoint(secret: Uint8Array): [x: string, y: string] {
+export function rootPoint(secret: Uint8Array): [x: string, y: string] {
   const { x, y } = p256.Point.fromBytes(p256.getPublicKey(secret)).toAffine();
   return [word(x), word(y)];
 }

@@ -1,0 +1,22 @@
+import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
+
+/**
+ * All contracts of one mesh. Parameters: `rootX` and `rootY`, the coordinates of the root CA's P-256 key, and `nonce`, 32 random
+ * bytes; all bytes32. The mesh begins when somebody submits the genesis, signed by the root CA, which names these addresses.
+ *
+ * The anchor comes first, since all others are given it, and the group keys second, since those that take statements of the
+ * swarm are given them.
+ */
+export default buildModule("Mesh", (m) => {
+  const anchor = m.contract("TrustAnchor", [m.getParameter("rootX"), m.getParameter("rootY"), m.getParameter("nonce")]);
+  const groupKeys = m.contract("GroupKeys", [anchor]);
+  const registry = m.contract("ValidatorRegistry", [anchor, groupKeys]);
+  const fleets = m.contract("FleetRegistry", [anchor, groupKeys]);
+  const revocations = m.contract("RevocationList", [anchor, groupKeys, fleets]);
+
+  const ed25519 = m.library("Ed25519");
+  const judge = m.library("CeremonyJudge", { libraries: { Ed25519: ed25519 } });
+  const ceremony = m.contract("KeyCeremony", [anchor], { libraries: { CeremonyJudge: judge } });
+
+  return { anchor, groupKeys, registry, fleets, revocations, ceremony };
+});
