@@ -46,7 +46,7 @@ export class Endpoint {
   constructor(options: EndpointOptions) {
     const scheme = URL.canParse(options.url) ? new URL(options.url).protocol : "";
     if (!["http:", "https:", "ws:", "wss:"].includes(scheme)) {
-      throw new LedgerError("refused", `A ledger endpoint is an http, https, ws or wss address, not "${scheme}".`);
+      throw new LedgerError("refused", `A ledger endpoint is an http, https, ws or wss address, not "${scheme}"`);
     }
     this.#url = options.url;
     this.#webSocketUrl = scheme.startsWith("ws") ? options.url : options.webSocketUrl;
@@ -78,7 +78,7 @@ export class Endpoint {
       "eth_subscribe",
     );
     if (typeof subscription !== "string") {
-      throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered eth_subscribe without an id.`);
+      throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered eth_subscribe without an id`);
     }
     socket.listen(subscription, onHead);
     return { closed: socket.closed };
@@ -102,7 +102,7 @@ export class Endpoint {
         const found = typeof answer === "string" && /^0x[0-9a-f]{1,16}$/i.test(answer) ? BigInt(answer) : undefined;
         if (found === this.chainId) return;
         this.#chainChecked = undefined;
-        const message = `The ledger endpoint ${this.label} serves chain ${found ?? String(answer)}, not ${this.chainId}: use an endpoint of the mesh's chain.`;
+        const message = `The ledger endpoint ${this.label} serves chain ${found ?? String(answer)}, not ${this.chainId}`;
         throw new LedgerError("wrong-chain", message, { expected: this.chainId, found });
       },
       (error: unknown) => {
@@ -114,7 +114,7 @@ export class Endpoint {
   }
 
   async #call(method: string, params: readonly unknown[]): Promise<unknown> {
-    if (this.#closed) throw new LedgerError("refused", `The ledger endpoint ${this.label} was closed by us.`);
+    if (this.#closed) throw new LedgerError("refused", `The ledger endpoint ${this.label} was closed by us`);
     try {
       const answer = this.#url.startsWith("ws")
         ? await (await this.#openSocket(this.#url)).request(method, params, this.#timeoutMs)
@@ -130,7 +130,7 @@ export class Endpoint {
 
   #openSocket(url: string): Promise<JsonRpcSocket> {
     if (this.#socket === undefined) {
-      const opening = JsonRpcSocket.open(url, this.#timeoutMs);
+      const opening = JsonRpcSocket.open(url, labelOf(url), this.#timeoutMs);
       this.#socket = opening;
       const forget = (): void => {
         if (this.#socket === opening) this.#socket = undefined;
@@ -155,10 +155,10 @@ export class Endpoint {
     } catch (cause) {
       if (cause instanceof LedgerError) throw cause;
       if (cause instanceof Error && cause.name === "TimeoutError") {
-        const message = `The ledger endpoint ${this.label} did not answer ${method} in ${this.#timeoutMs} ms.`;
+        const message = `The ledger endpoint ${this.label} did not answer ${method} in ${this.#timeoutMs} ms`;
         throw new LedgerError("timeout", message, { method }, cause);
       }
-      const message = `No ledger endpoint answers at ${this.label}: is the node running and its address right?`;
+      const message = `No ledger endpoint answers at ${this.label}`;
       throw new LedgerError("refused", message, { method }, cause);
     }
     if (response.status === 429) throw this.#rateLimited(response.headers.get("retry-after"));
@@ -190,12 +190,12 @@ export class Endpoint {
 
   #rateLimited(retryAfter: string | null): LedgerError {
     const seconds = retryAfter !== null && /^\d{1,5}$/.test(retryAfter) ? Number(retryAfter) : undefined;
-    const message = `The ledger endpoint ${this.label} limits our requests: use a node of your own or a larger plan.`;
+    const message = `The ledger endpoint ${this.label} limits our requests`;
     return new LedgerError("rate-limited", message, { retryAfterSeconds: seconds });
   }
 
   #notJsonRpc(found: string, cause?: unknown): LedgerError {
-    const message = `What answers at ${this.label} is not JSON-RPC (${found}): check the endpoint's address.`;
+    const message = `What answers at ${this.label} is not JSON-RPC (${found})`;
     return new LedgerError("not-json-rpc", message, { found }, cause);
   }
 }
@@ -216,7 +216,7 @@ async function readLimited(response: Response, label: string): Promise<string> {
     if (size > MAXIMUM_ANSWER_BYTES) {
       throw new LedgerError(
         "not-json-rpc",
-        `The ledger endpoint ${label} sent more than ${MAXIMUM_ANSWER_BYTES} bytes.`,
+        `The ledger endpoint ${label} sent more than ${MAXIMUM_ANSWER_BYTES} bytes`,
       );
     }
     chunks.push(bytes);

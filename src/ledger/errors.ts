@@ -1,44 +1,49 @@
 /** Every way in which the ledger, or what stands between it and us, can fail. One class, told apart by `code`. */
+import { SwarmkeepError, type ErrorKind } from "../statements/errors.js";
 
-export type LedgerErrorCode =
+const CODES = {
   /** Nothing listens at the endpoint, or the connection broke. */
-  | "refused"
-  /** The endpoint did not answer in time. */
-  | "timeout"
+  refused: ["network", "Check that the node is running and that its address is right"],
+  timeout: ["network", "Check the load of the node and the way to it"],
   /** What answers is not JSON-RPC. */
-  | "not-json-rpc"
-  /** The endpoint asks us to slow down (HTTP 429 or JSON-RPC -32005). */
-  | "rate-limited"
-  /** The endpoint serves another chain. */
-  | "wrong-chain"
+  "not-json-rpc": ["network", "Check the endpoint's address: something else answers there"],
+  /** HTTP 429 or JSON-RPC -32005. */
+  "rate-limited": ["network", "Use a node of your own, or a larger plan"],
+  "wrong-chain": ["usage", "Use an endpoint of the mesh's chain"],
   /** The endpoint answered with a JSON-RPC error; `details.data` holds revert data where there is some. */
-  | "rpc"
+  rpc: ["network", "Use a node that serves this request"],
   /** The endpoint's answer has the wrong shape. */
-  | "bad-answer"
+  "bad-answer": ["network", "Use another node: this one breaks the rules of JSON-RPC"],
   /** A block's fields do not hash to its hash. */
-  | "bad-header"
+  "bad-header": ["network", "Do not trust this endpoint; if it is your own node, its fork is newer than this program"],
   /** A Merkle-Patricia proof does not prove what it is said to prove. */
-  | "bad-proof"
-  /** Two endpoints say different things about the finalised chain. */
-  | "endpoints-disagree"
-  /** An endpoint does not know a block that was acted upon before: it is still catching up. */
-  | "behind"
+  "bad-proof": ["network", "Do not trust this endpoint: use a node of your own"],
+  "too-few-endpoints": ["usage", "Name a node of your own, or two endpoints that have nothing to do with one another"],
+  "endpoints-disagree": ["network", "Find out which one is wrong; nothing is signed until they agree"],
+  /** An endpoint does not have something that was seen elsewhere: it is still catching up. */
+  behind: ["network", "Wait until the node has caught up"],
   /** The finalised chain changed below a block already acted upon. */
-  | "reorganised"
-  /** Contract logs cannot be read: unknown event, or missing bytes. */
-  | "bad-log"
-  /** A contract refused a call. */
-  | "reverted"
-  /** A transaction cannot be sent as the limits stand: fee or gas above its cap, no funds. */
-  | "unsendable"
+  reorganised: [
+    "network",
+    "Sign nothing, and find out whether the chain broke its finality or the endpoint serves another",
+  ],
+  /** A contract's log cannot be read. */
+  "bad-log": ["internal", "Use the version of this program that the mesh was deployed with"],
+  /** There is no mesh at the address. */
+  "no-mesh": ["usage", "Give the address of a TrustAnchor that accepted its genesis"],
+  /** A contract refused a call; `details.error` is the name of its error. */
+  reverted: ["refused", "See the contract's interface for what it asks for"],
+  /** A transaction does not fit its limits: fee or gas above the cap, no funds. */
+  unsendable: ["environment", "Fund the account, or raise the limit"],
   /** The local node ended, or did not start. */
-  | "node-ended";
+  "node-ended": ["environment", "See the node's last lines for the reason"],
+} as const satisfies Record<string, readonly [ErrorKind, advice: string]>;
 
-export class LedgerError extends Error {
+export type LedgerErrorCode = keyof typeof CODES;
+
+export class LedgerError extends SwarmkeepError {
   override readonly name = "LedgerError";
-  readonly code: LedgerErrorCode;
-  /** The values that were wrong, for logs and for tests; no secrets. */
-  readonly details: Readonly<Record<string, unknown>>;
+  declare readonly code: LedgerErrorCode;
 
   constructor(
     code: LedgerErrorCode,
@@ -46,13 +51,12 @@ export class LedgerError extends Error {
     details: Readonly<Record<string, unknown>> = {},
     cause?: unknown,
   ) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-    this.details = details;
+    const [kind, advice] = CODES[code];
+    super(message, { kind, code, advice, details, cause });
   }
 }
 
-/** Faults of nodes and of the way to them, which can pass by themselves or by an operator's hand: worth another try later. */
+/** Faults of nodes and of the way to them, which can pass by themselves or by an operator's hand. */
 const PASSING: ReadonlySet<LedgerErrorCode> = new Set([
   "refused",
   "timeout",

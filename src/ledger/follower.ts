@@ -103,7 +103,7 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
     if (finalised.number < cursor.number) {
       throw new LedgerError(
         "behind",
-        `The ledger endpoint's finalised block ${finalised.number} is below block ${cursor.number}, which was acted upon: it is catching up.`,
+        `The ledger endpoint's finalised block ${finalised.number} is below block ${cursor.number}, which was acted upon`,
         { finalised: finalised.number, cursor: cursor.number },
       );
     }
@@ -143,11 +143,11 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
 }
 
 function reorganised(cursor: Cursor, hash: string): LedgerError {
-  return new LedgerError(
-    "reorganised",
-    `Block ${cursor.number} was final as ${cursor.hash} and is ${hash} now: the chain broke its finality or the endpoint serves another one; sign nothing, and find out which.`,
-    { number: cursor.number, before: cursor.hash, now: hash },
-  );
+  return new LedgerError("reorganised", `Block ${cursor.number} was final as ${cursor.hash} and is ${hash} now`, {
+    number: cursor.number,
+    before: cursor.hash,
+    now: hash,
+  });
 }
 
 function asLedgerError(error: unknown): LedgerError {

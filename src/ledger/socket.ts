@@ -13,7 +13,8 @@ interface Pending {
 const MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export class JsonRpcSocket {
-  readonly url: string;
+  /** How messages name the other end; the address itself may hold credentials. */
+  readonly label: string;
   /** Settles once the socket is closed, by either side. */
   readonly closed: Promise<void>;
   readonly #socket: WebSocket;
@@ -21,13 +22,13 @@ export class JsonRpcSocket {
   readonly #listeners = new Map<string, (result: unknown) => void>();
   #nextId = 1;
 
-  private constructor(url: string, socket: WebSocket) {
-    this.url = url;
+  private constructor(label: string, socket: WebSocket) {
+    this.label = label;
     this.#socket = socket;
     socket.addEventListener("message", (event) => this.#receive(event.data));
     this.closed = new Promise((resolve) => {
       socket.addEventListener("close", () => {
-        const error = new LedgerError("refused", `The ledger endpoint ${url} closed the connection.`, { url });
+        const error = new LedgerError("refused", `The ledger endpoint ${label} closed the connection`);
         for (const { reject } of this.#pending.values()) reject(error);
         this.#pending.clear();
         resolve();
@@ -36,22 +37,20 @@ export class JsonRpcSocket {
   }
 
   /** @throws LedgerError `refused` or `timeout`. */
-  static open(url: string, timeoutMs: number): Promise<JsonRpcSocket> {
+  static open(url: string, label: string, timeoutMs: number): Promise<JsonRpcSocket> {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url);
       const timer = setTimeout(() => {
         socket.close();
-        reject(new LedgerError("timeout", `The ledger endpoint ${url} did not open in ${timeoutMs} ms.`, { url }));
+        reject(new LedgerError("timeout", `The ledger endpoint ${label} did not open in ${timeoutMs} ms`));
       }, timeoutMs);
       socket.addEventListener("open", () => {
         clearTimeout(timer);
-        resolve(new JsonRpcSocket(url, socket));
+        resolve(new JsonRpcSocket(label, socket));
       });
       socket.addEventListener("error", () => {
         clearTimeout(timer);
-        reject(
-          new LedgerError("refused", `No WebSocket at ${url}: is the node running and its address right?`, { url }),
-        );
+        reject(new LedgerError("refused", `No WebSocket answers at ${label}`));
       });
     });
   }
@@ -62,8 +61,8 @@ export class JsonRpcSocket {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        const message = `The ledger endpoint ${this.url} did not answer ${method} in ${timeoutMs} ms.`;
-        reject(new LedgerError("timeout", message, { url: this.url, method }));
+        const message = `The ledger endpoint ${this.label} did not answer ${method} in ${timeoutMs} ms`;
+        reject(new LedgerError("timeout", message, { method }));
       }, timeoutMs);
       this.#pending.set(id, {
         resolve: (answer) => {
@@ -78,7 +77,7 @@ export class JsonRpcSocket {
       if (this.#socket.readyState === WebSocket.OPEN) {
         this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
       } else {
-        this.#pending.get(id)?.reject(new LedgerError("refused", `The connection to ${this.url} is closed.`));
+        this.#pending.get(id)?.reject(new LedgerError("refused", `The connection to ${this.label} is closed`));
         this.#pending.delete(id);
       }
     });

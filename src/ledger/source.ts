@@ -45,8 +45,8 @@ export class LedgerSource {
   constructor(options: SourceOptions) {
     const { endpoints, ownNode } = options;
     if (endpoints.length === 0 || (endpoints.length === 1 && !ownNode)) {
-      const message = `A validator reads the ledger from a node of its own, or from two or more endpoints that agree; ${endpoints.length} given.`;
-      throw new LedgerError("endpoints-disagree", message);
+      const message = `A validator reads the ledger from a node of its own, or from two or more endpoints that agree; ${endpoints.length} given`;
+      throw new LedgerError("too-few-endpoints", message);
     }
     this.endpoints = endpoints;
     this.finalityBlocks = options.finalityBlocks;
@@ -96,7 +96,7 @@ export class LedgerSource {
       const account = verifyAccount(block.stateRoot, address, result);
       const entries = (result as { storageProof?: unknown }).storageProof;
       if (!Array.isArray(entries) || entries.length !== slots.length) {
-        throw new LedgerError("bad-proof", `${endpoint.label} proved other slots than the ${slots.length} asked for.`);
+        throw new LedgerError("bad-proof", `${endpoint.label} proved other slots than the ${slots.length} asked for`);
       }
       return slots.map((slot, index) => verifyStorage(account.storageRoot, slot, entries[index]));
     });
@@ -108,7 +108,7 @@ export class LedgerSource {
       const answer = await endpoint.send("eth_getTransactionByHash", [hash]);
       const { from, to, input } = (answer ?? {}) as { from?: unknown; to?: unknown; input?: unknown };
       if (typeof from !== "string" || typeof input !== "string") {
-        throw new LedgerError("behind", `${endpoint.label} does not have transaction ${hash}.`, { hash });
+        throw new LedgerError("behind", `${endpoint.label} does not have transaction ${hash}`, { hash });
       }
       return { hash, from: from.toLowerCase(), to: typeof to === "string" ? to.toLowerCase() : undefined, input };
     });
@@ -122,15 +122,14 @@ export class LedgerSource {
   async #agreed<T>(what: string, ask: (endpoint: Endpoint) => Promise<T>, key: (answer: T) => string): Promise<T> {
     const answers = await Promise.all(this.endpoints.map(ask));
     const [first, ...others] = answers;
-    if (first === undefined) throw new LedgerError("refused", "There is no ledger endpoint.");
+    if (first === undefined) throw new LedgerError("refused", "there is no ledger endpoint");
     for (const [index, other] of others.entries()) {
       if (key(first) === key(other)) continue;
       const labels = [this.endpoints[0]?.label, this.endpoints[index + 1]?.label];
-      throw new LedgerError(
-        "endpoints-disagree",
-        `The endpoints ${labels[0]} and ${labels[1]} disagree on ${what}: nothing is signed until they agree; find out which one is wrong.`,
-        { endpoints: labels, what },
-      );
+      throw new LedgerError("endpoints-disagree", `The endpoints ${labels[0]} and ${labels[1]} disagree on ${what}`, {
+        endpoints: labels,
+        what,
+      });
     }
     return first;
   }
@@ -166,13 +165,13 @@ async function finalisedNumber(endpoint: Endpoint, finalityBlocks: number): Prom
 async function blockOf(endpoint: Endpoint, number: number): Promise<VerifiedHeader> {
   const answer = await endpoint.send("eth_getBlockByNumber", [hexNumber(number), false]);
   if (answer === null) {
-    throw new LedgerError("behind", `${endpoint.label} does not have block ${number} yet: it is catching up.`, {
+    throw new LedgerError("behind", `${endpoint.label} does not have block ${number} yet`, {
       number,
     });
   }
   const header = verifyHeader(answer);
   if (header.number !== number) {
-    throw new LedgerError("bad-answer", `${endpoint.label} gave block ${header.number} for block ${number}.`);
+    throw new LedgerError("bad-answer", `${endpoint.label} gave block ${header.number} for block ${number}`);
   }
   return header;
 }
@@ -186,7 +185,7 @@ async function logsOf(
   const filter = { address: addresses, fromBlock: hexNumber(from), toBlock: hexNumber(to) };
   const answer = await endpoint.send("eth_getLogs", [filter]);
   if (!Array.isArray(answer))
-    throw new LedgerError("bad-answer", `${endpoint.label} answered eth_getLogs with no list.`);
+    throw new LedgerError("bad-answer", `${endpoint.label} answered eth_getLogs with no list`);
   const wanted = new Set(addresses.map((address) => address.toLowerCase()));
   const logs = answer.map((entry: unknown) => logOf(entry, endpoint));
   logs.sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
@@ -194,7 +193,7 @@ async function logsOf(
     const before = logs[index - 1];
     const twice = before?.blockNumber === log.blockNumber && before.logIndex === log.logIndex;
     if (twice || log.blockNumber < from || log.blockNumber > to || !wanted.has(log.address)) {
-      throw new LedgerError("bad-answer", `${endpoint.label} sent a log that was not asked for, or one twice.`, {
+      throw new LedgerError("bad-answer", `${endpoint.label} sent a log that was not asked for, or one twice`, {
         log,
       });
     }
@@ -206,7 +205,7 @@ function logOf(entry: unknown, endpoint: Endpoint): LedgerLog {
   const log = (entry ?? {}) as Record<string, unknown>;
   const topics = log["topics"];
   if (!Array.isArray(topics) || topics.length > 4 || log["removed"] === true) {
-    throw new LedgerError("bad-answer", `${endpoint.label} sent a log without topics, or one that was removed.`);
+    throw new LedgerError("bad-answer", `${endpoint.label} sent a log without topics, or one that was removed`);
   }
   return {
     address: hex(log["address"], endpoint, 20),
@@ -222,14 +221,14 @@ function logOf(entry: unknown, endpoint: Endpoint): LedgerLog {
 function quantity(value: unknown, endpoint: Endpoint, what: string): number {
   const number = typeof value === "string" && /^0x[0-9a-f]{1,13}$/i.test(value) ? Number(value) : undefined;
   if (number === undefined) {
-    throw new LedgerError("bad-answer", `${endpoint.label} gave ${String(value)} as ${what}.`, { value });
+    throw new LedgerError("bad-answer", `${endpoint.label} gave ${String(value)} as ${what}`, { value });
   }
   return number;
 }
 
 function hex(value: unknown, endpoint: Endpoint, bytes?: number): string {
   if (typeof value !== "string" || !/^0x([0-9a-f]{2})*$/i.test(value) || (bytes && value.length !== 2 + 2 * bytes)) {
-    throw new LedgerError("bad-answer", `${endpoint.label} sent a log with malformed bytes.`, { value });
+    throw new LedgerError("bad-answer", `${endpoint.label} sent a log with malformed bytes`, { value });
   }
   return value.toLowerCase();
 }

@@ -72,15 +72,15 @@ function isHex(value: unknown): value is string {
 }
 
 function encodeField(name: string, kind: "quantity" | "bytes" | number, value: unknown): string {
-  if (!isHex(value)) throw badHeader(`The block's ${name} is missing or not hexadecimal.`, { name });
+  if (!isHex(value)) throw badHeader(`The block's ${name} is missing or not hexadecimal`, { name });
   if (kind === "quantity") {
-    if (value.length < 3 || value.length > 66) throw badHeader(`The block's ${name} is no integer.`, { name });
+    if (value.length < 3 || value.length > 66) throw badHeader(`The block's ${name} is no integer`, { name });
     const integer = BigInt(value);
     return integer === 0n ? "0x" : toBeHex(integer);
   }
   const bytes = (value.length - 2) / 2;
   if (typeof kind === "number" ? bytes !== kind : !Number.isInteger(bytes)) {
-    throw badHeader(`The block's ${name} has ${bytes} bytes.`, { name });
+    throw badHeader(`The block's ${name} has ${bytes} bytes`, { name });
   }
   return value;
 }
@@ -90,7 +90,7 @@ function encodeField(name: string, kind: "quantity" | "bytes" | number, value: u
  * @throws LedgerError `bad-header` if the result is not `block.hash`, or not `expectedHash` where given.
  */
 export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHeader {
-  if (!isRecord(block)) throw badHeader("The endpoint's block is no object.");
+  if (!isRecord(block)) throw badHeader("The endpoint's block is no object");
   const list = HEADER_FIELDS.map(([name, kind]) => encodeField(name, kind, block[name]));
   for (const [name, kind] of APPENDED_FIELDS) {
     if (block[name] === undefined || block[name] === null) break;
@@ -99,7 +99,7 @@ export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHea
   const hash = keccak256(encodeRlp(list));
   const wanted = expectedHash ?? block["hash"];
   if (typeof wanted !== "string" || hash !== wanted.toLowerCase()) {
-    throw badHeader(`The fields of block ${String(block["number"])} hash to ${hash}, not to ${String(wanted)}.`, {
+    throw badHeader(`The fields of block ${String(block["number"])} hash to ${hash}, not to ${String(wanted)}`, {
       computed: hash,
       expected: wanted,
     });
@@ -107,7 +107,7 @@ export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHea
   const number = Number(block["number"]);
   const timestamp = Number(block["timestamp"]);
   if (!Number.isSafeInteger(number) || !Number.isSafeInteger(timestamp)) {
-    throw badHeader("The block's number or timestamp is beyond 2^53.", { number, timestamp });
+    throw badHeader("The block's number or timestamp is beyond 2^53", { number, timestamp });
   }
   return {
     number,
@@ -139,10 +139,10 @@ function nibblesOf(hex: string): number[] {
 
 /** Hex-prefix encoding (Yellow Paper, appendix C): nibbles, and whether the node is a leaf. */
 function decodeNibbles(encoded: RlpStructuredData): { nibbles: number[]; leaf: boolean } {
-  if (typeof encoded !== "string" || encoded.length < 4) throw badProof("A trie node has no path.");
+  if (typeof encoded !== "string" || encoded.length < 4) throw badProof("A trie node has no path");
   const digits = nibblesOf(encoded);
   const flag = digits[0] ?? 4;
-  if (flag > 3 || (flag % 2 === 0 && digits[1] !== 0)) throw badProof("A trie node's path is not hex-prefix encoded.");
+  if (flag > 3 || (flag % 2 === 0 && digits[1] !== 0)) throw badProof("A trie node's path is not hex-prefix encoded");
   return { nibbles: digits.slice(flag % 2 === 0 ? 2 : 1), leaf: flag >= 2 };
 }
 
@@ -150,18 +150,18 @@ function decodeNibbles(encoded: RlpStructuredData): { nibbles: number[]; leaf: b
 function resolve(reference: RlpStructuredData, walk: ProofWalk): readonly RlpStructuredData[] {
   if (Array.isArray(reference)) return reference;
   const bytes = walk.nodes[walk.used];
-  if (bytes === undefined) throw badProof("The proof ends before the key does.", { nodes: walk.nodes.length });
+  if (bytes === undefined) throw badProof("The proof ends before the key does", { nodes: walk.nodes.length });
   if (keccak256(bytes) !== reference) {
-    throw badProof(`Node ${walk.used} of the proof is not the one its parent names.`, { node: walk.used });
+    throw badProof(`Node ${walk.used} of the proof is not the one its parent names`, { node: walk.used });
   }
   walk.used++;
   let node: RlpStructuredData;
   try {
     node = decodeRlp(bytes);
   } catch (cause) {
-    throw new LedgerError("bad-proof", `Node ${walk.used - 1} of the proof is not RLP.`, {}, cause);
+    throw new LedgerError("bad-proof", `Node ${walk.used - 1} of the proof is not RLP`, {}, cause);
   }
-  if (!Array.isArray(node)) throw badProof(`Node ${walk.used - 1} of the proof is no list.`);
+  if (!Array.isArray(node)) throw badProof(`Node ${walk.used - 1} of the proof is no list`);
   return node;
 }
 
@@ -176,7 +176,7 @@ export function verifyTrieProof(root: string, key: string, nodes: readonly strin
   const walk: ProofWalk = { nodes, used: 0 };
   const value = walkTrie(root, key, walk);
   if (walk.used !== nodes.length) {
-    throw badProof(`The proof has ${nodes.length} nodes where ${walk.used} lead to the key.`);
+    throw badProof(`The proof has ${nodes.length} nodes where ${walk.used} lead to the key`);
   }
   return value;
 }
@@ -194,7 +194,7 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
       const [nibble, ...rest] = path;
       // Keys are hashes of one length, so that no value ever stands in a branch.
       const child = nibble === undefined ? undefined : node[nibble];
-      if (child === undefined) throw badProof("The trie is deeper than its keys are long.");
+      if (child === undefined) throw badProof("The trie is deeper than its keys are long");
       if (child === "0x") return undefined;
       path = rest;
       node = resolve(child, walk);
@@ -202,7 +202,7 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
     }
     const [encodedPath, content] = node;
     if (node.length !== 2 || encodedPath === undefined || content === undefined) {
-      throw badProof(`A trie node has ${node.length} items where 2 or 17 are possible.`);
+      throw badProof(`A trie node has ${node.length} items where 2 or 17 are possible`);
     }
     const { nibbles, leaf } = decodeNibbles(encodedPath);
     const shared = nibbles.length <= path.length && nibbles.every((nibble, index) => nibble === path[index]);
@@ -213,7 +213,7 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
       continue;
     }
     if (path.length !== 0 || typeof content !== "string" || content === "0x") {
-      throw badProof("A trie leaf does not end where its key does.");
+      throw badProof("A trie leaf does not end where its key does");
     }
     return content;
   }
@@ -222,14 +222,14 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
 /** The integer of an RLP string without leading zeros. */
 function toInteger(rlp: RlpStructuredData | undefined): bigint {
   if (typeof rlp !== "string" || rlp.startsWith("0x00") || rlp.length > 66)
-    throw badProof("A proven value is no integer.");
+    throw badProof("A proven value is no integer");
   return rlp === "0x" ? 0n : BigInt(rlp);
 }
 
 function nodesOf(value: unknown): readonly string[] {
   // 64 nibbles and the root: no honest proof is deeper.
   if (!Array.isArray(value) || value.length > 65 || !value.every((node) => isHex(node) && node.length % 2 === 0)) {
-    throw badProof("The endpoint's proof is not a list of at most 65 nodes in hexadecimal.");
+    throw badProof("The endpoint's proof is not a list of at most 65 nodes in hexadecimal");
   }
   return value.map((node: string) => node.toLowerCase());
 }
@@ -244,7 +244,7 @@ function claimedInteger(value: unknown): bigint | undefined {
  * @throws LedgerError `bad-proof`, also where the fields beside the proof claim something else.
  */
 export function verifyAccount(stateRoot: string, address: string, result: unknown): ProvenAccount {
-  if (!isRecord(result)) throw badProof("The endpoint's proof is no object.");
+  if (!isRecord(result)) throw badProof("The endpoint's proof is no object");
   const rlp = verifyTrieProof(stateRoot.toLowerCase(), address, nodesOf(result["accountProof"]));
   const account = rlp === undefined ? EMPTY_ACCOUNT : decodeAccount(rlp);
   const claims: readonly [string, boolean][] = [
@@ -255,7 +255,7 @@ export function verifyAccount(stateRoot: string, address: string, result: unknow
     ["codeHash", sameRoot(result["codeHash"], account, account.codeHash)],
   ];
   for (const [name, right] of claims) {
-    if (!right) throw badProof(`The endpoint's ${name} of ${address} is not the proven one.`, { name, address });
+    if (!right) throw badProof(`The endpoint's ${name} of ${address} is not the proven one`, { name, address });
   }
   return account;
 }
@@ -278,12 +278,12 @@ function decodeAccount(rlp: string): ProvenAccount {
   try {
     fields = decodeRlp(rlp);
   } catch (cause) {
-    throw new LedgerError("bad-proof", "The proven account is not RLP.", {}, cause);
+    throw new LedgerError("bad-proof", "The proven account is not RLP", {}, cause);
   }
-  if (!Array.isArray(fields) || fields.length !== 4) throw badProof("The proven account has not four fields.");
+  if (!Array.isArray(fields) || fields.length !== 4) throw badProof("The proven account has not four fields");
   const [nonce, balance, storageRoot, codeHash] = fields;
-  if (typeof storageRoot !== "string" || storageRoot.length !== 66) throw badProof("The account has no storage root.");
-  if (typeof codeHash !== "string" || codeHash.length !== 66) throw badProof("The account has no code hash.");
+  if (typeof storageRoot !== "string" || storageRoot.length !== 66) throw badProof("The account has no storage root");
+  if (typeof codeHash !== "string" || codeHash.length !== 66) throw badProof("The account has no code hash");
   return { nonce: toInteger(nonce), balance: toInteger(balance), storageRoot, codeHash };
 }
 
@@ -294,19 +294,19 @@ function decodeAccount(rlp: string): ProvenAccount {
  * @throws LedgerError `bad-proof`, also where `key` or `value` beside the proof claim something else.
  */
 export function verifyStorage(storageRoot: string, slot: bigint, entry: unknown): bigint {
-  if (!isRecord(entry)) throw badProof("The endpoint's storage proof is no object.");
-  if (claimedInteger(entry["key"]) !== slot) throw badProof(`The endpoint proved another slot than ${toBeHex(slot)}.`);
+  if (!isRecord(entry)) throw badProof("The endpoint's storage proof is no object");
+  if (claimedInteger(entry["key"]) !== slot) throw badProof(`The endpoint proved another slot than ${toBeHex(slot)}`);
   const rlp = verifyTrieProof(storageRoot.toLowerCase(), toBeHex(slot, 32), nodesOf(entry["proof"]));
   let word = 0n;
   if (rlp !== undefined) {
     try {
       word = toInteger(decodeRlp(rlp));
     } catch (cause) {
-      throw new LedgerError("bad-proof", `The word in slot ${toBeHex(slot)} is not RLP.`, {}, cause);
+      throw new LedgerError("bad-proof", `The word in slot ${toBeHex(slot)} is not RLP`, {}, cause);
     }
   }
   if (claimedInteger(entry["value"]) !== word) {
-    throw badProof(`The endpoint's value of slot ${toBeHex(slot)} is not the proven one.`, { slot, proven: word });
+    throw badProof(`The endpoint's value of slot ${toBeHex(slot)} is not the proven one`, { slot, proven: word });
   }
   return word;
 }

@@ -96,10 +96,12 @@ describe("ledger endpoint", () => {
   });
 
   it("never shows what may be an access key in its address", async () => {
-    const endpoint = endpointOf("http://user:secret@127.0.0.1:1/v3/secret?key=secret");
-    const error = await failure(endpoint.send("eth_blockNumber"));
-    expect(`${error.message} ${JSON.stringify(error.details)}`).not.to.include("secret");
-    endpoint.close();
+    for (const scheme of ["http", "ws"]) {
+      const endpoint = endpointOf(`${scheme}://user:secret@127.0.0.1:1/v3/secret?key=secret`);
+      const error = await failure(endpoint.send("eth_blockNumber"));
+      expect(`${error.message} ${JSON.stringify(error.details)}`).not.to.include("secret");
+      endpoint.close();
+    }
   });
 
   it("checks the chain again after an outage", async () => {

@@ -1,0 +1,75 @@
+/** The contracts of a mesh as typed handles, found from its anchor. Exported as `swarmkeep/contracts`. */
+import { ZeroAddress, type ContractRunner, type Interface } from "ethers";
+
+import {
+  FleetRegistry__factory,
+  GroupKeys__factory,
+  KeyCeremony__factory,
+  RevocationList__factory,
+  TrustAnchor__factory,
+  ValidatorRegistry__factory,
+  type FleetRegistry,
+  type GroupKeys,
+  type KeyCeremony,
+  type RevocationList,
+  type TrustAnchor,
+  type ValidatorRegistry,
+} from "../../typechain-types/index.js";
+import { LedgerError } from "./errors.js";
+
+/** Handles by the name that the genesis document gives each contract. */
+export interface MeshContracts {
+  readonly anchor: TrustAnchor;
+  readonly registry: ValidatorRegistry;
+  readonly ceremony: KeyCeremony;
+  readonly groupKeys: GroupKeys;
+  readonly fleets: FleetRegistry;
+  readonly revocations: RevocationList;
+}
+
+export type ContractName = keyof MeshContracts;
+
+/** Addresses, `0x` and 40 digits. */
+export type MeshAddresses = Readonly<Record<ContractName, string>>;
+
+export const CONTRACT_NAMES = ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations"] as const;
+
+/** ABIs, with events and errors. */
+export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
+  anchor: TrustAnchor__factory.createInterface(),
+  registry: ValidatorRegistry__factory.createInterface(),
+  ceremony: KeyCeremony__factory.createInterface(),
+  groupKeys: GroupKeys__factory.createInterface(),
+  fleets: FleetRegistry__factory.createInterface(),
+  revocations: RevocationList__factory.createInterface(),
+};
+
+export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): MeshContracts {
+  return {
+    anchor: TrustAnchor__factory.connect(addresses.anchor, runner),
+    registry: ValidatorRegistry__factory.connect(addresses.registry, runner),
+    ceremony: KeyCeremony__factory.connect(addresses.ceremony, runner),
+    groupKeys: GroupKeys__factory.connect(addresses.groupKeys, runner),
+    fleets: FleetRegistry__factory.connect(addresses.fleets, runner),
+    revocations: RevocationList__factory.connect(addresses.revocations, runner),
+  };
+}
+
+/**
+ * All addresses of a mesh, as its anchor has them since genesis.
+ * @throws LedgerError `no-mesh` if there is no anchor at the address, or it has not accepted its genesis.
+ */
+export async function addressesOf(anchor: string, runner: ContractRunner): Promise<MeshAddresses> {
+  let found: Awaited<ReturnType<TrustAnchor["contracts"]>>;
+  try {
+    found = await TrustAnchor__factory.connect(anchor, runner).contracts();
+  } catch (cause) {
+    if (cause instanceof LedgerError) throw cause;
+    throw new LedgerError("no-mesh", `there is no trust anchor at ${anchor}`, { anchor }, cause);
+  }
+  const { registry, ceremony, groupKeys, fleets, revocations } = found;
+  if (registry === ZeroAddress) {
+    throw new LedgerError("no-mesh", `the trust anchor at ${anchor} has not accepted its genesis yet`, { anchor });
+  }
+  return { anchor, registry, ceremony, groupKeys, fleets, revocations };
+}

@@ -1,0 +1,52 @@
+/** The bytes of a dealing, from the transaction that posted it, checked against the hashes of its event (docs/protocol.md, 4.2). */
+import { getBytes, hexlify, keccak256, concat } from "ethers";
+
+import { parseDealing, sealedRoot, type Dealing } from "../crypto/dealing.js";
+import { INTERFACES, type MeshAddresses } from "./contracts.js";
+import { LedgerError } from "./errors.js";
+import type { LedgerEventNamed } from "./events.js";
+import type { LedgerSource } from "./source.js";
+
+export interface PostedDealing {
+  readonly bytes: Uint8Array;
+  readonly dealing: Dealing;
+}
+
+/**
+ * Fetches a dealing and takes it apart.
+ * @param n receivers' seats, @param t coefficients, of the ceremony.
+ * @throws LedgerError `behind` if no endpoint has the transaction, `bad-proof` if its bytes are not those of the event.
+ */
+export async function readDealing(
+  source: LedgerSource,
+  addresses: MeshAddresses,
+  event: LedgerEventNamed<"Dealt">,
+  n: number,
+  t: number,
+): Promise<PostedDealing> {
+  const transaction = await source.transaction(event.transactionHash);
+  const refuse = (what: string, cause?: unknown): LedgerError =>
+    new LedgerError(
+      "bad-proof",
+      `transaction ${event.transactionHash} ${what}`,
+      { transaction: event.transactionHash, dealer: event.args.dealer },
+      cause,
+    );
+  if (transaction.to !== addresses.ceremony.toLowerCase()) throw refuse("is no call of the key ceremony");
+  let bytes: Uint8Array;
+  let dealing: Dealing;
+  try {
+    const call = INTERFACES.ceremony.decodeFunctionData("deal", transaction.input);
+    bytes = getBytes(call.getValue("dealing"));
+    dealing = parseDealing(bytes, n, t);
+  } catch (cause) {
+    throw refuse("holds no dealing", cause);
+  }
+  const { g1Hash, edHash, sealedRoot: root } = event.args;
+  const same =
+    keccak256(concat(dealing.g1Commitments)) === g1Hash &&
+    keccak256(concat(dealing.edCommitments)) === edHash &&
+    hexlify(sealedRoot(dealing)) === root;
+  if (!same) throw refuse(`holds another dealing than seat ${event.args.dealer} posted`);
+  return { bytes, dealing };
+}

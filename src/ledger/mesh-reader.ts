@@ -1,0 +1,125 @@
+/**
+ * Reads from the mesh's contracts what a member signs about, each word proven under the state root of a finalised block:
+ * a lying endpoint cannot make a member certify a revoked device, or one that nobody registered.
+ */
+import { concat } from "ethers";
+
+import type { RevocationWord } from "./bitmap.js";
+import type { MeshAddresses } from "./contracts.js";
+import { LedgerError } from "./errors.js";
+import { batchHash, type Batch, type Fleet, type Projection } from "./projection.js";
+import type { LedgerSource } from "./source.js";
+import { wordHex, type VerifiedHeader } from "./state-proof.js";
+import { FLEET_SLOTS, OFFICE_SLOTS, REVOCATION_SLOTS, bitsOf } from "./storage-layout.js";
+
+export interface ProvenKeys {
+  readonly generation: bigint;
+  readonly epoch: bigint;
+  readonly ceremony: bigint;
+  /** EIP-2537 encoding, 128 bytes in hex; all zero before the first committee. */
+  readonly blsKey: string;
+  readonly edKey: string;
+  readonly verificationRoot: string;
+}
+
+/** All that the ledger knows of one device. */
+export interface ProvenDevice {
+  readonly fleet: Fleet;
+  readonly batch: Batch;
+  /** Revoked for ever. */
+  readonly revoked: boolean;
+  /** Held by its registrar. */
+  readonly held: boolean;
+}
+
+export class MeshReader {
+  readonly #source: LedgerSource;
+  readonly #addresses: MeshAddresses;
+  /** Batches and policies never change: those proven once, by fleet and batch. */
+  readonly #provenBatches = new Set<string>();
+
+  constructor(source: LedgerSource, addresses: MeshAddresses) {
+    this.#source = source;
+    this.#addresses = addresses;
+  }
+
+  /** Both maps of some words of the revocation list. */
+  async revocationWords(words: readonly number[], block: VerifiedHeader): Promise<readonly RevocationWord[]> {
+    const slots = words.flatMap((word) => [REVOCATION_SLOTS.revoked(word), REVOCATION_SLOTS.held(word)]);
+    const values = await this.#source.storage(this.#addresses.revocations, slots, block);
+    return words.map((_, index) => ({ revoked: values[2 * index] ?? 0n, held: values[2 * index + 1] ?? 0n }));
+  }
+
+  /** Hash of a batch, zero hash if there is none. */
+  async batchHash(fleetId: bigint, batch: bigint, block: VerifiedHeader): Promise<string> {
+    const [word = 0n] = await this.#source.storage(
+      this.#addresses.fleets,
+      [FLEET_SLOTS.batchHash(fleetId, batch)],
+      block,
+    );
+    return wordHex(word);
+  }
+
+  /** Hash of a fleet's policy, zero hash if there is no such fleet. */
+  async policyHash(fleetId: bigint, block: VerifiedHeader): Promise<string> {
+    const [word = 0n] = await this.#source.storage(this.#addresses.fleets, [FLEET_SLOTS.fleet(fleetId)], block);
+    return wordHex(word);
+  }
+
+  /** How many device indexes are allocated. */
+  async nextIndex(block: VerifiedHeader): Promise<bigint> {
+    const [word = 0n] = await this.#source.storage(this.#addresses.fleets, [FLEET_SLOTS.nextIndex], block);
+    return bitsOf(word, 0n, 64n);
+  }
+
+  /** The group keys in office. */
+  async groupKeys(block: VerifiedHeader): Promise<ProvenKeys> {
+    const slots = [OFFICE_SLOTS.numbers, ...OFFICE_SLOTS.blsKey, OFFICE_SLOTS.edKey, OFFICE_SLOTS.verificationRoot];
+    const words = await this.#source.storage(this.#addresses.groupKeys, slots, block);
+    const numbers = words[0] ?? 0n;
+    return {
+      generation: bitsOf(numbers, 0n, 64n),
+      epoch: bitsOf(numbers, 64n, 64n),
+      ceremony: bitsOf(numbers, 128n, 64n),
+      blsKey: concat(words.slice(1, 5).map(wordHex)),
+      edKey: wordHex(words[5] ?? 0n),
+      verificationRoot: wordHex(words[6] ?? 0n),
+    };
+  }
+
+  /**
+   * A device with its fleet, batch and revocation, where the events (`projection`) say which and the state proves it.
+   * @returns undefined if no batch has this index.
+   * @throws LedgerError `bad-proof` if an endpoint's logs and its state differ, or a proof is wrong.
+   */
+  async device(projection: Projection, index: bigint, block: VerifiedHeader): Promise<ProvenDevice | undefined> {
+    const batch = projection.batchOf(index);
+    const fleet = batch === undefined ? undefined : projection.fleets.get(batch.fleetId);
+    if (batch === undefined || fleet === undefined || batch.blockNumber > block.number) return undefined;
+    const [[word = { revoked: 0n, held: 0n }]] = await Promise.all([
+      this.revocationWords([Number(index / 256n)], block),
+      this.#proveBatch(fleet, batch, block),
+    ]);
+    const bit = index % 256n;
+    return { fleet, batch, revoked: bitsOf(word.revoked, bit, 1n) === 1n, held: bitsOf(word.held, bit, 1n) === 1n };
+  }
+
+  async #proveBatch(fleet: Fleet, batch: Batch, block: VerifiedHeader): Promise<void> {
+    const key = `${batch.fleetId}/${batch.batch}`;
+    if (this.#provenBatches.has(key)) return;
+    const slots = [FLEET_SLOTS.batchHash(batch.fleetId, batch.batch), FLEET_SLOTS.fleet(batch.fleetId)];
+    const [batchWord = 0n, fleetWord = 0n] = await this.#source.storage(this.#addresses.fleets, slots, block);
+    if (wordHex(batchWord) !== batchHash(batch) || wordHex(fleetWord) !== fleet.policyHash) {
+      throw new LedgerError(
+        "bad-proof",
+        `the logs and the state of fleet ${batch.fleetId}, batch ${batch.batch} differ`,
+        {
+          fleetId: batch.fleetId,
+          batch: batch.batch,
+          blockNumber: block.number,
+        },
+      );
+    }
+    this.#provenBatches.add(key);
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * The state of a mesh, made from its events alone: the same events in the same order give the same state, however they
+ * come in batches, so that it can be rebuilt from logs at any time and all members see the same at the same block.
+ * What members sign about is asked "at a block"; what only informs is kept as it stands.
+ */
+import { AbiCoder, keccak256 } from "ethers";
+
+import { RevocationBitmap } from "./bitmap.js";
+import { INTERFACES } from "./contracts.js";
+import type { LedgerEvent, LedgerEventNamed, Plain } from "./events.js";
+import { History } from "./history.js";
+
+export type Parameters = LedgerEventNamed<"GenesisAccepted">["args"]["parameters"];
+export type Policy = LedgerEventNamed<"FleetRegistered">["args"]["policy"];
+export type PostedHead = LedgerEventNamed<"HeadPosted">["args"];
+export type PostedCheckpoint = LedgerEventNamed<"CheckpointPosted">["args"];
+export type Office = LedgerEventNamed<"OfficeTaken">["args"];
+export type CeremonyEvent = Extract<LedgerEvent, { contract: "ceremony"; args: { ceremony: bigint } }>;
+
+export interface GenesisFacts {
+  readonly meshId: string;
+  readonly parameters: Parameters;
+  /** Its timestamp is `start`, the zero of all ticks. */
+  readonly blockNumber: number;
+}
+
+export type MemberState = "admitted" | "active" | "exiting" | "exited";
+
+/** A candidate. An object is never changed: each event makes a new one. */
+export interface Member {
+  readonly account: string;
+  readonly operator: string;
+  readonly state: MemberState;
+  /** Absent until it registers. */
+  readonly contact: Contact | undefined;
+  /** Wei. */
+  readonly stake: bigint;
+  /** Seconds since 1970 from which stake may leave; 0 before exit. */
+  readonly withdrawable: bigint;
+}
+
+/** What devices need to reach a member; the committee list has these fields. */
+export interface Contact {
+  readonly tlsPin: string;
+  readonly endpoint: string;
+  readonly scope: string;
+  readonly blsKey: Plain<LedgerEventNamed<"ValidatorRegistered">["args"]["blsKey"]>;
+}
+
+export interface Grant {
+  readonly grantId: bigint;
+  readonly registrar: string;
+  readonly scopes: readonly string[];
+  /** Budget as granted. */
+  readonly indexes: bigint;
+  readonly expiry: bigint;
+}
+
+export interface Fleet {
+  readonly fleetId: bigint;
+  readonly grantId: bigint;
+  readonly registrar: string;
+  readonly policy: Policy;
+  /** keccak256(abi.encode(policy)). */
+  readonly policyHash: string;
+  readonly batches: readonly Batch[];
+}
+
+/** Devices [base, base + count) of a fleet. */
+export interface Batch {
+  readonly fleetId: bigint;
+  readonly batch: bigint;
+  readonly manifestRoot: string;
+  readonly base: bigint;
+  readonly count: bigint;
+  readonly blockNumber: number;
+}
+
+export interface Slash {
+  readonly account: string;
+  /** 0 bad dealing, 1 bad complaint, 2 missing dealing. */
+  readonly offence: bigint;
+  readonly amount: bigint;
+  readonly blockNumber: number;
+}
+
+export class Projection {
+  genesis: GenesisFacts | undefined;
+  successor: LedgerEventNamed<"SuccessorNamed">["args"] | undefined;
+  /** Cross-certificates of the group keys, DER in hex, by generation; the newest of each. */
+  readonly certificates = new Map<bigint, string>();
+  readonly grants = new Map<bigint, Grant>();
+  readonly fleets = new Map<bigint, Fleet>();
+  readonly bitmap = new RevocationBitmap();
+  /** All events of each ceremony in order: its state machine is replayed from these. */
+  readonly ceremonies = new Map<bigint, CeremonyEvent[]>();
+  readonly slashes: Slash[] = [];
+  latestHead: PostedHead | undefined;
+  latestCheckpoint: PostedCheckpoint | undefined;
+
+  readonly #members = new Map<string, History<Member>>();
+  readonly #office = new History<Office>();
+  /** The group keys of each generation. */
+  readonly #generations = new Map<bigint, Office>();
+  /** Of all fleets, by ascending base. */
+  readonly #batches: Batch[] = [];
+  readonly #nextIndex = new History<bigint>();
+
+  /** Takes the next event. */
+  apply(event: LedgerEvent): void {
+    const block = event.blockNumber;
+    switch (event.name) {
+      case "GenesisAccepted": {
+        const { meshId, parameters } = event.args;
+        this.genesis = { meshId, parameters, blockNumber: block };
+        return;
+      }
+      case "KeysCertified":
+        this.certificates.set(event.args.generation, event.args.certificate);
+        return;
+      case "SuccessorNamed":
+        this.successor = event.args;
+        return;
+      case "OfficeTaken":
+        this.#office.set(block, event.args);
+        this.#generations.set(event.args.generation, event.args);
+        return;
+      case "GrantGiven":
+        this.grants.set(event.args.grantId, event.args);
+        return;
+      case "HeadPosted":
+        this.latestHead = event.args;
+        return;
+      case "CheckpointPosted":
+        this.latestCheckpoint = event.args;
+        return;
+      case "FleetRegistered":
+      case "BatchAppended":
+        this.#applyFleet(event);
+        return;
+      case "Revoked":
+      case "Held":
+      case "Released":
+        this.#applyRevocation(event);
+        return;
+      case "EIP712DomainChanged":
+        return;
+      default:
+        if (event.contract === "registry") this.#applyMember(event);
+        else this.#applyCeremony(event);
+    }
+  }
+
+  /** The committee in office after all of `block`; undefined before the first. */
+  officeAt(block: number): Office | undefined {
+    return this.#office.at(block);
+  }
+
+  get office(): Office | undefined {
+    return this.#office.latest;
+  }
+
+  /** Keys of a generation, as its newest committee holds them. */
+  generation(generation: bigint): Office | undefined {
+    return this.#generations.get(generation);
+  }
+
+  /** A candidate as it was after all of `block`. */
+  memberAt(account: string, block: number): Member | undefined {
+    return this.#members.get(account.toLowerCase())?.at(block);
+  }
+
+  member(account: string): Member | undefined {
+    return this.#members.get(account.toLowerCase())?.latest;
+  }
+
+  /** All candidates in the order of their admission, as they stand. */
+  members(): readonly Member[] {
+    return [...this.#members.values()].flatMap((history) => history.latest ?? []);
+  }
+
+  /** One more than the highest index allocated after all of `block`; 0 before the first batch. */
+  nextIndexAt(block: number): bigint {
+    return this.#nextIndex.at(block) ?? 0n;
+  }
+
+  /** The batch that holds a device index. */
+  batchOf(index: bigint): Batch | undefined {
+    let low = 0;
+    let high = this.#batches.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#batches[middle]?.base ?? 0n) <= index) low = middle + 1;
+      else high = middle;
+    }
+    const batch = this.#batches[low - 1];
+    return batch !== undefined && index < batch.base + batch.count ? batch : undefined;
+  }
+
+  /** Words of a revocation list head at `block`: max(1, ceil(nextIndex / 256)). */
+  wordCountAt(block: number): number {
+    return Math.max(1, Math.ceil(Number(this.nextIndexAt(block)) / 256));
+  }
+
+  /** Whether an urgent head is due: the effective list, or the number of allocated indexes, differs between two blocks. */
+  listDiffers(fromBlock: number, toBlock: number): boolean {
+    return this.nextIndexAt(fromBlock) !== this.nextIndexAt(toBlock) || this.bitmap.differs(fromBlock, toBlock);
+  }
+
+  #applyMember(event: Extract<LedgerEvent, { contract: "registry" }>): void {
+    const { args, blockNumber } = event;
+    if (!("account" in args)) return;
+    const key = args.account.toLowerCase();
+    const history = this.#members.get(key) ?? new History<Member>();
+    this.#members.set(key, history);
+    const before = history.latest ?? newMember(args.account);
+    history.set(blockNumber, memberAfter(before, event));
+    if (event.name === "Slashed") {
+      const { account, offence, amount } = event.args;
+      this.slashes.push({ account, offence, amount, blockNumber });
+    }
+  }
+
+  #applyCeremony(event: Extract<LedgerEvent, { contract: "ceremony" }>): void {
+    if (!("ceremony" in event.args)) return;
+    const { ceremony } = event.args;
+    const events = this.ceremonies.get(ceremony) ?? [];
+    events.push(event as CeremonyEvent);
+    this.ceremonies.set(ceremony, events);
+  }
+
+  #applyFleet(event: LedgerEventNamed<"FleetRegistered" | "BatchAppended">): void {
+    if (event.name === "FleetRegistered") {
+      const { fleetId, grantId, policy } = event.args;
+      const registrar = this.grants.get(grantId)?.registrar ?? "";
+      this.fleets.set(fleetId, { fleetId, grantId, registrar, policy, policyHash: policyHash(policy), batches: [] });
+      return;
+    }
+    const batch: Batch = { ...event.args, blockNumber: event.blockNumber };
+    const fleet = this.fleets.get(batch.fleetId);
+    if (fleet !== undefined) this.fleets.set(batch.fleetId, { ...fleet, batches: [...fleet.batches, batch] });
+    this.#batches.push(batch);
+    this.#nextIndex.set(event.blockNumber, batch.base + batch.count);
+  }
+
+  #applyRevocation(event: LedgerEventNamed<"Revoked" | "Held" | "Released">): void {
+    const { words, masks } = event.args;
+    this.bitmap.change(event.blockNumber, words, masks, ({ revoked, held }, mask) => {
+      if (event.name === "Revoked") return { revoked: revoked | mask, held };
+      return { revoked, held: event.name === "Held" ? held | mask : held & ~mask };
+    });
+  }
+}
+
+function newMember(account: string): Member {
+  return { account, operator: "", state: "admitted", contact: undefined, stake: 0n, withdrawable: 0n };
+}
+
+function memberAfter(before: Member, event: Extract<LedgerEvent, { contract: "registry" }>): Member {
+  switch (event.name) {
+    case "ValidatorAdmitted":
+      return { ...before, operator: event.args.operator };
+    case "ValidatorRegistered": {
+      const { blsKey, tlsPin, endpoint, scope, stake } = event.args;
+      return { ...before, state: "active", contact: { blsKey, tlsPin, endpoint, scope }, stake };
+    }
+    case "ValidatorUpdated": {
+      const { tlsPin, endpoint, scope } = event.args;
+      if (before.contact === undefined) return before;
+      return { ...before, contact: { ...before.contact, tlsPin, endpoint, scope } };
+    }
+    case "StakeAdded":
+      return { ...before, stake: event.args.stake };
+    case "ExitStarted":
+      return { ...before, state: "exiting", withdrawable: event.args.withdrawable };
+    case "StakeWithdrawn":
+      return { ...before, state: "exited", stake: 0n };
+    case "Slashed":
+      return { ...before, stake: event.args.stake };
+    default:
+      return before;
+  }
+}
+
+const POLICY_TYPE = INTERFACES.fleets.getEvent("FleetRegistered")?.inputs.find((input) => input.name === "policy");
+
+/** keccak256(abi.encode(policy)), as the ledger computes it. */
+export function policyHash(policy: Policy): string {
+  return keccak256(AbiCoder.defaultAbiCoder().encode([POLICY_TYPE ?? ""], [policy]));
+}
+
+/** keccak256(abi.encode(fleetId, batch, manifestRoot, base, count)), which the ledger keeps. */
+export function batchHash(batch: Omit<Batch, "blockNumber">): string {
+  const { fleetId, manifestRoot, base, count } = batch;
+  return keccak256(
+    AbiCoder.defaultAbiCoder().encode(
+      ["uint64", "uint32", "bytes32", "uint64", "uint64"],
+      [fleetId, batch.batch, manifestRoot, base, count],
+    ),
+  );
+}

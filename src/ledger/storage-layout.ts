@@ -1,0 +1,38 @@
+/**
+ * Where the contracts keep what members prove before they sign: storage slots and how their words are packed, as the
+ * compiler lays them out (Solidity documentation, "Layout of State Variables in Storage"). A test holds this to the contracts.
+ */
+import { AbiCoder, keccak256 } from "ethers";
+
+/** Slot of `key` in the mapping at `slot`. */
+export function mappingSlot(key: bigint, slot: bigint): bigint {
+  return BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(["uint256", "uint256"], [key, slot])));
+}
+
+/** `bits` bits of a word from bit `from` on, 0 the least significant. */
+export function bitsOf(word: bigint, from: bigint, bits: bigint): bigint {
+  return (word >> from) & ((1n << bits) - 1n);
+}
+
+// Slot 0 of both is the mapping of used statements.
+export const FLEET_SLOTS = {
+  /** uint64 nextIndex, from bit 0. */
+  nextIndex: 1n,
+  /** Two slots: bytes32 policyHash; uint64 grantId and uint32 batches. */
+  fleet: (fleetId: bigint): bigint => mappingSlot(fleetId, 4n),
+  batchHash: (fleetId: bigint, batch: bigint): bigint => mappingSlot(batch, mappingSlot(fleetId, 2n)),
+} as const;
+
+export const REVOCATION_SLOTS = {
+  revoked: (word: number): bigint => mappingSlot(BigInt(word), 1n),
+  held: (word: number): bigint => mappingSlot(BigInt(word), 2n),
+} as const;
+
+export const OFFICE_SLOTS = {
+  /** uint64 generation, epoch and ceremony, from bit 0. */
+  numbers: 0n,
+  /** Four words of the EIP-2537 encoding. */
+  blsKey: [1n, 2n, 3n, 4n],
+  edKey: 5n,
+  verificationRoot: 6n,
+} as const;
