@@ -1,0 +1,89 @@
+import * as api from "../../src/protocol/api.js";
+import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
+
+const word = new Uint8Array(32).fill(7);
+const [partial, evidence] = [new Uint8Array(96).fill(1), new Uint8Array(64).fill(2)];
+
+function target<T>(
+  name: string,
+  values: readonly T[],
+  encode: (value: T) => Uint8Array,
+  decode: (bytes: Uint8Array) => T,
+): FuzzTarget {
+  return fuzzTarget(name, values.map(encode), decode, encode);
+}
+
+/** Every decoder of src/protocol with inputs that it takes. */
+export const protocolTargets: readonly FuzzTarget[] = [
+  target(
+    "decodeStatus",
+    [
+      {
+        time: 1,
+        finalisedBlock: 2,
+        blockTime: 3,
+        certificatePeriodSeconds: 4,
+        generation: 5,
+        epoch: 6,
+        seat: 7,
+        headNumber: 8,
+      },
+    ],
+    api.encodeStatus,
+    api.decodeStatus,
+  ),
+  target("decodePartialAnswer", [{ seat: 1, partial, evidence }], api.encodePartialAnswer, api.decodePartialAnswer),
+  target(
+    "decodeCommitmentAnswer",
+    [{ seat: 1, session: new Uint8Array(16), hiding: word, binding: word }],
+    api.encodeCommitmentAnswer,
+    api.decodeCommitmentAnswer,
+  ),
+  target(
+    "decodeFrostSignRequest",
+    [{ session: new Uint8Array(16), commitments: [1, 2, 3].map((seat) => ({ seat, hiding: word, binding: word })) }],
+    api.encodeFrostSignRequest,
+    api.decodeFrostSignRequest,
+  ),
+  target("decodeShareAnswer", [{ seat: 1, share: word, evidence }], api.encodeShareAnswer, api.decodeShareAnswer),
+  target<api.RevokeRequest>(
+    "decodeRevokeRequest",
+    [
+      { by: "registrar", indexes: [1, 500], reason: 1, expiry: 9, signature: new Uint8Array(65) },
+      { by: "device", request: word },
+    ],
+    api.encodeRevokeRequest,
+    api.decodeRevokeRequest,
+  ),
+  target(
+    "decodeSignedRevocation",
+    [{ words: [1, 9], masks: [word, word], reason: 1, expiry: 9, signature: partial }],
+    api.encodeSignedRevocation,
+    api.decodeSignedRevocation,
+  ),
+  target<api.StatementRequest>(
+    "decodeStatementRequest",
+    [{ name: "Admission", values: { account: new Uint8Array(20), operator: word, expiry: 9n } }],
+    api.encodeStatementRequest,
+    api.decodeStatementRequest,
+  ),
+  target(
+    "decodePreSharedKeys",
+    [{ fleetId: 1, expiry: 9, keys: [{ index: 1, key: word }], signature: new Uint8Array(65) }],
+    api.encodePreSharedKeys,
+    api.decodePreSharedKeys,
+  ),
+  target<api.Vote>("decodeVote", [{ kind: 1, number: 9, seat: 1, partial, evidence }], api.encodeVote, api.decodeVote),
+  target<api.FrostCommitRequest>(
+    "decodeFrostCommitRequest",
+    [{ kind: 1, number: 9 }],
+    api.encodeFrostCommitRequest,
+    api.decodeFrostCommitRequest,
+  ),
+  target(
+    "decodeApiError",
+    [{ code: "serial-taken", message: "taken", advice: "take the next", details: { k: 1 } }],
+    api.encodeApiError,
+    api.decodeApiError,
+  ),
+];
