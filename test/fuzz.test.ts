@@ -20,6 +20,7 @@ const ATTACKED_ELSEWHERE: Readonly<Record<string, string>> = {
   // By `verify`, with keys that are none.
   decodePublicKey: "test/crypto/bls.test.ts",
   decodeScalar: "test/crypto/decoders.test.ts",
+  decodeState: "test/protocol/ceremony/engine.test.ts",
   parseDealing: "test/crypto/decoders.test.ts",
   parseMeshFile: "test/runtime/mesh-file.test.ts",
 };
