@@ -9,6 +9,10 @@ export interface RevocationWord {
   readonly held: bigint;
 }
 
+/** Hex digits of an entry, and of the word's number at its beginning. */
+const ENTRY_DIGITS = 72;
+const WORD_DIGITS = 8;
+
 const EMPTY: RevocationWord = { revoked: 0n, held: 0n };
 
 export class RevocationBitmap {
@@ -16,18 +20,17 @@ export class RevocationBitmap {
   /** Words in the order in which they were touched, for comparing two blocks without reading all. */
   readonly #touched: { readonly block: number; readonly word: number }[] = [];
 
-  /** Changes some words in `block`. */
-  change(
-    block: number,
-    words: readonly bigint[],
-    masks: readonly bigint[],
-    to: (before: RevocationWord, mask: bigint) => RevocationWord,
-  ): void {
-    for (const [index, position] of words.entries()) {
-      const word = Number(position);
+  /**
+   * Changes some words in `block`.
+   * @param entries of an event: 36 bytes each in hex, word in 4 bytes and mask in 32.
+   */
+  change(block: number, entries: string, to: (before: RevocationWord, mask: bigint) => RevocationWord): void {
+    for (let at = 2; at < entries.length; at += ENTRY_DIGITS) {
+      const word = Number.parseInt(entries.slice(at, at + WORD_DIGITS), 16);
+      const mask = BigInt(`0x${entries.slice(at + WORD_DIGITS, at + ENTRY_DIGITS)}`);
       const history = this.#words.get(word) ?? new History<RevocationWord>();
       this.#words.set(word, history);
-      history.set(block, to(history.latest ?? EMPTY, masks[index] ?? 0n));
+      history.set(block, to(history.latest ?? EMPTY, mask));
       this.#touched.push({ block, word });
     }
   }

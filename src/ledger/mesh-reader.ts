@@ -2,7 +2,7 @@
  * Reads from the mesh's contracts what a member signs about, each word proven under the state root of a finalised block:
  * a lying endpoint cannot make a member certify a revoked device, or one that nobody registered.
  */
-import { concat } from "ethers";
+import { concat, toBeHex } from "ethers";
 
 import type { RevocationWord } from "./bitmap.js";
 import type { MeshAddresses } from "./contracts.js";
@@ -30,6 +30,10 @@ export interface ProvenDevice {
   readonly revoked: boolean;
   /** Held by its registrar. */
   readonly held: boolean;
+}
+
+function policyHashOf(fleetWord: bigint): string {
+  return toBeHex(bitsOf(fleetWord, 0n, 192n), 24);
 }
 
 export class MeshReader {
@@ -60,10 +64,10 @@ export class MeshReader {
     return wordHex(word);
   }
 
-  /** Hash of a fleet's policy, zero hash if there is no such fleet. */
+  /** Hash of a fleet's policy, 24 bytes, all zero if there is no such fleet. */
   async policyHash(fleetId: bigint, block: VerifiedHeader): Promise<string> {
     const [word = 0n] = await this.#source.storage(this.#addresses.fleets, [FLEET_SLOTS.fleet(fleetId)], block);
-    return wordHex(word);
+    return policyHashOf(word);
   }
 
   /** How many device indexes are allocated. */
@@ -109,7 +113,7 @@ export class MeshReader {
     if (this.#provenBatches.has(key)) return;
     const slots = [FLEET_SLOTS.batchHash(batch.fleetId, batch.batch), FLEET_SLOTS.fleet(batch.fleetId)];
     const [batchWord = 0n, fleetWord = 0n] = await this.#source.storage(this.#addresses.fleets, slots, block);
-    if (wordHex(batchWord) !== batchHash(batch) || wordHex(fleetWord) !== fleet.policyHash) {
+    if (wordHex(batchWord) !== batchHash(batch) || policyHashOf(fleetWord) !== fleet.policyHash) {
       throw new LedgerError(
         "bad-proof",
         `the logs and the state of fleet ${batch.fleetId}, batch ${batch.batch} differ`,

@@ -3,7 +3,7 @@
  * come in batches, so that it can be rebuilt from logs at any time and all members see the same at the same block.
  * What members sign about is asked "at a block"; what only informs is kept as it stands.
  */
-import { AbiCoder, keccak256 } from "ethers";
+import { AbiCoder, dataSlice, keccak256 } from "ethers";
 
 import { RevocationBitmap } from "./bitmap.js";
 import { INTERFACES } from "./contracts.js";
@@ -61,7 +61,7 @@ export interface Fleet {
   readonly grantId: bigint;
   readonly registrar: string;
   readonly policy: Policy;
-  /** keccak256(abi.encode(policy)). */
+  /** The first 24 bytes of keccak256(abi.encode(policy)). */
   readonly policyHash: string;
   readonly batches: readonly Batch[];
 }
@@ -244,8 +244,7 @@ export class Projection {
   }
 
   #applyRevocation(event: LedgerEventNamed<"Revoked" | "Held" | "Released">): void {
-    const { words, masks } = event.args;
-    this.bitmap.change(event.blockNumber, words, masks, ({ revoked, held }, mask) => {
+    this.bitmap.change(event.blockNumber, event.args.entries, ({ revoked, held }, mask) => {
       if (event.name === "Revoked") return { revoked: revoked | mask, held };
       return { revoked, held: event.name === "Held" ? held | mask : held & ~mask };
     });
@@ -284,9 +283,9 @@ function memberAfter(before: Member, event: Extract<LedgerEvent, { contract: "re
 
 const POLICY_TYPE = INTERFACES.fleets.getEvent("FleetRegistered")?.inputs.find((input) => input.name === "policy");
 
-/** keccak256(abi.encode(policy)), as the ledger computes it. */
+/** The first 24 bytes of keccak256(abi.encode(policy)), which the ledger keeps. */
 export function policyHash(policy: Policy): string {
-  return keccak256(AbiCoder.defaultAbiCoder().encode([POLICY_TYPE ?? ""], [policy]));
+  return dataSlice(keccak256(AbiCoder.defaultAbiCoder().encode([POLICY_TYPE ?? ""], [policy])), 0, 24);
 }
 
 /** keccak256(abi.encode(fleetId, batch, manifestRoot, base, count)), which the ledger keeps. */

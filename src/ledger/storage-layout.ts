@@ -18,7 +18,7 @@ export function bitsOf(word: bigint, from: bigint, bits: bigint): bigint {
 export const FLEET_SLOTS = {
   /** uint64 nextIndex, from bit 0. */
   nextIndex: 1n,
-  /** Two slots: bytes32 policyHash; uint64 grantId and uint32 batches. */
+  /** bytes24 policyHash from bit 0, uint32 grantId from bit 192, uint32 batches from bit 224. */
   fleet: (fleetId: bigint): bigint => mappingSlot(fleetId, 4n),
   batchHash: (fleetId: bigint, batch: bigint): bigint => mappingSlot(batch, mappingSlot(fleetId, 2n)),
 } as const;
