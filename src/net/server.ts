@@ -1,0 +1,323 @@
+/**
+ * A validator's server: HTTP/1.1 over TLS 1.3, bodies of CBOR. One port takes clients that pin the server's key and
+ * clients that share a key with it. Everything that a stranger can send is bounded: connections and requests of one
+ * address, time for a handshake, a header and a body, bytes of a body, requests at work at once.
+ *
+ * There is no session resumption. A resumed connection would carry the identity of an earlier one that this server can
+ * no longer name, and a ticket looks like a pre-shared key: without tickets, a handshake without certificate is one
+ * with a pre-shared key and nothing else.
+ */
+import { constants, randomBytes } from "node:crypto";
+import { type Server, createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+
+import rateLimit from "@fastify/rate-limit";
+import underPressure from "@fastify/under-pressure";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+
+import { systemCode } from "../runtime/errors.js";
+import { failpoint } from "../runtime/failpoint.js";
+import type { Logger } from "../runtime/log.js";
+import type { Metrics } from "../runtime/metrics.js";
+import type { SwarmkeepError } from "../statements/errors.js";
+import { addressKey, limitConnections } from "./addresses.js";
+import { channelBinding } from "./channel-binding.js";
+import { formatEndpoint } from "./endpoint.js";
+import { HttpError, encodeError, statusOf } from "./error-body.js";
+import { answerBadRequest, listenError, overloaded, tooManyRequests, typed } from "./server-errors.js";
+import type { TlsIdentity } from "./tls-identity.js";
+import { MINIMUM_PSK_LENGTH, TLS_PROFILE } from "./tls-profile.js";
+
+export interface Peer {
+  /** As the operating system states it. */
+  readonly address: string;
+  /** Of the pre-shared key that this connection was made with, if it was made with one. */
+  readonly pskIdentity: string | undefined;
+  /** RFC 9266, 32 bytes. */
+  readonly channelBinding: Uint8Array;
+}
+
+export interface Exchange {
+  /** Empty for a GET. */
+  readonly body: Uint8Array;
+  /** Of the route's path: `/v1/drl/proof/:index` gives `index`. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Each name once: of repeated ones the last. */
+  readonly query: ReadonlyMap<string, string>;
+  readonly peer: Peer;
+  /** Aborted when the client goes away before it is answered. */
+  readonly signal: AbortSignal;
+  /** Logs with the request's id. */
+  readonly log: Logger;
+}
+
+export interface Answer {
+  /** 200 if not given. */
+  readonly status?: number;
+  /** CBOR. */
+  readonly body: Uint8Array;
+  /** Seconds for which anybody may keep the answer; none if not given. */
+  readonly maximumAge?: number;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Instead of `ServerLimits.bodyBytes`. */
+  readonly bodyBytes?: number;
+  /** An error that it throws is answered: an `HttpError` with its status, a `SwarmkeepError` with that of its kind. */
+  handle(exchange: Exchange): Promise<Answer> | Answer;
+}
+
+export interface ServerLimits {
+  readonly bodyBytes: number;
+  /** Open connections in all, and of one address (IPv6: of one /64). */
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  /** Requests of one address in each window. */
+  readonly requestsPerAddress: number;
+  readonly windowMilliseconds: number;
+  /** Requests at work at once; more are answered with 503. */
+  readonly inFlight: number;
+  /** Mean delay of the event loop beyond which requests are answered with 503. */
+  readonly eventLoopDelayMilliseconds: number;
+  readonly retryAfterSeconds: number;
+  readonly handshakeMilliseconds: number;
+  readonly headerMilliseconds: number;
+  /** From the first byte of a request to the last of its body. */
+  readonly requestMilliseconds: number;
+  readonly idleMilliseconds: number;
+}
+
+export const DEFAULT_SERVER_LIMITS: ServerLimits = {
+  bodyBytes: 16_384,
+  connections: 4_096,
+  connectionsPerAddress: 64,
+  requestsPerAddress: 600,
+  windowMilliseconds: 10_000,
+  inFlight: 256,
+  eventLoopDelayMilliseconds: 500,
+  retryAfterSeconds: 2,
+  handshakeMilliseconds: 5_000,
+  headerMilliseconds: 5_000,
+  requestMilliseconds: 15_000,
+  idleMilliseconds: 30_000,
+};
+
+export interface ServerOptions {
+  /** Loopback if not given. */
+  readonly host?: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  readonly identity: TlsIdentity;
+  /** The key of an identity (UTF-8, at most 128 bytes), or `null`. Called in the handshake: it must answer at once. */
+  readonly preSharedKey?: (identity: string) => Uint8Array | null;
+  readonly routes: readonly Route[];
+  readonly log: Logger;
+  readonly metrics?: Metrics;
+  readonly limits?: Partial<ServerLimits>;
+  /** Gives errors of other families their code, kind and advice; `undefined` leaves one an internal error. */
+  readonly explain?: (error: unknown) => SwarmkeepError | undefined;
+}
+
+export interface RunningServer {
+  readonly host: string;
+  readonly port: number;
+  /** Takes no more requests, waits for those at work for `graceMilliseconds` (2,000 if not given), then ends them. */
+  close(graceMilliseconds?: number): Promise<void>;
+}
+
+/** @throws SwarmkeepError `port-in-use`, `port-forbidden`, `address-unknown` */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { host = "127.0.0.1", port, log } = options;
+  const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+  const measures = measuresOf(options.metrics);
+  const pskIdentities = new WeakMap<TLSSocket, string>();
+
+  const server = createServer({
+    ...tlsOptions(options, pskIdentities),
+    handshakeTimeout: limits.handshakeMilliseconds,
+    headersTimeout: limits.headerMilliseconds,
+    requestTimeout: limits.requestMilliseconds,
+    keepAliveTimeout: limits.idleMilliseconds,
+    connectionsCheckingInterval: Math.max(50, Math.min(1000, limits.headerMilliseconds / 2)),
+    maxHeaderSize: 8_192,
+  });
+  server.maxConnections = limits.connections;
+  server.on("tlsClientError", (error, socket) => {
+    log.debug({ address: socket.remoteAddress, code: systemCode(error) }, "handshake failed");
+  });
+  const connections = limitConnections(server, limits.connectionsPerAddress, () => measures.shed("connections"));
+
+  const app = fastify<Server>({
+    serverFactory: (handler) => server.on("request", handler),
+    bodyLimit: limits.bodyBytes,
+    genReqId: () => randomBytes(8).toString("hex"),
+    routerOptions: { maxParamLength: 100, querystringParser: (text) => Object.fromEntries(new URLSearchParams(text)) },
+    clientErrorHandler: (error, socket) => answerBadRequest(error, socket),
+    logger: false,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/cbor", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  shedLoad(app, limits, measures);
+  await app.register(underPressure, {
+    maxEventLoopDelay: limits.eventLoopDelayMilliseconds,
+    pressureHandler: () => {
+      measures.shed("event-loop");
+      throw overloaded(limits.retryAfterSeconds);
+    },
+  });
+  await app.register(rateLimit, {
+    max: limits.requestsPerAddress,
+    timeWindow: limits.windowMilliseconds,
+    keyGenerator: (request) => addressKey(request.ip),
+    errorResponseBuilder: (_request, context) => {
+      measures.shed("address");
+      return tooManyRequests(Math.max(1, Math.ceil(context.ttl / 1000)));
+    },
+  });
+
+  const peerOf = (socket: TLSSocket): Peer => ({
+    address: socket.remoteAddress ?? "unknown",
+    // Only a handshake that used the key counts: a client may name an identity and then be served by certificate.
+    pskIdentity: socket.isSessionReused() ? pskIdentities.get(socket) : undefined,
+    channelBinding: channelBinding(socket),
+  });
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
+    throw new HttpError(`there is no ${request.method} ${request.url.slice(0, 100)}`, {
+      status: 404,
+      kind: "usage",
+      code: "not-found",
+      advice: "Check the path and the method against the protocol.",
+    });
+  });
+  app.setErrorHandler((raised, request, reply) => {
+    const error = typed(raised, options.explain);
+    const status = statusOf(error);
+    const fields = { request: request.id, route: request.routeOptions.url, address: request.ip, error };
+    if (status >= 500 && error.kind === "internal") log.error(fields, "request failed");
+    else log.debug(fields, "request refused");
+    if (error instanceof HttpError && error.retryAfter !== undefined) reply.header("retry-after", error.retryAfter);
+    return send(reply.code(status), encodeError(error));
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    measures.answered(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime / 1000);
+    done();
+  });
+  for (const route of options.routes) addRoute(app, route, peerOf, log);
+
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw listenError(host, port, error);
+  }
+  const bound = server.address() as AddressInfo;
+  measures.connections(() => connections.count());
+  log.info({ endpoint: formatEndpoint({ host: bound.address, port: bound.port }) }, "server started");
+  return {
+    host: bound.address,
+    port: bound.port,
+    async close(graceMilliseconds = 2_000) {
+      const timer = setTimeout(() => connections.destroyAll(), graceMilliseconds);
+      await app.close();
+      clearTimeout(timer);
+    },
+  };
+}
+
+function tlsOptions({ identity, preSharedKey }: ServerOptions, pskIdentities: WeakMap<TLSSocket, string>): object {
+  const pem = Buffer.from(identity.certificate)
+    .toString("base64")
+    .replace(/.{1,64}/g, "$&\n");
+  return {
+    ...TLS_PROFILE,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    cert: `-----BEGIN CERTIFICATE-----\n${pem}-----END CERTIFICATE-----\n`,
+    key: identity.key.export({ format: "pem", type: "pkcs8" }),
+    ...(preSharedKey === undefined
+      ? {}
+      : {
+          pskCallback(socket: TLSSocket, name: string): Uint8Array | null {
+            const key = preSharedKey(name);
+            if (key === null || key.length < MINIMUM_PSK_LENGTH) return null;
+            pskIdentities.set(socket, name);
+            return key;
+          },
+        }),
+  };
+}
+
+function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: TLSSocket) => Peer, log: Logger): void {
+  app.route({
+    method: route.method,
+    url: route.path,
+    exposeHeadRoute: false,
+    ...(route.bodyBytes === undefined ? {} : { bodyLimit: route.bodyBytes }),
+    handler: async (request: FastifyRequest, reply: FastifyReply) => {
+      const gone = new AbortController();
+      reply.raw.once("close", () => gone.abort(new Error("the client went away")));
+      failpoint("server.before-handle");
+      const answer = await route.handle({
+        body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+        parameters: request.params as Record<string, string>,
+        query: new Map(Object.entries(request.query as Record<string, string>)),
+        peer: peerOf(request.raw.socket as TLSSocket),
+        signal: gone.signal,
+        log: log.child({ request: request.id }),
+      });
+      if (answer.maximumAge !== undefined) reply.header("cache-control", `max-age=${answer.maximumAge}`);
+      return send(reply.code(answer.status ?? 200), answer.body);
+    },
+  });
+}
+
+function send(reply: FastifyReply, body: Uint8Array): FastifyReply {
+  failpoint("server.before-send");
+  return reply.header("x-request-id", reply.request.id).type("application/cbor").send(body);
+}
+
+function shedLoad(app: FastifyInstance<Server>, limits: ServerLimits, measures: Measures): void {
+  let inFlight = 0;
+  app.addHook("onRequest", (_request, reply, done) => {
+    if (inFlight >= limits.inFlight) {
+      measures.shed("in-flight");
+      done(overloaded(limits.retryAfterSeconds));
+      return;
+    }
+    inFlight++;
+    reply.raw.once("close", () => inFlight--);
+    done();
+  });
+}
+
+interface Measures {
+  shed(reason: "address" | "connections" | "event-loop" | "in-flight"): void;
+  answered(route: string, status: number, seconds: number): void;
+  connections(count: () => number): void;
+}
+
+function measuresOf(metrics: Metrics | undefined): Measures {
+  const shed = metrics?.counter("swarmkeep_http_shed_total", "Connections and requests turned away, by limit", [
+    "limit",
+  ]);
+  const answered = metrics?.counter("swarmkeep_http_answers_total", "Answers, by route and status", [
+    "route",
+    "status",
+  ]);
+  const duration = metrics?.histogram("swarmkeep_http_duration_seconds", "Time to an answer, by route", ["route"]);
+  const connections = metrics?.gauge("swarmkeep_http_connections_count", "Open connections");
+  return {
+    shed: (limit) => shed?.inc({ limit }),
+    answered(route, status, seconds) {
+      answered?.inc({ route, status: String(status) });
+      duration?.observe({ route }, seconds);
+    },
+    connections(count) {
+      if (connections === undefined) return;
+      // prom-client reads a gauge through this field when it is scraped.
+      Object.assign(connections, { collect: () => connections.set(count()) });
+    },
+  };
+}
