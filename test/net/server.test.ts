@@ -11,6 +11,7 @@ import { formatEndpoint, parseEndpoint } from "../../src/net/endpoint.js";
 import { RemoteError, decodeError } from "../../src/net/error-body.js";
 import { startSideServer } from "../../src/net/side-server.js";
 import { TokenBuckets } from "../../src/net/token-buckets.js";
+import { SwarmkeepError } from "../../src/runtime/errors.js";
 import { createMetrics } from "../../src/runtime/metrics.js";
 import { closeAll, errorOf, onClose, raw, serve, untilClosed } from "./server-fixture.js";
 
@@ -172,6 +173,43 @@ describe("a validator's server", () => {
         () => 0,
       );
     }
+  });
+
+  it("answers 503 when its event loop is late", async () => {
+    const block = (): { body: Uint8Array } => {
+      for (const end = performance.now() + 100; performance.now() < end;);
+      return { body: new Uint8Array() };
+    };
+    const { client } = await serve({
+      limits: { eventLoopDelayMilliseconds: 20 },
+      routes: [{ method: "GET", path: "/busy", handle: block }],
+    });
+    const keeping = client();
+    let error: unknown;
+    while (!(error instanceof RemoteError)) {
+      error = await keeping.request({ method: "GET", path: "/busy" }).catch((error: unknown) => error);
+    }
+    expect(error).to.include({ status: 503, code: "overloaded", retryAfter: 2 });
+  });
+
+  it("explains errors of other families as it was told to", async () => {
+    const { client } = await serve({
+      routes: [
+        {
+          method: "GET",
+          path: "/range",
+          handle: () => {
+            throw new RangeError("7 is too many");
+          },
+        },
+      ],
+      explain: (error) =>
+        error instanceof RangeError
+          ? new SwarmkeepError(error.message, { kind: "usage", code: "out-of-range", advice: "Take fewer." })
+          : undefined,
+    });
+    const error = await errorOf(client().request({ method: "GET", path: "/range" }));
+    expect(error).to.include({ status: 400, code: "out-of-range", message: "7 is too many" });
   });
 
   it("names a port that is in use", async () => {
