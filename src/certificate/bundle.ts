@@ -120,8 +120,9 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
 }
 
 function checkPeriod(what: string, { notBefore, notAfter }: Validity, now: number): void {
-  if (now < notBefore - CLOCK_SKEW_SECONDS) {
+  // Written so that a time that is no number is refused.
+  if (!(now >= notBefore - CLOCK_SKEW_SECONDS)) {
     throw new Refusal("not-yet-valid", `the ${what} begins at ${notBefore}, it is ${now}`);
   }
-  if (now > notAfter) throw new Refusal("expired", `the ${what} ended at ${notAfter}, it is ${now}`);
+  if (!(now <= notAfter)) throw new Refusal("expired", `the ${what} ended at ${notAfter}, it is ${now}`);
 }

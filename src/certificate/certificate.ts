@@ -134,10 +134,11 @@ export function checkGeneration(found: number, trusted: number): void {
 
 /** @param now seconds since 1970. @throws Refusal `not-yet-valid` or `expired` */
 export function checkValidity({ notBefore, expires }: CertificateFields, now: number): void {
-  if (now < notBefore - CLOCK_SKEW_SECONDS) {
+  // Written so that a time that is no number is refused.
+  if (!(now >= notBefore - CLOCK_SKEW_SECONDS)) {
     throw new Refusal("not-yet-valid", `the certificate begins at ${notBefore}, it is ${now}`);
   }
-  if (now >= expires) {
+  if (!(now < expires)) {
     throw new Refusal("expired", `the certificate ended at ${expires}, it is ${now}`);
   }
 }

@@ -182,10 +182,11 @@ export function verifyDrlHead(
   checks: SignatureChecks,
 ): void {
   const now = memory.lowerBound(clock);
-  if (now !== undefined && now >= head.expires) {
+  // Written so that a time that is no number is refused.
+  if (now !== undefined && !(now < head.expires)) {
     throw new Refusal("head-stale", `the head ended at ${head.expires}, it is ${now}`);
   }
-  if (clock !== undefined && head.issued > clock + CLOCK_SKEW_SECONDS) {
+  if (clock !== undefined && !(head.issued <= clock + CLOCK_SKEW_SECONDS)) {
     throw new Refusal("head-future", `the head is of ${head.issued}, it is ${clock}`);
   }
   memory.checkOrder(head);

@@ -135,6 +135,12 @@ describe("presentation", () => {
     expectRefused(await present({ drlProof: late }), "expired", { now: undefined });
   });
 
+  it("is refused at a time that is no number", async () => {
+    expectRefused(await present(), "not-yet-valid", { now: NaN });
+    const lost = new HeadMemory({ number: 5, issued: NaN }, () => {});
+    expectRefused(await present(), "head-stale", { now: undefined, memory: lost });
+  });
+
   it("whose parts are of another kind is refused", async () => {
     const good = decodePresentation(await present());
     const payload = encodeCbor([challenge, seed("hash"), ""]);
