@@ -10,6 +10,7 @@ import { expectLength, type Randomness } from "./bytes.js";
 import { CryptoError } from "./errors.js";
 import { decodeScalar, ed } from "./group.js";
 import { expectSeats } from "./lagrange.js";
+import { isEd25519Key } from "./points.js";
 
 /** Round one of a member: commitments to its two nonces, 32 bytes each. */
 export interface NonceCommitment {
@@ -58,11 +59,8 @@ function commitmentList(session: SigningSession): { identifier: string; hiding: 
   return session.commitments.map(({ seat, hiding, binding }) => ({ identifier: identifier(seat), hiding, binding }));
 }
 
-/**
- * The session's commitments are of t to n distinct seats of the committee, each a point of the subgroup and not the identity.
- * @throws CryptoError `seats`; or `length` or `point` naming whose commitment it is
- */
-export function checkSession(key: SharedEdKey, session: SigningSession): void {
+/** Commitments of t to n distinct seats of the committee, of the right length. @throws CryptoError `seats` or `length` */
+function checkSeats(key: SharedEdKey, session: SigningSession): void {
   const seats = session.commitments.map(({ seat }) => seat);
   expectSeats(seats);
   if (seats.length < key.t || seats.length > key.n) {
@@ -71,13 +69,22 @@ export function checkSession(key: SharedEdKey, session: SigningSession): void {
   for (const { seat, hiding, binding } of session.commitments) {
     if (!key.verificationKeys.has(seat))
       throw new CryptoError("seats", `seat ${seat} has no share of this key`, [seat]);
-    for (const commitment of [hiding, binding]) {
-      expectLength(commitment, 32, `a nonce commitment of seat ${seat}`);
-      const point = ed.decode(commitment);
-      if (point.is0() || !point.isTorsionFree()) {
-        throw new CryptoError("point", `a nonce commitment of seat ${seat} is not in the prime-order subgroup`, [seat]);
-      }
-    }
+    expectLength(hiding, 32, `the hiding commitment of seat ${seat}`);
+    expectLength(binding, 32, `the binding commitment of seat ${seat}`);
+  }
+}
+
+/**
+ * The session's commitments are of t to n distinct seats of the committee, each a point of the subgroup and not the identity.
+ * Signing and verifying refuse such sessions too; this says whose commitment it is.
+ * @throws CryptoError `seats`, `length` or `point` with the culprit
+ */
+export function checkSession(key: SharedEdKey, session: SigningSession): void {
+  checkSeats(key, session);
+  const culprit = session.commitments.find(({ hiding, binding }) => ![hiding, binding].every(isEd25519Key));
+  if (culprit !== undefined) {
+    const { seat } = culprit;
+    throw new CryptoError("point", `a nonce commitment of seat ${seat} is not in the prime-order subgroup`, [seat]);
   }
 }
 
@@ -110,17 +117,18 @@ export class FrostNonces {
    */
   sign(key: SharedEdKey, share: Uint8Array, session: SigningSession): Uint8Array {
     if (this.#used) throw new CryptoError("used", "these nonces have been used: draw new ones and start a new session");
-    this.#used = true;
-    const signingShare = littleEndian(share);
+    let signingShare: Uint8Array | undefined;
     try {
-      checkSession(key, session);
+      checkSeats(key, session);
+      signingShare = littleEndian(share);
       const secret = { identifier: identifier(this.commitment.seat), signingShare };
       return frost.signShare(secret, publicKey(key), this.#nonces, commitmentList(session), session.message);
     } catch (cause) {
       if (cause instanceof CryptoError) throw cause;
+      checkSession(key, session);
       throw new CryptoError("proof", `no signature share was made: ${(cause as Error).message}`, [], cause);
     } finally {
-      signingShare.fill(0);
+      signingShare?.fill(0);
       this.discard();
     }
   }
@@ -141,10 +149,11 @@ export function verifySignatureShare(
   share: Uint8Array,
 ): boolean {
   if (share.length !== 32 || !session.commitments.some((commitment) => commitment.seat === seat)) return false;
-  checkSession(key, session);
+  checkSeats(key, session);
   try {
     return frost.verifyShare(publicKey(key), commitmentList(session), session.message, identifier(seat), share);
   } catch {
+    checkSession(key, session);
     // A scalar that is not below the order.
     return false;
   }
@@ -159,7 +168,7 @@ export function aggregateShares(
   session: SigningSession,
   shares: ReadonlyMap<number, Uint8Array>,
 ): Uint8Array {
-  checkSession(key, session);
+  checkSeats(key, session);
   const seats = session.commitments.map(({ seat }) => seat);
   const missing = seats.filter((seat) => !shares.has(seat));
   if (missing.length > 0) {
