@@ -2,7 +2,7 @@
  * Reads from the mesh's contracts what a member signs about, each word proven under the state root of a finalised block:
  * a lying endpoint cannot make a member certify a revoked device, or one that nobody registered.
  */
-import { concat, toBeHex } from "ethers";
+import { ZeroAddress, concat, getAddress, toBeHex } from "ethers";
 
 import type { RevocationWord } from "./bitmap.js";
 import type { MeshAddresses } from "./contracts.js";
@@ -10,7 +10,7 @@ import { LedgerError } from "./errors.js";
 import { batchHash, type Batch, type Fleet, type Projection } from "./projection.js";
 import type { LedgerSource } from "./source.js";
 import { wordHex, type VerifiedHeader } from "./state-proof.js";
-import { FLEET_SLOTS, OFFICE_SLOTS, REVOCATION_SLOTS, bitsOf } from "./storage-layout.js";
+import { ANCHOR_SLOTS, FLEET_SLOTS, OFFICE_SLOTS, REVOCATION_SLOTS, bitsOf } from "./storage-layout.js";
 
 export interface ProvenKeys {
   readonly generation: bigint;
@@ -30,6 +30,26 @@ export interface ProvenDevice {
   readonly revoked: boolean;
   /** Held by its registrar. */
   readonly held: boolean;
+}
+
+/**
+ * All addresses of a mesh, proven under its anchor's storage: what `addressesOf` finds, without trust in the endpoint.
+ * @throws LedgerError `no-mesh` if there is no anchor at the address, or it has not accepted its genesis.
+ */
+export async function provenAddresses(
+  source: LedgerSource,
+  anchor: string,
+  block: VerifiedHeader,
+): Promise<MeshAddresses> {
+  const words = await source.storage(anchor, ANCHOR_SLOTS.contracts, block);
+  const [registry, ceremony, groupKeys, fleets, revocations] = words.map((word) =>
+    getAddress(toBeHex(bitsOf(word, 0n, 160n), 20)),
+  ) as [string, string, string, string, string];
+  if (registry === ZeroAddress) {
+    const message = `there is no trust anchor at ${anchor} that accepted its genesis by block ${block.number}`;
+    throw new LedgerError("no-mesh", message, { anchor, blockNumber: block.number });
+  }
+  return { anchor, registry, ceremony, groupKeys, fleets, revocations };
 }
 
 function policyHashOf(fleetWord: bigint): string {

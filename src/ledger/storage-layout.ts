@@ -14,7 +14,13 @@ export function bitsOf(word: bigint, from: bigint, bits: bigint): bigint {
   return (word >> from) & ((1n << bits) - 1n);
 }
 
-// Slot 0 of both is the mapping of used statements.
+// Slot 0 of these three is the mapping of used statements.
+
+export const ANCHOR_SLOTS = {
+  /** Five addresses in the order of `Contracts`, from bit 0 of a slot each. */
+  contracts: [3n, 4n, 5n, 6n, 7n],
+} as const;
+
 export const FLEET_SLOTS = {
   /** uint64 nextIndex, from bit 0. */
   nextIndex: 1n,
