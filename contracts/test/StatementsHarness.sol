@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[12] memory) {
+    function typeHashes() external pure returns (TypeHash[13] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -25,6 +25,7 @@ contract StatementsHarness {
                 TypeHash("Grant", Statements.GRANT),
                 TypeHash("Revocation", Statements.REVOCATION),
                 TypeHash("RevocationRequest", Statements.REVOCATION_REQUEST),
+                TypeHash("PreSharedKeys", Statements.PRE_SHARED_KEYS),
                 TypeHash("DrlHead", Statements.DRL_HEAD),
                 TypeHash("Checkpoint", Statements.CHECKPOINT),
                 TypeHash("PartialEvidence", Statements.PARTIAL_EVIDENCE)
