@@ -19,7 +19,7 @@ import {
   verificationRoot,
   type GroupKeys as Keys,
 } from "../../src/crypto/outcome.js";
-import { blsKeyHash, decodeG2, g1ForLedger, g1ToEip2537, g2ToEip2537 } from "../../src/crypto/points.js";
+import { blsKeyHash, decodeG2, g1ToEip2537, g2ToEip2537 } from "../../src/crypto/points.js";
 import type { SharePair } from "../../src/crypto/sealing.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import type { CeremonyContext } from "../../src/crypto/transcript.js";
@@ -38,31 +38,29 @@ export const Offence = { BadDealing: 0n, BadComplaint: 1n, MissingDealing: 2n } 
 
 /** A point as the struct of the contracts. */
 export function g1Struct(point: G1Point) {
-  const [xHi, xLo, yHi, yLo] = wordsOf(g1ToEip2537(point));
-  return { xHi: xHi!, xLo: xLo!, yHi: yHi!, yLo: yLo! };
+  const word = wordsOf(g1ToEip2537(point));
+  return { xHi: word(0), xLo: word(1), yHi: word(2), yLo: word(3) };
 }
 
 export function g1StructOf(compressed: Uint8Array) {
-  const [xHi, xLo, yHi, yLo] = wordsOf(g1ForLedger(compressed));
-  return { xHi: xHi!, xLo: xLo!, yHi: yHi!, yLo: yLo! };
+  return g1Struct(g1.decode(compressed));
 }
 
 export function g2StructOf(compressed: Uint8Array) {
-  const [x0Hi, x0Lo, x1Hi, x1Lo, y0Hi, y0Lo, y1Hi, y1Lo] = wordsOf(g2ToEip2537(decodeG2(compressed)));
-  return {
-    x0Hi: x0Hi!,
-    x0Lo: x0Lo!,
-    x1Hi: x1Hi!,
-    x1Lo: x1Lo!,
-    y0Hi: y0Hi!,
-    y0Lo: y0Lo!,
-    y1Hi: y1Hi!,
-    y1Lo: y1Lo!,
-  };
+  const word = wordsOf(g2ToEip2537(decodeG2(compressed)));
+  const x = { x0Hi: word(0), x0Lo: word(1), x1Hi: word(2), x1Lo: word(3) };
+  return { ...x, y0Hi: word(4), y0Lo: word(5), y1Hi: word(6), y1Lo: word(7) };
 }
 
-function wordsOf(bytes: Uint8Array): bigint[] {
-  return Array.from({ length: bytes.length / 32 }, (_, i) => bytesToNumberBE(bytes.subarray(32 * i, 32 * i + 32)));
+/** Word i of encoded words. */
+function wordsOf(bytes: Uint8Array): (i: number) => bigint {
+  return (i) => bytesToNumberBE(bytes.subarray(32 * i, 32 * i + 32));
+}
+
+/** What a test relies on being there. */
+export function present<T>(value: T | null | undefined, what: string): T {
+  if (value === null || value === undefined) throw new Error(`there is no ${what}`);
+  return value;
 }
 
 /** The contract's `Opening`. */
@@ -157,7 +155,7 @@ export class CeremonyMesh {
   }
 
   async advance(): Promise<ContractTransactionReceipt> {
-    return (await (await this.ceremony.advance(this.id)).wait())!;
+    return present(await (await this.ceremony.advance(this.id)).wait(), "receipt");
   }
 
   /** Ends the phase by its deadline. */
@@ -216,7 +214,7 @@ export class CeremonyMesh {
   async deal(seat: number, bytes = this.makeDealing(seat)): Promise<ContractTransactionReceipt> {
     const sent = await this.as(this.memberAt(seat)).deal(this.id, this.attempt, seat, bytes, []);
     this.dealings.set(seat, bytes);
-    return (await sent.wait())!;
+    return present(await sent.wait(), "receipt");
   }
 
   async dealAll(silent: readonly number[] = []): Promise<void> {
@@ -226,13 +224,11 @@ export class CeremonyMesh {
   }
 
   memberAt(seat: number): Member {
-    const member = this.seated[seat - 1];
-    if (member === undefined) throw new Error(`seat ${seat} is empty`);
-    return member;
+    return present(this.seated[seat - 1], `member at seat ${seat}`);
   }
 
   dealingOf(seat: number): Dealing {
-    return parseDealing(this.dealings.get(seat)!, this.quorum.n, this.quorum.t);
+    return parseDealing(present(this.dealings.get(seat), `dealing of ${seat}`), this.quorum.n, this.quorum.t);
   }
 
   open(dealer: number, receiver: number, kind: GroupName): Opening {
@@ -244,7 +240,7 @@ export class CeremonyMesh {
     const opening = openingStruct(this.open(dealer, receiver, kind));
     const ceremony = this.as(this.memberAt(receiver));
     const sent = await ceremony.complain(this.id, this.attempt, dealer, receiver, Defect[kind], opening);
-    return (await sent.wait())!;
+    return present(await sent.wait(), "receipt");
   }
 
   async satisfyAll(silent: readonly number[] = []): Promise<void> {
@@ -297,7 +293,10 @@ export class CeremonyMesh {
 
   /** Signed by the shares of these seats, combined. */
   sign(derived: Derived, seats: readonly number[], digest = this.activationDigest(derived)) {
-    const partials = seats.map((seat) => ({ seat, signature: nobleBls.sign(derived.shares.get(seat)!.g1, digest) }));
+    const partials = seats.map((seat) => ({
+      seat,
+      signature: nobleBls.sign(present(derived.shares.get(seat), `share of ${seat}`).g1, digest),
+    }));
     return g2StructOf(combinePartials(partials));
   }
 
@@ -389,9 +388,21 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
     members: all.map(({ wallet }, i) => ({ account: wallet.address, operator: id(`operator ${i}`) })),
     registrars: [],
   };
-  const parts = anchor.interface.getFunction("submitGenesis").inputs[0]!.components!;
+  const parts = present(anchor.interface.getFunction("submitGenesis").inputs[0]?.components, "fields");
   const hashOf = (name: "contracts" | "parameters" | "members" | "registrars") =>
-    getBytes(keccak256(AbiCoder.defaultAbiCoder().encode([parts.find((p) => p.name === name)!], [genesis[name]])));
+    getBytes(
+      keccak256(
+        AbiCoder.defaultAbiCoder().encode(
+          [
+            present(
+              parts.find((p) => p.name === name),
+              name,
+            ),
+          ],
+          [genesis[name]],
+        ),
+      ),
+    );
   const separatorOf = (contract: string) =>
     domainSeparator({ chainId: 31337n, verifyingContract: getBytes(contract), meshId });
   const digest = statementDigest(separatorOf(anchor.target as string), "Genesis", {
@@ -402,14 +413,14 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
     registrarsHash: hashOf("registrars"),
   });
   const signature = p256.sign(digest, root, { prehash: true, lowS: true });
-  await anchor.submitGenesis(genesis as never, signature.slice(0, 32), signature.slice(32));
+  await anchor.submitGenesis(genesis, signature.slice(0, 32), signature.slice(32));
 
   const mesh = new CeremonyMesh({
     chain,
-    anchor: anchor as unknown as TrustAnchor,
-    registry: registry as unknown as ValidatorRegistry,
-    ceremony: ceremony as unknown as KeyCeremony,
-    groupKeys: groupKeys as unknown as GroupKeys,
+    anchor: anchor,
+    registry: registry,
+    ceremony: ceremony,
+    groupKeys: groupKeys,
     meshId,
     members: all,
     seats,
