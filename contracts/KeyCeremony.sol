@@ -79,7 +79,7 @@ contract KeyCeremony is CeremonySeats {
         bytes32[] calldata opening
     ) external {
         Ceremony storage c = _running(ceremony, attempt, Phase.Deal);
-        Status memory status = c.status;
+        Status storage status = c.status;
         if (_dealerAt(c, seat) != msg.sender) revert NotSeated(msg.sender, seat);
         if (status.dealt.has(seat)) revert AlreadyDone(seat);
         // The bytes are kept nowhere but in the transaction's input, where every reader looks for them.
@@ -103,7 +103,7 @@ contract KeyCeremony is CeremonySeats {
             digest.edHash,
             digest.sealedRoot
         );
-        c.status.dealt = status.dealt.with(seat);
+        status.dealt = status.dealt.with(seat);
         emit Dealt(ceremony, attempt, seat, digest.ephemeralHash, digest.g1Hash, digest.edHash, digest.sealedRoot);
     }
 
@@ -319,7 +319,7 @@ contract KeyCeremony is CeremonySeats {
 
     /// @dev In a resharing, that the dealer deals its own share.
     function _checkOpening(
-        Status memory status,
+        Status storage status,
         bytes calldata dealing,
         uint8 seat,
         bytes32[] calldata opening

@@ -368,6 +368,13 @@ library BLS12381 {
         return (count * G1MUL_GAS * discount) / 1000;
     }
 
+    /// @notice {msm} of `count` terms, 1 to 128, that the caller wrote one after another to memory at `terms`: a point and its scalar,
+    /// 160 bytes each.
+    function msmAt(uint256 terms, uint256 count) internal view returns (G1Point memory sum) {
+        if (count == 0 || count > MSM_MAX_LENGTH) revert InvalidMsmLength(count, count);
+        _call(G1MSM, msmPrice(count), terms, 160 * count, _address(sum), 128);
+    }
+
     /// @notice Whether `point` is in the subgroup of prime order, infinity included.
     /// @dev Multiplies by one with G1MSM, which refuses any other point. Reverts only for too little gas and where the
     /// precompile is missing.

@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
 import {BLS12381} from "./BLS12381.sol";
+import {G1Terms} from "./G1Terms.sol";
 import {KeccakMerkle} from "./KeccakMerkle.sol";
 
 /// @title A dealing: its bytes, its proof, and what the ledger keeps of it
@@ -12,6 +13,7 @@ import {KeccakMerkle} from "./KeccakMerkle.sol";
 /// C_0 after the others'.
 library Dealing {
     using BLS12381 for BLS12381.G1Point;
+    using G1Terms for G1Terms.Terms;
 
     /// @notice The tag of docs/protocol.md, section 4.2; the same as `TAG.dealingProof` in `src/statements/tags.ts`.
     string internal constant TAG = "swarmkeep/dealing-proof/v1";
@@ -105,11 +107,10 @@ library Dealing {
         BLS12381.G1Point memory point,
         uint256 challenge
     ) internal view returns (BLS12381.G1Point memory) {
-        BLS12381.G1Point[] memory points = new BLS12381.G1Point[](2);
-        uint256[] memory scalars = new uint256[](2);
-        (points[0], points[1]) = (base, point);
-        (scalars[0], scalars[1]) = (response, R - (challenge % R));
-        return BLS12381.msm(points, scalars);
+        G1Terms.Terms terms = G1Terms.allocate(2);
+        terms.write(0, base, response);
+        terms.write(1, point, R - (challenge % R));
+        return terms.sum(2);
     }
 
     /// @dev The hash of E, after the proof held.

@@ -5,6 +5,7 @@ import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
 import {BLS12381} from "./BLS12381.sol";
 import {Dealing} from "./Dealing.sol";
 import {Ed25519} from "./Ed25519.sol";
+import {G1Terms} from "./G1Terms.sol";
 import {SealedShare} from "./SealedShare.sol";
 
 /// @title Opens one sealed share before the ledger and says whether it is good
@@ -12,6 +13,7 @@ import {SealedShare} from "./SealedShare.sol";
 /// (Chaum and Pedersen 1992), so nobody can claim that another share was sealed. It keeps k to itself.
 library ShareOpening {
     using BLS12381 for BLS12381.G1Point;
+    using G1Terms for G1Terms.Terms;
 
     /// @notice The tag of docs/protocol.md, section 4.3; the same as `TAG.shareOpening` in `src/statements/tags.ts`.
     string internal constant TAG = "swarmkeep/share-opening/v1";
@@ -74,17 +76,12 @@ library ShareOpening {
         _expectLength(hints, (threshold - 1) * Dealing.G1_SIZE);
         if (share >= Dealing.R) return false;
 
-        BLS12381.G1Point[] memory points = new BLS12381.G1Point[](threshold);
-        uint256[] memory scalars = new uint256[](threshold);
-        (points[0], scalars[0]) = (BLS12381.generator(), share);
-        // At most 32^21, far below r.
-        uint256 power = 1;
-        for (uint256 k = 1; k < threshold; k++) {
-            power *= subject.receiver;
-            scalars[k] = Dealing.R - power;
-            points[k] = _decode(commitments[k * 48:k * 48 + 48], hints[k * 48 - 48:k * 48], k);
-        }
-        return BLS12381.msm(points, scalars).matchesCompressed(commitments[:48]);
+        G1Terms.Terms terms = G1Terms.allocate(threshold);
+        terms.write(0, BLS12381.generator(), share);
+        // The powers are at most 32^21, far below r.
+        uint256 misfit = terms.writeNegatedPowers(threshold, commitments, hints, subject.receiver, Dealing.R);
+        if (misfit != 0) revert IKeyCeremony.InvalidHint(misfit);
+        return terms.sum(threshold).matchesCompressed(commitments[:Dealing.G1_SIZE]);
     }
 
     /// @dev The bytes of `hints` are those of an array of words.
@@ -105,19 +102,6 @@ library ShareOpening {
             xHints.length := threshold
         }
         return Ed25519.isShareValid(commitments, xHints, subject.receiver, share);
-    }
-
-    /// @dev Curve and subgroup are left to G1MSM.
-    function _decode(
-        bytes calldata compressed,
-        bytes calldata y,
-        uint256 index
-    ) private pure returns (BLS12381.G1Point memory point) {
-        point.xHi = uint128(bytes16(compressed)) & (type(uint128).max >> 3);
-        point.xLo = uint256(bytes32(compressed[16:]));
-        point.yHi = uint128(bytes16(y));
-        point.yLo = uint256(bytes32(y[16:]));
-        if (!point.matchesCompressed(compressed)) revert IKeyCeremony.InvalidHint(index);
     }
 
     /// @dev x | y, 96 bytes.
