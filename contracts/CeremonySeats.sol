@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {Seats} from "./libraries/Seats.sol";
 import {MeshContract} from "./MeshContract.sol";
@@ -33,7 +34,21 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @dev As many candidates are looked at as a bitmap has bits.
     uint256 private constant MAXIMUM_CANDIDATES = 256;
 
+    /// @inheritdoc IKeyCeremony
+    IGroupKeys public immutable groupKeys;
+    /// @inheritdoc IKeyCeremony
+    IValidatorRegistry public immutable registry;
+
     mapping(uint64 ceremony => Ceremony) internal _ceremonies;
+
+    constructor(
+        ITrustAnchor anchor_,
+        IGroupKeys groupKeys_,
+        IValidatorRegistry registry_
+    ) MeshContract(anchor_, anchor_.meshId()) {
+        groupKeys = groupKeys_;
+        registry = registry_;
+    }
 
     /// @return invited How many candidates there are for the seats.
     function _startAttempt(Ceremony storage c, uint64 ceremony) internal returns (uint256 invited) {
@@ -54,7 +69,6 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// attempt failed by, then the others.
     /// @return invited How many seats got a new holder.
     function _invite(Ceremony storage c, uint32 attempt) internal returns (uint256 invited) {
-        IValidatorRegistry registry = _registry();
         address[] memory candidates = registry.candidates();
         uint256 count = candidates.length < MAXIMUM_CANDIDATES ? candidates.length : MAXIMUM_CANDIDATES;
         (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
@@ -114,7 +128,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @dev The dealer at `seat`, zero if there is none: a receiver in a key generation, else a member in office.
     function _dealerAt(Ceremony storage c, uint8 seat) internal view returns (address) {
         if (c.status.kind == Kind.KeyGeneration) return c.receivers[seat].account;
-        address[] memory committee = _groupKeys().committee();
+        address[] memory committee = groupKeys.committee();
         return seat == 0 || seat > committee.length ? address(0) : committee[seat - 1];
     }
 
@@ -129,13 +143,5 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     function _accounts(Ceremony storage c) internal view returns (address[] memory accounts) {
         accounts = new address[](c.status.seats);
         for (uint256 i = 0; i < accounts.length; i++) accounts[i] = c.receivers[i + 1].account;
-    }
-
-    function _registry() internal view returns (IValidatorRegistry) {
-        return IValidatorRegistry(anchor.registry());
-    }
-
-    function _groupKeys() internal view returns (IGroupKeys) {
-        return IGroupKeys(anchor.groupKeys());
     }
 }

@@ -13,7 +13,6 @@ import {Dealing} from "./libraries/Dealing.sol";
 import {Quorum} from "./libraries/Quorum.sol";
 import {Seats} from "./libraries/Seats.sol";
 import {Statements} from "./libraries/Statements.sol";
-import {MeshContract} from "./MeshContract.sol";
 
 /// @title The state machine of key ceremonies
 /// @dev Loops are over seats (at most 32) and over candidates (at most 256), so every phase fits into one transaction. Nothing
@@ -28,7 +27,11 @@ contract KeyCeremony is CeremonySeats {
     /// what was dealt.
     mapping(bytes32 ephemeralHash => bytes32 record) private _dealings;
 
-    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+    constructor(
+        ITrustAnchor anchor_,
+        IGroupKeys groupKeys_,
+        IValidatorRegistry registry_
+    ) CeremonySeats(anchor_, groupKeys_, registry_) {}
 
     // ---------------------------------------------------------------- start and accept
 
@@ -38,7 +41,7 @@ contract KeyCeremony is CeremonySeats {
         ceremony = current;
         Phase phase = _ceremonies[ceremony].status.phase;
         if (phase != Phase.None && phase != Phase.Active) revert CeremonyRunning(ceremony);
-        uint64 generation = _groupKeys().generation();
+        uint64 generation = groupKeys.generation();
         if (generation != 0) revert KeysExist(generation);
 
         current = ++ceremony;
@@ -197,7 +200,6 @@ contract KeyCeremony is CeremonySeats {
         uint256 needed = Quorum.acknowledgements(c.status.seats);
         if (count < needed) revert TooFewAcknowledgements(count, needed);
 
-        IGroupKeys groupKeys = _groupKeys();
         uint64 generation = groupKeys.generation() + (c.status.kind == Kind.KeyGeneration ? 1 : 0);
         uint64 epoch = groupKeys.epoch() + 1;
         bytes32 digest = _digest(
@@ -328,7 +330,7 @@ contract KeyCeremony is CeremonySeats {
             if (opening.length != 0) revert InvalidLength(opening.length, 0);
             return;
         }
-        bytes32 root = _groupKeys().verificationRoot();
+        bytes32 root = groupKeys.verificationRoot();
         if (!Dealing.dealsVerifiedShare(dealing, status.threshold, seat, status.dealers, opening, root)) {
             revert NotTheDealersShare(seat, root);
         }
@@ -357,7 +359,7 @@ contract KeyCeremony is CeremonySeats {
     }
 
     function _slash(address account, IValidatorRegistry.Offence offence) private {
-        _registry().slash(account, offence);
+        registry.slash(account, offence);
     }
 
     function _qualifiedHash(uint64 ceremony, Status memory status) private pure returns (bytes32) {

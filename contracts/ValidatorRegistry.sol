@@ -20,12 +20,12 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
 
     /// @inheritdoc IValidatorRegistry
     mapping(bytes32 operator => address account) public candidateOf;
-    /// @inheritdoc IValidatorRegistry
-    uint256 public totalStake;
-    /// @inheritdoc IValidatorRegistry
-    uint256 public totalBurnt;
 
     mapping(address account => Validator validator) private _validators;
+    /// @dev One slot for both, since slashing moves wei from one to the other, within a complaint's budget of gas. All wei there
+    /// are fit into 96 bits.
+    uint128 private _totalStake;
+    uint128 private _totalBurnt;
     mapping(bytes32 keyHash => bool taken) private _blsKeyTaken;
     mapping(bytes32 tlsPin => bool taken) private _tlsPinTaken;
     address[] private _candidates;
@@ -57,7 +57,7 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
         self.blsKeyHash = keyHash;
         self.tlsPin = registration.tlsPin;
         _setReach(self, registration.endpoint, registration.scope);
-        totalStake += msg.value;
+        _totalStake += uint128(msg.value);
         emit ValidatorRegistered(
             msg.sender,
             registration.blsKey,
@@ -87,7 +87,7 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
         if (msg.value == 0 || stake > type(uint96).max) revert InvalidStake(msg.value, 1);
 
         self.stake = uint96(stake);
-        totalStake += msg.value;
+        _totalStake += uint128(msg.value);
         emit StakeAdded(msg.sender, msg.value, stake);
     }
 
@@ -110,7 +110,7 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
         uint256 amount = self.stake;
         self.state = State.Exited;
         self.stake = 0;
-        totalStake -= amount;
+        _totalStake -= uint128(amount);
         // The operator may come back with another account; its keys are spent.
         delete candidateOf[self.operator];
         emit StakeWithdrawn(msg.sender, amount);
@@ -128,8 +128,8 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
         if (offence == Offence.MissingDealing) burnt /= MISSING_DEALING_DIVISOR;
 
         offender.stake = uint96(stake - burnt);
-        totalStake -= burnt;
-        totalBurnt += burnt;
+        _totalStake -= uint128(burnt);
+        _totalBurnt += uint128(burnt);
         emit Slashed(account, offence, burnt, stake - burnt);
     }
 
@@ -143,6 +143,16 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
     /// @inheritdoc IValidatorRegistry
     function validator(address account) external view returns (Validator memory) {
         return _validators[account];
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function totalStake() external view returns (uint256) {
+        return _totalStake;
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function totalBurnt() external view returns (uint256) {
+        return _totalBurnt;
     }
 
     /// @inheritdoc IValidatorRegistry

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.37;
 
 import {BLS12381} from "../libraries/BLS12381.sol";
+import {IGroupKeys} from "./IGroupKeys.sol";
+import {IValidatorRegistry} from "./IValidatorRegistry.sol";
 
 /// @title The key ceremony: how a committee comes to share two keys that nobody holds
 /// @notice The ledger is the broadcast channel and the judge: it orders keys, dealings and complaints, names and slashes who
@@ -352,6 +354,12 @@ interface IKeyCeremony {
     function advance(uint64 ceremony) external;
 
     // ---------------------------------------------------------------- views
+
+    /// @notice Where the committee and its keys are put into office.
+    function groupKeys() external view returns (IGroupKeys);
+
+    /// @notice Where candidates come from, and where offences are paid for.
+    function registry() external view returns (IValidatorRegistry);
 
     /// @notice The newest ceremony, 0 before the first.
     function current() external view returns (uint64 ceremony);

@@ -49,45 +49,41 @@ library G1Terms {
         uint256 base,
         uint256 order
     ) internal pure returns (uint256 misfit) {
-        // Reads what the caller's lengths hold and writes terms that were allocated. A coordinate of 48 bytes goes to the end of
-        // 64. The three flags are on top of x: compressed, infinity, sign of y. Few variables, since each more on the stack
-        // costs every turn of the loop.
+        // Reads what the caller's lengths hold and writes terms that were allocated. The three flags are on top of a point's first
+        // word: compressed, infinity, sign of y.
         assembly ("memory-safe") {
-            let point := add(compressed.offset, 48)
+            let point := compressed.offset
             let hint := hints.offset
-            let power := base
-            let end := add(terms, mul(count, TERM_SIZE))
+            let term := terms
+            let power := 1
             for {
-                let term := add(terms, TERM_SIZE)
-            } lt(term, end) {
-                term := add(term, TERM_SIZE)
+                let k := 1
+            } lt(k, count) {
+                k := add(k, 1)
             } {
-                mstore(term, 0)
-                calldatacopy(add(term, 16), point, 48)
-                mstore(add(term, 64), 0)
-                calldatacopy(add(term, 80), hint, 48)
+                point := add(point, 48)
+                term := add(term, TERM_SIZE)
+                power := mul(power, base)
+
+                let head := shr(128, calldataload(point))
+                let xHi := and(head, 0x1fffffffffffffffffffffffffffffff)
+                let xLo := calldataload(add(point, 16))
+                let yHi := shr(128, calldataload(hint))
+                let yLo := calldataload(add(hint, 16))
+                hint := add(hint, 48)
+                mstore(term, xHi)
+                mstore(add(term, 32), xLo)
+                mstore(add(term, 64), yHi)
+                mstore(add(term, 96), yLo)
                 mstore(add(term, 128), sub(order, power))
 
-                let yHi := mload(add(term, 64))
-                let yLo := mload(add(term, 96))
-                let flags := shr(125, mload(term))
-                mstore(term, and(mload(term), 0x1fffffffffffffffffffffffffffffff))
-                switch flags
-                case 6 {
-                    misfit := or(or(mload(term), mload(add(term, 32))), or(yHi, yLo))
-                }
-                default {
-                    // All zeros would be infinity to the precompile.
-                    let sign := or(gt(yHi, HALF_P_HI), and(eq(yHi, HALF_P_HI), gt(yLo, HALF_P_LO)))
-                    misfit := or(xor(flags, or(4, sign)), iszero(or(yHi, yLo)))
-                }
-                if misfit {
-                    misfit := div(sub(term, terms), TERM_SIZE)
+                // All zeros are infinity, which has a flag of its own.
+                let isInfinity := iszero(or(or(xHi, xLo), or(yHi, yLo)))
+                let sign := or(gt(yHi, HALF_P_HI), and(eq(yHi, HALF_P_HI), gt(yLo, HALF_P_LO)))
+                if xor(shr(125, head), or(4, or(shl(1, isInfinity), sign))) {
+                    misfit := k
                     break
                 }
-                point := add(point, 48)
-                hint := add(hint, 48)
-                power := mul(power, base)
             }
         }
     }

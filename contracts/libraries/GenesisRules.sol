@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
 import {IMeshContract} from "../interfaces/IMeshContract.sol";
 import {IRevocationList} from "../interfaces/IRevocationList.sol";
 import {ISwarmGoverned} from "../interfaces/ISwarmGoverned.sol";
@@ -69,6 +70,8 @@ library GenesisRules {
             _requireKnows(all[i], IMeshContract.anchor.selector, address(this));
         }
         _requireKnows(c.registry, ISwarmGoverned.groupKeys.selector, c.groupKeys);
+        _requireKnows(c.ceremony, IKeyCeremony.groupKeys.selector, c.groupKeys);
+        _requireKnows(c.ceremony, IKeyCeremony.registry.selector, c.registry);
         _requireKnows(c.fleets, ISwarmGoverned.groupKeys.selector, c.groupKeys);
         _requireKnows(c.revocations, ISwarmGoverned.groupKeys.selector, c.groupKeys);
         _requireKnows(c.revocations, IRevocationList.fleets.selector, c.fleets);

@@ -8,13 +8,23 @@ import {IValidatorRegistry} from "../interfaces/IValidatorRegistry.sol";
 
 /// @title A ceremony that believes whoever calls it: lets a test put a committee into office, or slash, without one
 contract CeremonyStandIn is MeshContract {
-    constructor(ITrustAnchor anchor_) MeshContract(anchor_, anchor_.meshId()) {}
+    IGroupKeys public immutable groupKeys;
+    IValidatorRegistry public immutable registry;
+
+    constructor(
+        ITrustAnchor anchor_,
+        IGroupKeys groupKeys_,
+        IValidatorRegistry registry_
+    ) MeshContract(anchor_, anchor_.meshId()) {
+        groupKeys = groupKeys_;
+        registry = registry_;
+    }
 
     function install(IGroupKeys.Office calldata office) external {
-        IGroupKeys(anchor.groupKeys()).setOffice(office);
+        groupKeys.setOffice(office);
     }
 
     function slash(address account, IValidatorRegistry.Offence offence) external {
-        IValidatorRegistry(anchor.registry()).slash(account, offence);
+        registry.slash(account, offence);
     }
 }

@@ -16,7 +16,7 @@ export default buildModule("Mesh", (m) => {
 
   const ed25519 = m.library("Ed25519");
   const judge = m.library("CeremonyJudge", { libraries: { Ed25519: ed25519 } });
-  const ceremony = m.contract("KeyCeremony", [anchor], { libraries: { CeremonyJudge: judge } });
+  const ceremony = m.contract("KeyCeremony", [anchor, groupKeys, registry], { libraries: { CeremonyJudge: judge } });
 
   return { anchor, groupKeys, registry, fleets, revocations, ceremony };
 });

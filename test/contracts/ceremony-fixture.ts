@@ -5,12 +5,12 @@ import { getBytes, hexlify, id, keccak256, Wallet, AbiCoder, type ContractTransa
 import { network } from "hardhat";
 
 import { nobleBls, provePossession } from "../../src/crypto/bls.js";
-import { bytesToNumberBE, toBytes } from "../../src/crypto/bytes.js";
-import { makeDealing, parseDealing, type Dealing } from "../../src/crypto/dealing.js";
-import { commit, g1, randomScalar, type G1Point, type GroupName } from "../../src/crypto/group.js";
+import { bytesToNumberBE, concatBytes, toBytes, type Randomness } from "../../src/crypto/bytes.js";
+import { encodeDealing, makeDealing, parseDealing, sealedRoot, type Dealing } from "../../src/crypto/dealing.js";
+import { commit, ed, g1, randomScalar, type G1Point, type GroupName } from "../../src/crypto/group.js";
 import { judgeDealing, decodeCommitments, type Commitments } from "../../src/crypto/judging.js";
 import { showMalformed } from "../../src/crypto/malformation.js";
-import { openShare, type Opening } from "../../src/crypto/opening.js";
+import { openShare, splitCommitments, type Opening } from "../../src/crypto/opening.js";
 import {
   combineShares,
   deriveGroupKeys,
@@ -19,13 +19,19 @@ import {
   verificationRoot,
   type GroupKeys as Keys,
 } from "../../src/crypto/outcome.js";
-import { blsKeyHash, decodeG2, g1ToEip2537, g2ToEip2537 } from "../../src/crypto/points.js";
+import { blsKeyHash, decodeG2, g1ToEip2537, g2ToEip2537, xHint, yHint } from "../../src/crypto/points.js";
 import type { SharePair } from "../../src/crypto/sealing.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import type { CeremonyContext } from "../../src/crypto/transcript.js";
 import { domainSeparator, statementDigest } from "../../src/statements/eip712.js";
 import { quorumOf, type Quorum } from "../../src/statements/quorum.js";
-import type { GroupKeys, KeyCeremony, TrustAnchor, ValidatorRegistry } from "../../typechain-types/index.js";
+import type {
+  CeremonyJudge,
+  GroupKeys,
+  KeyCeremony,
+  TrustAnchor,
+  ValidatorRegistry,
+} from "../../typechain-types/index.js";
 import { seeded } from "../crypto/ceremony-fixture.js";
 
 export const PHASE = 600;
@@ -104,7 +110,8 @@ export interface Derived {
 
 export class CeremonyMesh {
   readonly quorum: Quorum;
-  readonly random = seeded("ceremony");
+  /** What members take their randomness from. */
+  random: Randomness = seeded("ceremony");
   /** By seat, after accept. */
   seated: Member[] = [];
   /** Dealings of the attempt by seat, as posted. */
@@ -116,6 +123,7 @@ export class CeremonyMesh {
   readonly anchor: TrustAnchor;
   readonly registry: ValidatorRegistry;
   readonly ceremony: KeyCeremony;
+  readonly judge: CeremonyJudge;
   readonly groupKeys: GroupKeys;
   readonly meshId: Uint8Array;
   /** In the order of the genesis list. */
@@ -126,10 +134,16 @@ export class CeremonyMesh {
     this.anchor = parts.anchor;
     this.registry = parts.registry;
     this.ceremony = parts.ceremony;
+    this.judge = parts.judge;
     this.groupKeys = parts.groupKeys;
     this.meshId = parts.meshId;
     this.members = parts.members;
     this.quorum = quorumOf(parts.seats);
+  }
+
+  /** Replaces the members' randomness, or brings the usual one back. */
+  useRandomness(random: Randomness = seeded("ceremony, later")): void {
+    this.random = random;
   }
 
   as(member: Member): KeyCeremony {
@@ -147,6 +161,11 @@ export class CeremonyMesh {
 
   async status() {
     return this.ceremony.statusOf(this.id);
+  }
+
+  async malformed(dealer: number, kind: GroupName, index: number, by: Member): Promise<void> {
+    const shown = malformationStruct(this.dealingOf(dealer), kind, index);
+    await this.as(by).malformed(this.id, this.attempt, dealer, Defect[kind], shown);
   }
 
   async passDeadline(): Promise<void> {
@@ -199,16 +218,41 @@ export class CeremonyMesh {
     });
   }
 
-  /** An honest dealing of a seat, or one that `spoil` made bad. */
-  makeDealing(seat: number): Uint8Array {
+  /** An honest dealing of a seat. */
+  makeDealing(seat: number, context = this.context): Uint8Array {
     const { t } = this.quorum;
     return makeDealing({
-      context: this.context,
+      context,
       dealer: seat,
       t,
       receivers: this.receivingKeys(),
       random: this.random,
     });
+  }
+
+  /** A dealing of `seat` with a bit wrong in the sealed share of `receiver`, in the half of one key. */
+  spoilShare(seat: number, receiver: number, half: GroupName): Uint8Array {
+    return this.altered(seat, (dealing) => {
+      const sealedShares = dealing.sealedShares.map((sealed) => sealed.slice());
+      const spoiled = present(sealedShares[receiver - 1], `share of ${receiver}`);
+      const last = half === "g1" ? 31 : 63;
+      spoiled[last] = present(spoiled[last], "byte") ^ 1;
+      return { sealedShares };
+    });
+  }
+
+  /** A dealing of `seat` with one commitment replaced. */
+  spoilCommitment(seat: number, kind: GroupName, index: number, bytes: Uint8Array): Uint8Array {
+    const replace = (list: readonly Uint8Array[]) => list.map((old, i) => (i === index ? bytes : old));
+    return this.altered(seat, ({ g1Commitments, edCommitments }) =>
+      kind === "g1" ? { g1Commitments: replace(g1Commitments) } : { edCommitments: replace(edCommitments) },
+    );
+  }
+
+  /** An honest dealing of `seat` with parts of it changed afterwards. */
+  altered(seat: number, change: (dealing: Dealing) => Partial<Dealing>): Uint8Array {
+    const dealing = parseDealing(this.makeDealing(seat), this.quorum.n, this.quorum.t);
+    return encodeDealing({ ...dealing, ...change(dealing) });
   }
 
   async deal(seat: number, bytes = this.makeDealing(seat)): Promise<ContractTransactionReceipt> {
@@ -234,6 +278,27 @@ export class CeremonyMesh {
   open(dealer: number, receiver: number, kind: GroupName): Opening {
     const { secret } = this.memberAt(receiver);
     return openShare(this.context, dealer, this.dealingOf(dealer), receiver, secret, kind, this.random);
+  }
+
+  /** The other square roots: each hint is the y of the negated commitment. */
+  negatedHints(dealer: number): Uint8Array {
+    const points = this.dealingOf(dealer).g1Commitments.slice(1);
+    return concatBytes(...points.map((bytes) => yHint(g1.decode(bytes).negate())));
+  }
+
+  /** A good commitment as if it were malformed, with its own y or x as the witness. */
+  falseMalformation(dealer: number, kind: GroupName, index: number) {
+    const dealing = this.dealingOf(dealer);
+    const { commitments, otherCommitments } = splitCommitments(dealing, kind);
+    const encoding = present((kind === "g1" ? dealing.g1Commitments : dealing.edCommitments)[index], "commitment");
+    return {
+      ephemeralHash: keccak_256(g1ToEip2537(dealing.ephemeralKey)),
+      commitments,
+      otherCommitments,
+      sealedRoot: sealedRoot(dealing),
+      index,
+      witness: kind === "g1" ? yHint(g1.decode(encoding)) : xHint(ed.decode(encoding)),
+    };
   }
 
   async complain(dealer: number, receiver: number, kind: GroupName): Promise<ContractTransactionReceipt> {
@@ -330,6 +395,7 @@ interface MeshParts {
   readonly anchor: TrustAnchor;
   readonly registry: ValidatorRegistry;
   readonly ceremony: KeyCeremony;
+  readonly judge: CeremonyJudge;
   readonly groupKeys: GroupKeys;
   readonly meshId: Uint8Array;
   readonly members: Member[];
@@ -349,7 +415,7 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
   const judge = await ethers.deployContract("CeremonyJudge", [], { libraries: { Ed25519: ed25519.target } });
   const groupKeys = await ethers.deployContract("GroupKeys", [anchor.target]);
   const registry = await ethers.deployContract("ValidatorRegistry", [anchor.target, groupKeys.target]);
-  const ceremony = await ethers.deployContract("KeyCeremony", [anchor.target], {
+  const ceremony = await ethers.deployContract("KeyCeremony", [anchor.target, groupKeys.target, registry.target], {
     libraries: { CeremonyJudge: judge.target },
   });
   const fleets = await ethers.deployContract("FleetRegistry", [anchor.target, groupKeys.target]);
@@ -417,10 +483,11 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
 
   const mesh = new CeremonyMesh({
     chain,
-    anchor: anchor,
-    registry: registry,
-    ceremony: ceremony,
-    groupKeys: groupKeys,
+    anchor,
+    registry,
+    ceremony,
+    judge,
+    groupKeys,
     meshId,
     members: all,
     seats,
