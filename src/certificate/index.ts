@@ -19,6 +19,7 @@ export * from "./manifest.js";
 export * from "./pkcs10.js";
 export * from "./request.js";
 export * from "./request-check.js";
+export * from "./revocation-request.js";
 export * from "./x509.js";
 export * from "./x509-root.js";
 export * from "./bundle.js";

@@ -110,7 +110,7 @@ const readEnrolmentFields = tuple({
   path: bytes(0, MAXIMUM_PATH_LENGTH),
 });
 
-const readEnrolment: Reader<Enrolment> = (value, field) => {
+export const readEnrolment: Reader<Enrolment> = (value, field) => {
   const { keyType, publicKey, ...rest } = readEnrolmentFields(value, field);
   const length = keyType === KEY_TYPE.ed25519 ? 32 : 33;
   if (publicKey.length !== length) {
@@ -151,7 +151,7 @@ const readRequest: Reader<IssuanceRequest> = (value, field) => {
   throw malformed(field, "an enrolment takes keys 11 and 13 and not 12, a renewal takes key 12 and neither 11 nor 13");
 };
 
-function enrolmentValue({ key, ...enrolment }: Enrolment): CborValue {
+export function enrolmentValue({ key, ...enrolment }: Enrolment): CborValue {
   const { fleetId, batch, root, base, count, salt, deviceClass, path } = enrolment;
   return [fleetId, batch, root, base, count, salt, key.type, key.bytes, deviceClass, path];
 }

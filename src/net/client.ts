@@ -41,6 +41,8 @@ export interface ClientAnswer {
   readonly body: Uint8Array;
   /** Of the connection that the request was sent on: later requests of a session may have to use the same one. */
   readonly channelBinding: Uint8Array;
+  /** SubjectPublicKeyInfo of the server's TLS key, DER: what its evidence verifies under. None with a pre-shared key. */
+  readonly serverKey: Uint8Array | undefined;
 }
 
 export interface Client {
@@ -86,7 +88,8 @@ export function createClient(options: ClientOptions): Client {
       if (answer.status < 200 || answer.status > 299) {
         throw decodeError(answer.status, answer.retryAfter, answer.body);
       }
-      return { status: answer.status, body: answer.body, channelBinding: connection.channelBinding };
+      const { channelBinding, serverKey } = connection;
+      return { status: answer.status, body: answer.body, channelBinding, serverKey };
     }
   }
 

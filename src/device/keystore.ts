@@ -1,0 +1,195 @@
+/**
+ * Where a device's keys live. The agent asks for keys by their public half and never sees a private one, so a TPM, a secure
+ * element or a PKCS#11 token can stand in for `openSealedKeystore`, which keeps them in sealed files.
+ */
+import { type KeyObject, createPrivateKey } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { basename } from "node:path";
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+
+import type { DeviceKey } from "../certificate/cose-key.js";
+import { PRE_SHARED_KEY_LENGTH } from "../protocol/pre-shared-key.js";
+import { eraseFile, readIfPresent } from "../runtime/atomic-file.js";
+import type { DataFolder } from "../runtime/data-folder.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { failpoint } from "../runtime/failpoint.js";
+import { type KdfCost, type Sealer, openSealer } from "../runtime/sealed-file.js";
+import type { KeyType } from "../statements/cose.js";
+import { type DeviceIdentity, generateDeviceKey, preSharedIdentityKey, softwareIdentity } from "./identity.js";
+
+export interface DeviceKeystore {
+  /** The key that the manifest lists. */
+  readonly identity: DeviceIdentity;
+  /** The pre-shared key, where the device has one. */
+  readonly preSharedKey: Uint8Array | undefined;
+  /** A key that was made or imported before. @throws SwarmkeepError `key-missing` */
+  find(key: DeviceKey): Promise<DeviceIdentity>;
+  /** A new key, safe before its public half is known to anybody. */
+  create(type: KeyType): Promise<DeviceIdentity>;
+  /** Erases all keys but the identity and these. */
+  keepOnly(keys: readonly DeviceKey[]): Promise<void>;
+  /** Wipes what is in memory. */
+  close(): void;
+}
+
+/** What a device is born with. */
+export type DeviceSecret =
+  | { readonly kind: "key"; readonly privateKey: KeyObject }
+  | { readonly kind: "pre-shared-key"; readonly preSharedKey: Uint8Array };
+
+/**
+ * scrypt in 16 MiB: five rounds of a smaller table cost an attacker what the strong setting of a server does, and a device
+ * may not have the memory for that one.
+ */
+export const DEVICE_KDF: KdfCost = { n: 1 << 14, r: 8, p: 5 };
+
+const PURPOSE = { identity: "device identity", preSharedKey: "device pre-shared key", key: "device key" } as const;
+const FILE = { seal: "seal.json", identity: "identity.sealed", preSharedKey: "psk.sealed", keys: "keys" } as const;
+
+/** The sealed keystore of a data folder. It adds importing to what the agent needs. */
+export interface SealedKeystore extends DeviceKeystore {
+  /** Takes a key made elsewhere, such as by `openssl genpkey`. */
+  add(privateKey: KeyObject): Promise<DeviceIdentity>;
+}
+
+/** Seals a new device's secret into its folder. @throws SwarmkeepError `wrong-passphrase`, and those of files. */
+export async function createSealedKeystore(
+  folder: DataFolder,
+  passphrase: string,
+  secret: DeviceSecret,
+  cost: KdfCost = DEVICE_KDF,
+): Promise<SealedKeystore> {
+  const sealer = await openSealer(folder.file(FILE.seal), passphrase, cost);
+  await sealSecret(sealer, (name) => folder.file(name), secret);
+  sealer.wipe();
+  return openSealedKeystore(folder, passphrase);
+}
+
+async function sealSecret(sealer: Sealer, file: (name: string) => string, secret: DeviceSecret): Promise<void> {
+  if (secret.kind === "pre-shared-key") {
+    return sealer.write(file(FILE.preSharedKey), PURPOSE.preSharedKey, secret.preSharedKey);
+  }
+  const der = secret.privateKey.export({ format: "der", type: "pkcs8" });
+  await sealer.write(file(FILE.identity), PURPOSE.identity, der);
+  der.fill(0);
+}
+
+/** @throws SwarmkeepError `wrong-passphrase`, `sealed-file-damaged`, `key-missing`, and those of files. */
+export async function openSealedKeystore(folder: DataFolder, passphrase: string): Promise<SealedKeystore> {
+  await expectFile(folder.file(FILE.seal));
+  const sealer = await openSealer(folder.file(FILE.seal), passphrase);
+  const secret = await unsealSecret(sealer, (name) => folder.file(name));
+  const preSharedKey = secret.kind === "pre-shared-key" ? secret.preSharedKey : undefined;
+  const identity = softwareIdentity(
+    secret.kind === "pre-shared-key" ? preSharedIdentityKey(secret.preSharedKey) : secret.privateKey,
+  );
+  const pathOf = (key: DeviceKey): string => folder.file(FILE.keys, `${fingerprint(key)}.sealed`);
+
+  const add = async (privateKey: KeyObject): Promise<DeviceIdentity> => {
+    const added = softwareIdentity(privateKey);
+    const der = privateKey.export({ format: "der", type: "pkcs8" });
+    await folder.folder(FILE.keys);
+    await sealer.write(pathOf(added.key), PURPOSE.key, der);
+    der.fill(0);
+    failpoint("device.after-key");
+    return added;
+  };
+
+  return {
+    identity,
+    preSharedKey,
+    add,
+    create: (type) => add(generateDeviceKey(type)),
+    async find(key) {
+      if (isSameKey(key, identity.key)) return identity;
+      const der = await sealer.readIfPresent(pathOf(key), PURPOSE.key);
+      if (der === undefined) throw keyMissing(pathOf(key));
+      return softwareIdentity(privateKeyOf(der));
+    },
+    async keepOnly(keys) {
+      const kept = new Set(keys.map((key) => basename(pathOf(key))));
+      const files = await readdir(await folder.folder(FILE.keys));
+      for (const file of files.filter((name) => name.endsWith(".sealed") && !kept.has(name))) {
+        await eraseFile(folder.file(FILE.keys, file));
+      }
+    },
+    close() {
+      preSharedKey?.fill(0);
+      sealer.wipe();
+    },
+  };
+}
+
+async function unsealSecret(sealer: Sealer, file: (name: string) => string): Promise<DeviceSecret> {
+  const preSharedKey = await sealer.readIfPresent(file(FILE.preSharedKey), PURPOSE.preSharedKey);
+  if (preSharedKey !== undefined) return { kind: "pre-shared-key", preSharedKey };
+  const der = await sealer.readIfPresent(file(FILE.identity), PURPOSE.identity);
+  if (der === undefined) throw keyMissing(file(FILE.identity));
+  return { kind: "key", privateKey: privateKeyOf(der) };
+}
+
+/** Opening a sealer makes its file where there is none: here one has to be there. */
+async function expectFile(path: string): Promise<void> {
+  if ((await readIfPresent(path)) === undefined) throw keyMissing(path);
+}
+
+function privateKeyOf(der: Uint8Array): KeyObject {
+  try {
+    return createPrivateKey({ key: Buffer.from(der.buffer, der.byteOffset, der.length), format: "der", type: "pkcs8" });
+  } finally {
+    der.fill(0);
+  }
+}
+
+function keyMissing(path: string): SwarmkeepError {
+  return new SwarmkeepError(`the key in ${path} is missing`, {
+    kind: "environment",
+    code: "key-missing",
+    advice: "Restore the file from a backup; without it the device has to be registered again.",
+    details: { path },
+  });
+}
+
+function fingerprint(key: DeviceKey): string {
+  return bytesToHex(sha256(Uint8Array.of(key.type, ...key.bytes)).subarray(0, 16));
+}
+
+export function isSameKey(a: DeviceKey, b: DeviceKey): boolean {
+  return a.type === b.type && bytesToHex(a.bytes) === bytesToHex(b.bytes);
+}
+
+/**
+ * Seals what the factory hands over beside the provisioning file: `seal.json` and the secret in `folder`, under a passphrase
+ * that the device's owner knows. One sealer may seal for many devices, each folder getting a copy of `seal.json`.
+ * @param sealer of `openSealer(join(folder, "seal.json"), passphrase, DEVICE_KDF)`
+ */
+export function writeDelivery(sealer: Sealer, file: (name: string) => string, secret: DeviceSecret): Promise<void> {
+  if (secret.kind === "pre-shared-key" && secret.preSharedKey.length !== PRE_SHARED_KEY_LENGTH) {
+    throw new SwarmkeepError(`a pre-shared key has ${PRE_SHARED_KEY_LENGTH} bytes, not ${secret.preSharedKey.length}`, {
+      kind: "usage",
+      code: "unsupported-key",
+      advice: `Make one with \`openssl rand ${PRE_SHARED_KEY_LENGTH}\`.`,
+    });
+  }
+  return sealSecret(sealer, file, secret);
+}
+
+/** Reads what `writeDelivery` wrote. @throws SwarmkeepError `wrong-passphrase`, `sealed-file-damaged`, `key-missing` */
+export async function readDelivery(file: (name: string) => string, passphrase: string): Promise<DeviceSecret> {
+  await expectFile(file(FILE.seal));
+  const sealer = await openSealer(file(FILE.seal), passphrase);
+  try {
+    return await unsealSecret(sealer, file);
+  } finally {
+    sealer.wipe();
+  }
+}
+
+/** The public key that the manifest must list for a secret. */
+export function manifestKeyOf(secret: DeviceSecret): DeviceKey {
+  return secret.kind === "key"
+    ? softwareIdentity(secret.privateKey).key
+    : softwareIdentity(preSharedIdentityKey(secret.preSharedKey)).key;
+}

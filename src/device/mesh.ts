@@ -1,0 +1,280 @@
+/**
+ * The mesh as a device sees it: whom it trusts, and the validators that it may ask. Any of them may be away, slow, busy or
+ * lying; nothing that comes from one counts before it is checked.
+ */
+import { parseEndpoint } from "../net/endpoint.js";
+import { RemoteError } from "../net/error-body.js";
+import type { Client, ClientAnswer, ClientRequest, Trust } from "../net/client.js";
+import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
+import type { CommitteeList, CommitteeMember } from "../certificate/committee-list.js";
+import { Refusal } from "../certificate/refusal.js";
+import type { SignatureChecks } from "../certificate/signatures.js";
+import { PATH } from "../protocol/api.js";
+import { type Gathered, gather } from "../protocol/gather.js";
+import { byNearness } from "../protocol/nearness.js";
+import { preSharedKeyIdentity, validatorPreSharedKey } from "../protocol/pre-shared-key.js";
+import { type Clock, seconds } from "../runtime/clock.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { type Quorum, quorumOf } from "../statements/quorum.js";
+import type { DeviceStore } from "./store.js";
+
+/** Opens a client of one validator; no connection yet. `createClient` of src/net is the one over TLS. */
+export type Transport = (endpoint: string, trust: Trust) => Client;
+
+export interface MeshOptions {
+  readonly store: DeviceStore;
+  /** Where the device has one, all channels are secured by it. */
+  readonly preSharedKey?: Uint8Array | undefined;
+  readonly transport: Transport;
+  readonly checks: SignatureChecks;
+  readonly clock: Clock;
+  /** Numbers in [0, 1), to spread devices over validators. */
+  readonly random: () => number;
+}
+
+/** The largest bundle that is read. */
+const MAXIMUM_BUNDLE_BYTES = 100_000;
+/** Validators asked for a newer bundle at once. */
+const BUNDLE_SOURCES = 3;
+const PATIENCE_MILLISECONDS = 1_500;
+
+export class Mesh {
+  readonly #options: MeshOptions;
+  readonly #clients = new Map<string, Client>();
+  /** Milliseconds since 1970 until which a seat asked to be left alone. */
+  readonly #busyUntil = new Map<number, number>();
+  #latencies: Map<number, number>;
+  #trust: MeshTrust | undefined;
+
+  private constructor(options: MeshOptions, latencies: Map<number, number>) {
+    this.#options = options;
+    this.#latencies = latencies;
+  }
+
+  /** Reads the stored bundle and checks it again, but for its time: see `ensureCurrent`. */
+  static async open(options: MeshOptions): Promise<Mesh> {
+    const mesh = new Mesh(options, await options.store.latencies());
+    const bundle = await options.store.bundle();
+    if (bundle !== undefined) mesh.#trust = mesh.#verify(bundle, undefined, undefined);
+    return mesh;
+  }
+
+  /**
+   * Sees to it that there is a bundle with a committee, and that the root's word for its keys has not ended.
+   * @throws SwarmkeepError `no-bundle-found`, `bundle-expired`
+   */
+  async ensureCurrent(endpoints: readonly string[] = [], signal?: AbortSignal): Promise<void> {
+    const ended = (): boolean => seconds(this.#options.clock) > (this.#trust?.validity.notAfter ?? 0);
+    if (this.#trust?.committee === undefined || ended()) await this.refresh(endpoints, signal);
+    if (!ended()) return;
+    throw new SwarmkeepError(`the root's certificate of the group keys ended at ${this.trust.validity.notAfter}`, {
+      kind: "network",
+      code: "bundle-expired",
+      advice: "Check this device's clock; if it is right, whoever keeps the root has to certify the keys anew.",
+      details: { notAfter: this.trust.validity.notAfter, now: seconds(this.#options.clock) },
+    });
+  }
+
+  /** @throws SwarmkeepError `no-bundle` */
+  get trust(): MeshTrust {
+    if (this.#trust !== undefined) return this.#trust;
+    throw new SwarmkeepError("this device has no trust bundle yet", {
+      kind: "usage",
+      code: "no-bundle",
+      advice: "Give one with --bundle <file>, or the address of a validator with --validator <host:port>.",
+    });
+  }
+
+  get hasTrust(): boolean {
+    return this.#trust !== undefined;
+  }
+
+  /** @throws SwarmkeepError `no-committee` */
+  get committee(): CommitteeList {
+    const { committee } = this.trust;
+    if (committee !== undefined) return committee;
+    throw new SwarmkeepError("the trust bundle has no committee list yet", {
+      kind: "network",
+      code: "no-committee",
+      advice: "Try again once the first committee is in office.",
+    });
+  }
+
+  get quorum(): Quorum {
+    return quorumOf(this.committee.members.length);
+  }
+
+  #verify(bundle: Uint8Array, now: number | undefined, minimumGeneration: number | undefined): MeshTrust {
+    const { store, checks } = this.#options;
+    const { rootFingerprint, meshId, chainId, anchor } = store.provisioning;
+    const pins = { rootFingerprint, meshId, now, ...(minimumGeneration && { minimumGeneration }) };
+    const trust = verifyBundle(bundle, pins, checks);
+    if (trust.chainId !== chainId || Buffer.compare(trust.anchor, anchor) !== 0) {
+      throw new Refusal(
+        "wrong-mesh",
+        "the bundle is of another chain or contract than this device was provisioned for",
+      );
+    }
+    return trust;
+  }
+
+  /**
+   * Takes a bundle from anywhere, if it is good and newer than the one there is. True if it was taken.
+   * @throws Refusal
+   */
+  async adopt(bundle: Uint8Array): Promise<boolean> {
+    const found = this.#verify(bundle, seconds(this.#options.clock), this.#trust?.generation);
+    if (this.#trust !== undefined && !isNewer(found, this.#trust)) return false;
+    await this.#options.store.saveBundle(bundle);
+    this.#trust = found;
+    return true;
+  }
+
+  /**
+   * Asks validators for a newer bundle: those given, those of the committee, those of the provisioning file. True if one was
+   * taken. Unreachable and lying ones are passed over.
+   * @throws SwarmkeepError `no-bundle-found` where there was no bundle and nobody had a good one; the signal's reason
+   */
+  async refresh(endpoints: readonly string[] = [], signal?: AbortSignal): Promise<boolean> {
+    const { store } = this.#options;
+    const listed = this.#trust?.committee === undefined ? [] : this.#ordered().map(({ endpoint }) => endpoint);
+    const sources = [...new Set([...endpoints, ...listed, ...store.provisioning.validators])].filter(Boolean);
+    const problems: unknown[] = [];
+    let taken = false;
+    while (sources.length > 0 && !taken) {
+      const bundles = await Promise.allSettled(
+        sources.splice(0, BUNDLE_SOURCES).map((endpoint) => this.#fetchBundle(endpoint, signal)),
+      );
+      signal?.throwIfAborted();
+      let answered = false;
+      for (const bundle of bundles) {
+        try {
+          if (bundle.status === "rejected") throw bundle.reason;
+          taken = (await this.adopt(bundle.value)) || taken;
+          answered = true;
+        } catch (error) {
+          problems.push(error);
+        }
+      }
+      if (answered) return taken;
+    }
+    if (this.#trust !== undefined) return false;
+    throw noBundleFound(problems);
+  }
+
+  async #fetchBundle(endpoint: string, signal?: AbortSignal): Promise<Uint8Array> {
+    parseEndpoint(endpoint);
+    const client = this.#options.transport(endpoint, { kind: "unverified" });
+    try {
+      const request: ClientRequest = { method: "GET", path: PATH.bundle, maximumAnswerBytes: MAXIMUM_BUNDLE_BYTES };
+      return (await client.request(signal === undefined ? request : { ...request, signal })).body;
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Members with an endpoint, the nearest first. */
+  #ordered(): CommitteeMember[] {
+    const { store, random } = this.#options;
+    const reachable = this.committee.members.filter(({ endpoint }) => endpoint !== "");
+    return byNearness(reachable, store.provisioning.scope, this.#latencies, random);
+  }
+
+  #client(member: CommitteeMember): Client {
+    const { store, transport, preSharedKey } = this.#options;
+    const { meshId, index } = store.provisioning;
+    const trust: Trust =
+      preSharedKey === undefined
+        ? { kind: "pin", pin: member.tlsPin }
+        : {
+            kind: "psk",
+            identity: preSharedKeyIdentity(meshId, index),
+            key: validatorPreSharedKey(preSharedKey, meshId, member.account),
+          };
+    const name = `${member.endpoint} ${Buffer.from(member.tlsPin).toString("hex")}`;
+    let client = this.#clients.get(name);
+    if (client === undefined) this.#clients.set(name, (client = transport(member.endpoint, trust)));
+    return client;
+  }
+
+  /** One request to one member, with its time measured and a wish to be left alone remembered. */
+  async request(member: CommitteeMember, request: ClientRequest): Promise<ClientAnswer> {
+    const { clock } = this.#options;
+    const begun = clock.now();
+    try {
+      const answer = await this.#client(member).request(request);
+      this.#latencies.set(member.seat, clock.now() - begun);
+      return answer;
+    } catch (error) {
+      if (request.signal?.aborted !== true) {
+        const retryAfter = error instanceof RemoteError ? error.retryAfter : undefined;
+        if (retryAfter !== undefined) this.#busyUntil.set(member.seat, clock.now() + 1000 * retryAfter);
+        else if (!(error instanceof RemoteError)) this.#latencies.set(member.seat, Infinity);
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Asks members in parallel until `needed` have answered well. Members that asked to be left alone are left alone; where
+   * too few others are there, it waits for them first.
+   * @throws GatherError, or the signal's reason
+   */
+  async ask<Part>(
+    needed: number,
+    ask: (member: CommitteeMember, signal: AbortSignal) => Promise<Part>,
+    options: { readonly exclude?: ReadonlySet<number>; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Gathered<CommitteeMember, Part>> {
+    const { clock, store } = this.#options;
+    const { exclude = new Set<number>(), signal } = options;
+    const members = this.#ordered().filter(({ seat }) => !exclude.has(seat));
+    const wait = this.#untilAvailable(members, needed) - clock.now();
+    if (wait > 0) await clock.sleep(wait, signal);
+    const now = clock.now();
+    const available = members.filter(({ seat }) => (this.#busyUntil.get(seat) ?? 0) <= now);
+    const patienceMilliseconds = PATIENCE_MILLISECONDS;
+    try {
+      return await gather({ members: available, needed, ask, patienceMilliseconds, ...(signal && { signal }) });
+    } finally {
+      await store.saveLatencies(this.#latencies);
+    }
+  }
+
+  /** When `needed` of the members may be asked, in milliseconds since 1970. */
+  #untilAvailable(members: readonly CommitteeMember[], needed: number): number {
+    const times = members.map(({ seat }) => this.#busyUntil.get(seat) ?? 0).sort((a, b) => a - b);
+    return times[Math.min(needed, times.length) - 1] ?? 0;
+  }
+
+  /** The first good answer of any member. `read` throws at a bad one. @throws GatherError, or the signal's reason */
+  async fetch<T>(path: string, read: (body: Uint8Array) => T, signal?: AbortSignal): Promise<T> {
+    const { parts } = await this.ask(
+      1,
+      async (member, stop) => read((await this.request(member, { method: "GET", path, signal: stop })).body),
+      { signal },
+    );
+    return (parts[0] as { part: T }).part;
+  }
+
+  close(): void {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+}
+
+/** A later generation, or within one a committee list of a later tick. */
+function isNewer(found: MeshTrust, known: MeshTrust): boolean {
+  if (found.generation !== known.generation) return found.generation > known.generation;
+  return (found.committee?.tick ?? -1) > (known.committee?.tick ?? -1);
+}
+
+function noBundleFound(problems: readonly unknown[]): SwarmkeepError {
+  const reasons = problems.map((problem) => (problem instanceof Error ? problem.message : String(problem)));
+  const told = reasons.length === 0 ? "no validator's address is known" : [...new Set(reasons)].join("; ");
+  return new SwarmkeepError(`no validator gave a trust bundle under the pinned root: ${told}`, {
+    kind: "network",
+    code: "no-bundle-found",
+    advice: "Name a validator with --validator <host:port>, or give a bundle with --bundle <file>.",
+    details: { reasons },
+  });
+}

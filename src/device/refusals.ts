@@ -1,0 +1,59 @@
+/**
+ * What to make of several members' answers when too few were good. At most f members lie, so what more than f of them say is
+ * so; what fewer say may be a lie, and another try decides.
+ */
+import { RemoteError } from "../net/error-body.js";
+import type { GatherError } from "../protocol/gather.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import type { Quorum } from "../statements/quorum.js";
+
+/** (device, period, k) stands for another certificate already. */
+export const SERIAL_TAKEN = "serial-taken";
+const MAXIMUM_K = 0xffff_ffff;
+/** The ledger's time is in another period; `details.current` says in which. */
+export const WRONG_PERIOD = "wrong-period";
+
+export type Verdict =
+  /** An honest member signed another certificate for this k. */
+  | { readonly next: "serial"; readonly k: number }
+  | { readonly next: "period"; readonly period: number }
+  /** An honest member refuses, so all of them do. */
+  | { readonly next: "give-up"; readonly error: SwarmkeepError }
+  /** After a while; with another k if anybody, liar or not, said that this one is taken. */
+  | { readonly next: "try-again"; readonly k: number };
+
+/** @param k the one that was asked for. */
+export function judgeFailures<Member>({ failures }: GatherError<Member>, { f }: Quorum, k: number): Verdict {
+  const answers = failures.map(({ error }) => error).filter((error) => error instanceof RemoteError);
+  const taken = answers.filter(({ code }) => code === SERIAL_TAKEN);
+  const named = taken.map(({ details }) => Number(details["next"])).filter((next) => next > k && next <= MAXIMUM_K);
+  // The lowest: a liar can cost one more round with it, but not burn the fleet's quota.
+  const nextK = Math.min(...(named.length > 0 ? named : [k + 1]));
+  if (taken.length > f) return { next: "serial", k: nextK };
+
+  const periods = answers.filter(({ code }) => code === WRONG_PERIOD).map(({ details }) => Number(details["current"]));
+  const period = periods.find((one) => Number.isSafeInteger(one) && count(periods, one) > f);
+  if (period !== undefined) return { next: "period", period };
+
+  const refusals = answers.filter(({ kind }) => kind === "refused");
+  const codes = refusals.map(({ code }) => code);
+  const refusal = refusals.find(({ code }) => count(codes, code) > f && code !== SERIAL_TAKEN);
+  return refusal === undefined
+    ? { next: "try-again", k: taken.length > 0 ? nextK : k }
+    : { next: "give-up", error: refusal };
+}
+
+function count<T>(items: readonly T[], item: T): number {
+  return items.filter((other) => other === item).length;
+}
+
+/** After the last try: what the members did, as one error. */
+export function tooFewAnswers<Member>(error: GatherError<Member>): SwarmkeepError {
+  return new SwarmkeepError(error.message, {
+    kind: "network",
+    code: "too-few-validators",
+    advice: "Check the network and this device's clock, and try again; what was asked for is kept.",
+    details: { good: error.good, needed: error.needed },
+    cause: error,
+  });
+}

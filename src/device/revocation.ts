@@ -1,0 +1,73 @@
+/** A device revokes itself: the swarm signs what the device asks for, and validators put it on the ledger. */
+import { signDeviceRevocation } from "../certificate/revocation-request.js";
+import { PATH, encodeRevokeRequest, encodeSignedRevocation } from "../protocol/api.js";
+import { GatherError } from "../protocol/gather.js";
+import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
+import { seconds } from "../runtime/clock.js";
+import type { RevocationReason } from "../statements/cose.js";
+import { backoffMilliseconds } from "./backoff.js";
+import type { DeviceIdentity } from "./identity.js";
+import type { IssuanceContext } from "./issuance.js";
+import { judgeFailures, tooFewAnswers } from "./refusals.js";
+import { signByBls } from "./swarm-signing.js";
+
+/** How long the ledger takes the swarm's signature. */
+const LIFETIME_SECONDS = 3_600;
+
+export interface SelfRevocation {
+  /** The certified key, or without a certificate the manifest key. */
+  readonly signer: DeviceIdentity;
+  readonly certificate: Uint8Array | undefined;
+  readonly reason: RevocationReason;
+  readonly attempts: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Has the device revoked. When this returns, f + 1 validators, of which at least one is honest, have taken the signed
+ * statement for the ledger.
+ * @throws SwarmkeepError of kind `refused` with the validators' reason, or `too-few-validators`; the signal's reason
+ */
+export async function revokeSelf(context: IssuanceContext, request: SelfRevocation): Promise<void> {
+  const { store, mesh, checks, clock, random } = context;
+  const { signer, certificate, reason, signal } = request;
+  const { index, enrolment } = store.provisioning;
+  const entries = revocationEntries([index]);
+  // Fixed once: every member must sign the same statement.
+  const expiry = seconds(clock) + LIFETIME_SECONDS;
+  const subject = certificate ?? enrolment;
+
+  const once = async (): Promise<void> => {
+    const { externalAad, revocations } = mesh.trust;
+    const message = revocationDigest(revocations, entries, reason, expiry);
+    const body = async (channelBinding: Uint8Array): Promise<Uint8Array> => {
+      const fields = { index, reason, expiry, channelBinding, subject };
+      return encodeRevokeRequest({ by: "device", request: await signDeviceRevocation(fields, signer, externalAad) });
+    };
+    const signature = await signByBls(
+      mesh,
+      PATH.revoke,
+      { signed: { message, digest: message }, body, signal },
+      checks,
+    );
+    const statement = encodeSignedRevocation({ ...entries, reason, expiry, signature });
+    await mesh.ask(
+      mesh.quorum.f + 1,
+      (member, stop) => mesh.request(member, { method: "POST", path: PATH.revocations, body: statement, signal: stop }),
+      { signal },
+    );
+  };
+
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await once();
+      return;
+    } catch (error) {
+      if (!(error instanceof GatherError)) throw error;
+      const verdict = judgeFailures(error, mesh.quorum, 0);
+      if (verdict.next === "give-up") throw verdict.error;
+      if (attempt >= request.attempts) throw tooFewAnswers(error);
+      if (!(await mesh.refresh([], signal))) await clock.sleep(backoffMilliseconds(attempt, random()), signal);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * What a device keeps: public facts, each in a file of its own that is replaced as a whole, so that the device may lose power
+ * at any moment. Secrets are the keystore's (`keystore.ts`).
+ *
+ * ```
+ * provisioning.json   what the factory gave it (provisioning.ts)
+ * bundle.cbor         the newest trust bundle, verified before it was stored
+ * certificate.cbor    the current certificate
+ * proof.cbor          the newest revocation proof for this device, to be stapled
+ * request.json        the certificate that is being asked for: on disk before anybody is asked
+ * head.json           the newest revocation head that was seen
+ * latencies.json      milliseconds that validators took, by seat
+ * ```
+ */
+import { rm } from "node:fs/promises";
+
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+
+import type { DeviceKey } from "../certificate/cose-key.js";
+import { readIfPresent, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
+import { type DataFolder, hasDataFolder, openDataFolder } from "../runtime/data-folder.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { failpoint } from "../runtime/failpoint.js";
+import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../statements/cose.js";
+import { type Provisioning, decodeProvisioning, encodeProvisioning } from "./provisioning.js";
+
+/** Name of a device in `folder.json`. */
+export const DEVICE_ROLE = "device";
+
+/** The certificate that is being asked for. Whoever asks again after a crash asks for the same one. */
+export interface PendingRequest {
+  readonly kind: "enrol" | "renew";
+  readonly period: number;
+  readonly k: number;
+  readonly notBefore: number;
+  readonly expires: number;
+  readonly scope: string;
+  readonly algorithm: GroupAlgorithm;
+  /** The key to be certified. */
+  readonly key: DeviceKey;
+}
+
+export interface DeviceStore {
+  readonly folder: DataFolder;
+  readonly provisioning: Provisioning;
+  bundle(): Promise<Uint8Array | undefined>;
+  saveBundle(bundle: Uint8Array): Promise<void>;
+  certificate(): Promise<Uint8Array | undefined>;
+  /** Stores the certificate, and then forgets the request for it. */
+  saveCertificate(certificate: Uint8Array): Promise<void>;
+  proof(): Promise<Uint8Array | undefined>;
+  saveProof(proof: Uint8Array): Promise<void>;
+  pendingRequest(): Promise<PendingRequest | undefined>;
+  savePendingRequest(request: PendingRequest): Promise<void>;
+  latencies(): Promise<Map<number, number>>;
+  /** `Infinity` for a member that failed. */
+  saveLatencies(latencies: ReadonlyMap<number, number>): Promise<void>;
+  /** Path of the memory of revocation heads (`head-file.ts`). */
+  readonly headPath: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the folder of a new device.
+ * @param storeSecret seals the device's secret. The provisioning file is written last: with it the device exists.
+ * @throws SwarmkeepError `device-exists` if there is one already, and those of data folders.
+ */
+export async function createDeviceStore(
+  path: string,
+  provisioning: Provisioning,
+  storeSecret: (folder: DataFolder) => Promise<void>,
+): Promise<DeviceStore> {
+  const folder = await openDataFolder(path, DEVICE_ROLE);
+  try {
+    if ((await readIfPresent(folder.file("provisioning.json"))) !== undefined) {
+      throw new SwarmkeepError(`${folder.path} already holds a device`, {
+        kind: "usage",
+        code: "device-exists",
+        advice: "Choose another folder with --data; a device is never overwritten.",
+        details: { path: folder.path },
+      });
+    }
+    await storeSecret(folder);
+    failpoint("device.before-provisioning");
+    await writeAtomically(folder.file("provisioning.json"), encodeProvisioning(provisioning));
+    return storeOf(folder, provisioning);
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+/** @throws SwarmkeepError `no-device`, `bad-provisioning`, and those of data folders. */
+export async function openDeviceStore(path: string): Promise<DeviceStore> {
+  if (!(await hasDataFolder(path))) throw noDevice(path);
+  const folder = await openDataFolder(path, DEVICE_ROLE);
+  try {
+    const content = await readIfPresent(folder.file("provisioning.json"));
+    if (content === undefined) throw noDevice(path);
+    return storeOf(folder, decodeProvisioning(content));
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+function noDevice(path: string): SwarmkeepError {
+  return new SwarmkeepError(`there is no device in ${path}`, {
+    kind: "usage",
+    code: "no-device",
+    advice: "Run `swarmkeep device init` first, or name its folder with --data.",
+    details: { path },
+  });
+}
+
+function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
+  const paths = {
+    bundle: folder.file("bundle.cbor"),
+    certificate: folder.file("certificate.cbor"),
+    proof: folder.file("proof.cbor"),
+    request: folder.file("request.json"),
+    latencies: folder.file("latencies.json"),
+  };
+  return {
+    folder,
+    provisioning,
+    headPath: folder.file("head.json"),
+    bundle: () => readIfPresent(paths.bundle),
+    saveBundle: (bundle) => writeAtomically(paths.bundle, bundle),
+    certificate: () => readIfPresent(paths.certificate),
+    async saveCertificate(certificate) {
+      failpoint("device.before-certificate");
+      await writeAtomically(paths.certificate, certificate);
+      failpoint("device.after-certificate");
+      await rm(paths.request, { force: true });
+      await syncFolder(folder.path);
+    },
+    proof: () => readIfPresent(paths.proof),
+    saveProof: (proof) => writeAtomically(paths.proof, proof),
+    async pendingRequest() {
+      const content = await readIfPresent(paths.request);
+      return content === undefined ? undefined : parseRequest(paths.request, content);
+    },
+    async savePendingRequest(request) {
+      failpoint("device.before-request");
+      const { key, ...fields } = request;
+      const keyFields = { type: key.type, bytes: bytesToHex(key.bytes) };
+      await writeAtomically(paths.request, `${JSON.stringify({ ...fields, key: keyFields })}\n`);
+      failpoint("device.after-request");
+    },
+    async latencies() {
+      const content = await readIfPresent(paths.latencies);
+      return new Map(content === undefined ? [] : parseLatencies(content));
+    },
+    saveLatencies(latencies) {
+      // JSON has no Infinity.
+      const entries = [...latencies].map(([seat, milliseconds]) => [
+        seat,
+        Number.isFinite(milliseconds) ? Math.round(milliseconds) : null,
+      ]);
+      return writeAtomically(paths.latencies, `${JSON.stringify(entries)}\n`);
+    },
+    close: () => folder.close(),
+  };
+}
+
+function damaged(path: string, cause: unknown): SwarmkeepError {
+  return new SwarmkeepError(`${path} is not what this program writes`, {
+    kind: "environment",
+    code: "device-folder-damaged",
+    advice: "Remove the file: the device then asks for a new certificate.",
+    details: { path },
+    cause,
+  });
+}
+
+function parseRequest(path: string, content: Uint8Array): PendingRequest {
+  try {
+    const { key, ...fields } = JSON.parse(new TextDecoder().decode(content)) as Omit<PendingRequest, "key"> & {
+      key: { type: DeviceKey["type"]; bytes: string };
+    };
+    const numbers = [fields.period, fields.k, fields.notBefore, fields.expires];
+    const isWhole =
+      numbers.every((number) => Number.isSafeInteger(number) && number >= 0) &&
+      (fields.kind === "enrol" || fields.kind === "renew") &&
+      (fields.algorithm === COSE_ALG.bls || fields.algorithm === COSE_ALG.eddsa) &&
+      (key.type === KEY_TYPE.ed25519 || key.type === KEY_TYPE.p256) &&
+      typeof fields.scope === "string";
+    if (!isWhole) throw new TypeError("a field is missing or out of range");
+    return { ...fields, key: { type: key.type, bytes: hexToBytes(key.bytes) } };
+  } catch (error) {
+    throw damaged(path, error);
+  }
+}
+
+/** Measurements only order the next questions: what cannot be read is as good as none. */
+function parseLatencies(content: Uint8Array): [number, number][] {
+  try {
+    const entries = JSON.parse(new TextDecoder().decode(content)) as [number, number | null][];
+    return entries
+      .filter(([seat]) => Number.isInteger(seat))
+      .map(([seat, milliseconds]) => [seat, typeof milliseconds === "number" ? milliseconds : Infinity]);
+  } catch {
+    return [];
+  }
+}
