@@ -19,7 +19,11 @@ interface GroupEntry {
 }
 
 /** In the order in which the help lists them. */
-const GROUPS: readonly GroupEntry[] = [];
+const GROUPS: readonly GroupEntry[] = [
+  { name: "mesh", summary: "found a mesh and run it", load: () => import("./mesh.js") },
+  { name: "fleet", summary: "make devices and register them", load: () => import("./fleet.js") },
+  { name: "revoke", summary: "revoke, hold and release devices", load: () => import("./revoke.js") },
+];
 
 const USAGE_ERROR = 2;
 

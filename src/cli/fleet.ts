@@ -1,0 +1,362 @@
+/** `swarmkeep fleet ...`: the registrar's side: making batches of devices and registering them. */
+import { join } from "node:path";
+
+import type { Command } from "commander";
+
+import type { DeviceKey } from "../certificate/cose-key.js";
+import { JOIN_METHOD_BITS } from "../device/provisioning.js";
+import { type BatchFolder, openBatchFolder } from "../operator/batch-folder.js";
+import {
+  type DeviceLot,
+  type ProvisioningContext,
+  provisionBatch,
+  range,
+  rebaseBatch,
+  writeProvisioning,
+} from "../operator/factory.js";
+import { type MeshLedger, withSender } from "../operator/ledger.js";
+import { readPublicKeys } from "../operator/public-keys.js";
+import {
+  type FleetPolicy,
+  type Registered,
+  appendBatch,
+  nextBase,
+  registerFleet,
+  uploadChannelKeys,
+} from "../operator/registrar.js";
+import { type RegistrarFolder, createRegistrarFolder } from "../operator/registrar-folder.js";
+import { contactsOf } from "../operator/swarm-signature.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { readMeshFile } from "../runtime/mesh-file.js";
+import { readPassphrase } from "../runtime/passphrase.js";
+import { KEY_TYPE } from "../statements/cose.js";
+import { isScope } from "../statements/scope.js";
+import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
+import { withLedger, withRegistrar, withValidators } from "./sessions.js";
+
+const KEY_TYPES = { ed25519: KEY_TYPE.ed25519, p256: KEY_TYPE.p256 } as const;
+const U32 = 0xffff_ffff;
+
+export function register(group: Command): void {
+  group
+    .command("init")
+    .description("make a registrar's account, for a mesh's operators to grant devices to")
+    .requiredOption("--mesh <file>", "mesh.json of the mesh")
+    .action(action(init));
+  group
+    .command("provision")
+    .description("make a batch of devices: keys, salts, manifest, and what each device is given")
+    .argument("<name>", "of the batch")
+    .option("--identity-keys <number>", "devices whose identity key is made here", "0")
+    .option("--pre-shared-keys <number>", "devices that join by a pre-shared key", "0")
+    .option("--public-keys <file...>", "devices whose keys were made elsewhere: PEM, PKCS#10, or a list in hexadecimal")
+    .option("--csr <file...>", "as --public-keys, for devices that join with a PKCS#10 request")
+    .option("--key-type <type>", "of the keys made here: ed25519 or p256", "ed25519")
+    .option("--class <number>", "0 sensor, 1 actuator, 2 gateway, others by the fleet", "0")
+    .requiredOption("--scope <scope>", "that the devices ask certificates for")
+    .option("--lifetime <time>", "of certificates that they ask for", "24h")
+    .option("--device-passphrase-file <file>", "under which what the devices are given is sealed")
+    .action(action(provision));
+  policyOptions(
+    group
+      .command("register")
+      .description("register a fleet with a batch as its first")
+      .argument("<name>", "of the batch")
+      .option("--grant <number>", "the grant, where there are several")
+      .option("--rebase", "make the manifest anew where other batches came first"),
+  ).action(action(registerFirst));
+  group
+    .command("append")
+    .description("add a batch to a fleet")
+    .argument("<name>", "of the batch")
+    .requiredOption("--fleet <number>", "number of the fleet")
+    .option("--rebase", "make the manifest anew where other batches came first")
+    .action(action(append));
+  group
+    .command("export")
+    .description("write the provisioning files of some devices of a registered batch")
+    .argument("<name>", "of the batch")
+    .requiredOption("--index <number...>", "indexes of the devices")
+    .action(action(exportDevices));
+  group
+    .command("keys")
+    .description(
+      "give validators the channel keys of a registered batch again, such as after a change of the committee",
+    )
+    .argument("<name>", "of the batch")
+    .action(action(sendKeys));
+}
+
+function policyOptions(command: Command): Command {
+  return command
+    .option("--scope <scope...>", "scopes of the fleet; by default that of the batch")
+    .option("--maximum-lifetime <time>", "longest certificate", "7d")
+    .option("--quota <number>", "certificates for each device in each period", "4")
+    .option("--grace <time>", "how long after its end a certificate can be renewed", "24h");
+}
+
+async function init(context: CommandContext, options: { readonly mesh: string }): Promise<void> {
+  const mesh = await readMeshFile(options.mesh);
+  const registrar = await createRegistrarFolder(context.dataFolder("registrar"), await context.passphrase(), mesh);
+  try {
+    context.print(
+      { folder: registrar.folder.path, account: registrar.address },
+      [
+        `account      ${registrar.address}, to be funded: it pays for registrations`,
+        `next         the mesh's operators: swarmkeep mesh grant --registrar ${registrar.address} --scope ... --indexes ...`,
+      ].join("\n"),
+    );
+  } finally {
+    await registrar.close();
+  }
+}
+
+interface ProvisionOptions {
+  readonly identityKeys: string;
+  readonly preSharedKeys: string;
+  readonly publicKeys?: readonly string[];
+  readonly csr?: readonly string[];
+  readonly keyType: string;
+  readonly class: string;
+  readonly scope: string;
+  readonly lifetime: string;
+  readonly devicePassphraseFile?: string;
+}
+
+async function provision(context: CommandContext, options: ProvisionOptions, name = ""): Promise<void> {
+  const lots = await lotsOf(options);
+  const deviceClass = parseCount(options.class, "--class", 0xff);
+  const lifetimeSeconds = parseDuration(options.lifetime, "--lifetime");
+  expectScopes([options.scope]);
+  expectName(name);
+  const devicePassphrase =
+    options.devicePassphraseFile === undefined
+      ? await context.passphrase()
+      : await readPassphrase({ file: options.devicePassphraseFile });
+  await withRegistrar(context, async (registrar) => {
+    const batch = await withLedger(registrar.mesh, async (ledger) =>
+      provisionBatch(batchPath(registrar, name), {
+        ...(await provisioningContext(ledger)),
+        lots,
+        base: await nextBase(ledger),
+        deviceClass,
+        scope: options.scope,
+        lifetimeSeconds,
+        accounts: await ledger.contracts.registry.candidates(),
+        devicePassphrase,
+        sealer: registrar.sealer,
+      }),
+    );
+    const { base, count, manifestRoot } = batch.facts;
+    context.print(
+      { batch: name, base, count, manifestRoot, folder: batch.path },
+      [
+        `devices      ${base} to ${base + count - 1}`,
+        `manifest     ${Buffer.from(manifestRoot).toString("hex")}`,
+        `folder       ${batch.path}; what each device is given is in devices/<position>`,
+        `next         swarmkeep fleet register ${name}`,
+      ].join("\n"),
+    );
+  });
+}
+
+async function lotsOf(options: ProvisionOptions): Promise<DeviceLot[]> {
+  const keyType = KEY_TYPES[options.keyType as keyof typeof KEY_TYPES];
+  if (keyType === undefined) {
+    throw new SwarmkeepError(`--key-type takes ed25519 or p256, not ${JSON.stringify(options.keyType)}`, {
+      kind: "usage",
+      code: "unsupported-key",
+      advice: "Devices sign with one of these two.",
+    });
+  }
+  const keysOf = async (paths: readonly string[] = []): Promise<DeviceKey[]> =>
+    (await Promise.all(paths.map(async (path) => readPublicKeys(await readInput(path, 1 << 28), path)))).flat();
+  const lots: DeviceLot[] = [
+    { join: "identity-key", keyType, count: parseCount(options.identityKeys, "--identity-keys") },
+    { join: "pre-shared-key", count: parseCount(options.preSharedKeys, "--pre-shared-keys") },
+    { join: "identity-key", publicKeys: await keysOf(options.publicKeys) },
+    { join: "csr", publicKeys: await keysOf(options.csr) },
+  ];
+  return lots.filter((lot) => ("publicKeys" in lot ? lot.publicKeys.length : lot.count) > 0);
+}
+
+interface RegisterOptions {
+  readonly grant?: string;
+  readonly rebase?: boolean;
+  readonly scope?: readonly string[];
+  readonly maximumLifetime: string;
+  readonly quota: string;
+  readonly grace: string;
+}
+
+async function registerFirst(context: CommandContext, options: RegisterOptions, name = ""): Promise<void> {
+  const grantId = options.grant === undefined ? undefined : BigInt(parseCount(options.grant, "--grant", U32));
+  if (options.scope !== undefined) expectScopes(options.scope);
+  const terms = {
+    maximumLifetime: parseDuration(options.maximumLifetime, "--maximum-lifetime"),
+    quota: parseCount(options.quota, "--quota", 0xffff),
+    joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
+    graceSeconds: parseDuration(options.grace, "--grace"),
+  };
+  await onLedger(context, name, options.rebase === true, async (ledger, registrar, batch) => {
+    const policy: FleetPolicy = { ...terms, scopes: options.scope ?? [batch.facts.scope] };
+    return withSender(ledger.endpoint, registrar.privateKey, (sender) =>
+      registerFleet(ledger, sender, batch, { grantId, policy }),
+    );
+  });
+}
+
+async function append(
+  context: CommandContext,
+  options: { readonly fleet: string; readonly rebase?: boolean },
+  name = "",
+): Promise<void> {
+  const fleetId = parseCount(options.fleet, "--fleet");
+  await onLedger(context, name, options.rebase === true, (ledger, registrar, batch) =>
+    withSender(ledger.endpoint, registrar.privateKey, (sender) => appendBatch(ledger, sender, batch, fleetId)),
+  );
+}
+
+/** Registers a batch by `work`, then completes the devices' files and hands over channel keys. */
+async function onLedger(
+  context: CommandContext,
+  name: string,
+  rebase: boolean,
+  work: (ledger: MeshLedger, registrar: RegistrarFolder, batch: BatchFolder) => Promise<Registered>,
+): Promise<void> {
+  await withRegistrar(context, (registrar) =>
+    withLedger(registrar.mesh, async (ledger) => {
+      const provisioning = await provisioningContext(ledger);
+      const found = await openBatchFolder(batchPath(registrar, name));
+      const base = await nextBase(ledger);
+      const moves = rebase && found.facts.registered === undefined && found.facts.base !== base;
+      const batch = moves ? await rebaseBatch(found, base, provisioning) : found;
+      const registered = await work(ledger, registrar, batch);
+      const { facts, file } = registered.batch;
+      await writeProvisioning(file, await batch.records(), facts, provisioning, range(facts.deliveries));
+      const uploads = await handOver(ledger, registrar, registered);
+      context.print(
+        { fleet: registered.fleetId, batch: facts.registered?.batch, base: facts.base, count: facts.count, uploads },
+        [
+          `fleet        ${registered.fleetId}, batch ${facts.registered?.batch}, devices ${facts.base} to ${facts.base + facts.count - 1}`,
+          `gas          ${registered.receipt?.gasUsed ?? "none: the ledger had it already"}`,
+          ...uploads.map(({ account, keys, problem }) => `channel keys ${account} ${problem ?? keys}`),
+        ].join("\n"),
+      );
+    }),
+  );
+}
+
+interface UploadLine {
+  readonly account: string;
+  readonly keys: number;
+  readonly problem: string | undefined;
+  readonly [key: string]: string | number | undefined;
+}
+
+async function handOver(ledger: MeshLedger, registrar: RegistrarFolder, registered: Registered): Promise<UploadLine[]> {
+  const records = await registered.batch.records();
+  const bit = JOIN_METHOD_BITS["pre-shared-key"];
+  if (!joinMethodsIn(records).has(bit)) return [];
+  const uploads = await withValidators(ledger, (validators) =>
+    uploadChannelKeys(ledger, validators, registrar, registered),
+  );
+  return uploads.map(({ account, keys, error }) => ({
+    account,
+    keys,
+    problem: error === undefined ? undefined : error instanceof Error ? error.message : String(error),
+  }));
+}
+
+function joinMethodsIn(records: Uint8Array): Set<number> {
+  const found = new Set<number>();
+  for (let at = 0; at < records.length; at += 67) found.add(records[at] as number);
+  return found;
+}
+
+async function exportDevices(
+  context: CommandContext,
+  options: { readonly index: readonly string[] },
+  name = "",
+): Promise<void> {
+  const indexes = options.index.map((index) => parseCount(index, "--index"));
+  await withRegistrar(context, (registrar) =>
+    withLedger(registrar.mesh, async (ledger) => {
+      const batch = await openBatchFolder(batchPath(registrar, name));
+      const { base, count } = batch.facts;
+      const outside = indexes.find((index) => index < base || index >= base + count);
+      if (outside !== undefined) {
+        throw new SwarmkeepError(`the batch has devices ${base} to ${base + count - 1}, and no ${outside}`, {
+          kind: "usage",
+          code: "no-such-device",
+          advice: "Give indexes of this batch.",
+        });
+      }
+      const positions = indexes.map((index) => index - base);
+      await writeProvisioning(
+        batch.file,
+        await batch.records(),
+        batch.facts,
+        await provisioningContext(ledger),
+        positions,
+      );
+      const files = positions.map((position) => batch.file("devices", String(position), "provisioning.json"));
+      context.print({ files }, files.join("\n"));
+    }),
+  );
+}
+
+async function sendKeys(context: CommandContext, _: object, name = ""): Promise<void> {
+  await withRegistrar(context, (registrar) =>
+    withLedger(registrar.mesh, async (ledger) => {
+      const batch = await openBatchFolder(batchPath(registrar, name));
+      const fleetId = batch.facts.registered?.fleetId;
+      if (fleetId === undefined) {
+        throw new SwarmkeepError(`the batch ${name} is not registered yet`, {
+          kind: "usage",
+          code: "not-registered",
+          advice: `Run \`swarmkeep fleet register ${name}\` first.`,
+        });
+      }
+      const uploads = await handOver(ledger, registrar, { batch, fleetId, receipt: undefined });
+      context.print(
+        { uploads },
+        uploads.map(({ account, keys, problem }) => `channel keys ${account} ${problem ?? keys}`).join("\n"),
+      );
+    }),
+  );
+}
+
+async function provisioningContext(ledger: MeshLedger): Promise<ProvisioningContext> {
+  const { certificatePeriodSeconds } = await ledger.contracts.anchor.parameters();
+  const contacts = await contactsOf(ledger);
+  return {
+    mesh: ledger.mesh,
+    periodSeconds: Number(certificatePeriodSeconds),
+    validators: contacts.map(({ endpoint }) => endpoint).filter((endpoint) => endpoint !== ""),
+  };
+}
+
+function batchPath(registrar: RegistrarFolder, name: string): string {
+  expectName(name);
+  return join(registrar.folder.path, "batches", name);
+}
+
+function expectName(name: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return;
+  throw new SwarmkeepError(`${JSON.stringify(name)} is no name of a batch`, {
+    kind: "usage",
+    code: "bad-name",
+    advice: "Use 1 to 64 letters, digits, dots, hyphens and underscores.",
+  });
+}
+
+function expectScopes(scopes: readonly string[]): void {
+  const bad = scopes.find((scope) => !isScope(scope));
+  if (bad === undefined) return;
+  throw new SwarmkeepError(`${JSON.stringify(bad)} is no scope`, {
+    kind: "usage",
+    code: "bad-scope",
+    advice: "Write geo: and a geohash, or grp: and a path such as plant/line-2.",
+  });
+}

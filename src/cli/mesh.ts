@@ -1,0 +1,246 @@
+/** `swarmkeep mesh ...`: founding a mesh and running it. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+import type { Command } from "commander";
+import { getAddress, hexlify } from "ethers";
+
+import { certifyGroupKeys } from "../operator/certification.js";
+import { foundMesh } from "../operator/founding.js";
+import { parseMember, parseRegistrar } from "../operator/genesis.js";
+import {
+  type GrantProposal,
+  describeGrant,
+  formatGrant,
+  grantDigest,
+  parseGrant,
+  submitGrant,
+} from "../operator/governance.js";
+import { type MeshLedger, withSender } from "../operator/ledger.js";
+import { describeStatus, meshStatus } from "../operator/mesh-status.js";
+import { type OperatorFolder, createOperatorFolder } from "../operator/operator-folder.js";
+import { LOCAL_PARAMETERS, PUBLIC_PARAMETERS } from "../operator/parameters.js";
+import { writeAtomically } from "../runtime/atomic-file.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { fingerprintOf, readMeshFile } from "../runtime/mesh-file.js";
+import { isScope } from "../statements/scope.js";
+import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
+import { parseAddress, text, withLedger, withOperator, withValidators } from "./sessions.js";
+
+const ROLE = "operator";
+
+export function register(group: Command): void {
+  group
+    .command("init")
+    .description("make a root CA, the operator's account and the parameters of a new mesh")
+    .option("--name <text>", "common name of the root CA", "Swarmkeep root CA")
+    .option("--external-root <file>", "root certificate (PEM) whose key is elsewhere, such as in an HSM")
+    .option("--local", "parameters for a chain on this machine")
+    .action(action(init));
+  group
+    .command("deploy")
+    .description("deploy the contracts and begin the mesh; repeat it after any failure")
+    .requiredOption("--rpc <url...>", "endpoints of the ledger, without secrets: they go into mesh.json")
+    .requiredOption("--chain-id <number>", "the chain that the endpoints must serve")
+    .requiredOption("--member <file...>", "member.json of each validator, in the order of the first draw")
+    .option("--registrar <file...>", "first grants: JSON with account, scopes, indexes, expiry")
+    .option("--own-node", "the one endpoint is a node of one's own")
+    .option("--confirmations <number>", "blocks until a deployment counts", "5")
+    .action(action(deploy));
+  group
+    .command("status")
+    .description("show a mesh as it stands on the ledger")
+    .option("--mesh <file>", "mesh.json; by default that of the data folder")
+    .action(action(status));
+  group
+    .command("certify")
+    .description("certify the group keys by the root CA, after the key ceremony")
+    .action(action(certify));
+  group
+    .command("grant")
+    .description("propose a grant to a registrar; with --statement, gather the swarm's signature and submit it")
+    .option("--registrar <address>", "account of the registrar")
+    .option("--scope <scope...>", "scopes, such as geo:u33d or grp:plant/line-2")
+    .option("--indexes <number>", "how many devices it may register")
+    .option("--expires-in <time>", "how long it may register them", "365d")
+    .option("--out <file>", "where to write the proposal", "grant.json")
+    .option("--statement <file>", "a proposal that enough operators have approved")
+    .action(action(grant));
+}
+
+interface InitOptions {
+  readonly name: string;
+  readonly externalRoot?: string;
+  readonly local?: boolean;
+}
+
+async function init(context: CommandContext, options: InitOptions): Promise<void> {
+  const externalRoot =
+    options.externalRoot === undefined ? undefined : text(await readInput(options.externalRoot, 16_384));
+  const passphrase = await context.passphrase();
+  const operator = await createOperatorFolder(context.dataFolder(ROLE), passphrase, {
+    rootName: options.name,
+    externalRoot,
+    parameters: options.local === true ? LOCAL_PARAMETERS : PUBLIC_PARAMETERS,
+    now: Math.floor(Date.now() / 1000),
+  });
+  try {
+    const fingerprint = fingerprintOf(operator.root.certificate);
+    const parameters = operator.folder.file("mesh-parameters.json");
+    context.print(
+      { folder: operator.folder.path, account: operator.address, rootFingerprint: fingerprint, parameters },
+      [
+        `root CA      SHA-256 ${Buffer.from(fingerprint).toString("hex")}`,
+        `account      ${operator.address}, to be funded: it pays for the deployment`,
+        `parameters   ${parameters}, to be read and edited: they never change after the genesis`,
+        "next         swarmkeep validator init for each validator, then swarmkeep mesh deploy",
+      ].join("\n"),
+    );
+  } finally {
+    await operator.close();
+  }
+}
+
+interface DeployOptions {
+  readonly rpc: readonly string[];
+  readonly chainId: string;
+  readonly member: readonly string[];
+  readonly registrar?: readonly string[];
+  readonly ownNode?: boolean;
+  readonly confirmations: string;
+}
+
+async function deploy(context: CommandContext, options: DeployOptions): Promise<void> {
+  const chainId = BigInt(parseCount(options.chainId, "--chain-id"));
+  const confirmations = parseCount(options.confirmations, "--confirmations", 1_000);
+  if (options.rpc.length === 1 && options.ownNode !== true) {
+    throw new SwarmkeepError("a single endpoint is believed only if it is a node of one's own", {
+      kind: "usage",
+      code: "too-few-endpoints",
+      advice: "Add --own-node if it is, or give two or more endpoints that have nothing to do with one another.",
+    });
+  }
+  const read = async (path: string): Promise<string> => text(await readInput(path, 65_536));
+  const members = await Promise.all(options.member.map(async (path) => parseMember(await read(path), path)));
+  const registrars = await Promise.all(
+    (options.registrar ?? []).map(async (path) => parseRegistrar(await read(path), path)),
+  );
+  await withOperator(context, async (operator) => {
+    const { mesh, addresses } = await foundMesh(operator, {
+      rpc: options.rpc,
+      chainId,
+      ownNode: options.ownNode === true,
+      members,
+      registrars,
+      confirmations,
+    });
+    const path = operator.folder.file("mesh.json");
+    context.print(
+      { meshId: mesh.meshId, meshFile: path, contracts: { ...addresses } },
+      [
+        `mesh         0x${Buffer.from(mesh.meshId).toString("hex")}`,
+        ...Object.entries(addresses).map(([name, address]) => `${name.padEnd(12)} ${address}`),
+        `mesh file    ${path}, for everybody: validators, registrars, verifiers`,
+        "next         swarmkeep validator run for each validator, then swarmkeep mesh certify",
+      ].join("\n"),
+    );
+  });
+}
+
+async function status(context: CommandContext, options: { readonly mesh?: string }): Promise<void> {
+  const path = options.mesh ?? join(context.dataFolder(ROLE), "mesh.json");
+  await withLedger(await readMeshFile(path), async (ledger) => {
+    const found = await meshStatus(ledger);
+    context.print(found, describeStatus(found));
+  });
+}
+
+async function certify(context: CommandContext): Promise<void> {
+  await withOperator(context, async (operator) => {
+    const { facts, certificate, receipt } = await withLedger(await operator.meshFile(), (ledger) =>
+      withSender(ledger.endpoint, operator.privateKey, (sender) => certifyGroupKeys(ledger, operator.root, sender)),
+    );
+    const { bls, ed25519 } = facts.keys;
+    context.print(
+      { generation: facts.generation, bls, ed25519, certificate, transaction: receipt?.transactionHash },
+      [
+        `generation   ${facts.generation}${receipt === undefined ? ", certified before" : ""}`,
+        `BLS key      ${Buffer.from(bls).toString("hex")}`,
+        `Ed25519 key  ${Buffer.from(ed25519).toString("hex")}`,
+        `certificate  SHA-256 ${Buffer.from(fingerprintOf(certificate)).toString("hex")}`,
+      ].join("\n"),
+    );
+  });
+}
+
+interface GrantOptions {
+  readonly registrar?: string;
+  readonly scope?: readonly string[];
+  readonly indexes?: string;
+  readonly expiresIn: string;
+  readonly out: string;
+  readonly statement?: string;
+}
+
+async function grant(context: CommandContext, options: GrantOptions): Promise<void> {
+  const statement = options.statement === undefined ? undefined : parseGrant(text(await readInput(options.statement)));
+  await withOperator(context, async (operator) =>
+    withLedger(await operator.meshFile(), (ledger) =>
+      statement === undefined ? propose(context, ledger, options) : submit(context, operator, ledger, statement),
+    ),
+  );
+}
+
+async function propose(context: CommandContext, ledger: MeshLedger, options: GrantOptions): Promise<void> {
+  const proposal = proposalOf(ledger, options);
+  await writeAtomically(options.out, formatGrant(proposal), 0o644);
+  context.print(
+    { statement: options.out, digest: grantDigest(proposal) },
+    [
+      describeGrant(proposal),
+      `written to ${options.out}. Each operator who agrees: swarmkeep validator approve --statement ${options.out}`,
+      `then: swarmkeep mesh grant --statement ${options.out}`,
+    ].join("\n"),
+  );
+}
+
+async function submit(
+  context: CommandContext,
+  operator: OperatorFolder,
+  ledger: MeshLedger,
+  statement: GrantProposal,
+): Promise<void> {
+  const { grantId, receipt } = await withValidators(ledger, (validators) =>
+    withSender(ledger.endpoint, operator.privateKey, (sender) => submitGrant(ledger, validators, sender, statement)),
+  );
+  context.print({ grantId, transaction: receipt.transactionHash }, `${describeGrant(statement)}\ngrant ${grantId}`);
+}
+
+function proposalOf({ mesh, addresses }: MeshLedger, options: GrantOptions): GrantProposal {
+  const { registrar, scope, indexes } = options;
+  if (registrar === undefined || scope === undefined || indexes === undefined) {
+    throw new SwarmkeepError("a grant takes --registrar, --scope and --indexes, or --statement", {
+      kind: "usage",
+      code: "option-missing",
+      advice: "See `swarmkeep mesh grant --help`.",
+    });
+  }
+  const bad = scope.find((given) => !isScope(given));
+  if (bad !== undefined) {
+    throw new SwarmkeepError(`${JSON.stringify(bad)} is no scope`, {
+      kind: "usage",
+      code: "bad-scope",
+      advice: "Write geo: and a geohash, or grp: and a path such as plant/line-2.",
+    });
+  }
+  return {
+    meshId: hexlify(mesh.meshId),
+    chainId: mesh.chainId,
+    fleets: getAddress(addresses.fleets),
+    registrar: parseAddress(registrar, "--registrar"),
+    scopes: scope,
+    indexes: BigInt(parseCount(indexes, "--indexes", 2 ** 40)),
+    expiry: BigInt(Math.floor(Date.now() / 1000) + parseDuration(options.expiresIn, "--expires-in")),
+    salt: hexlify(randomBytes(32)),
+  };
+}

@@ -1,0 +1,69 @@
+/** How commands of operators and registrars begin and end: what they open is closed, whatever happens. */
+import { getAddress } from "ethers";
+
+import { type MeshLedger, openMeshLedger } from "../operator/ledger.js";
+import { type OperatorFolder, openOperatorFolder } from "../operator/operator-folder.js";
+import { type RegistrarFolder, openRegistrarFolder } from "../operator/registrar-folder.js";
+import { type Validators, openValidators } from "../operator/swarm-signature.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import type { MeshFile } from "../runtime/mesh-file.js";
+import type { CommandContext } from "./command.js";
+
+export async function withLedger<T>(mesh: MeshFile, work: (ledger: MeshLedger) => Promise<T>): Promise<T> {
+  const ledger = await openMeshLedger(mesh);
+  try {
+    return await work(ledger);
+  } finally {
+    ledger.close();
+  }
+}
+
+export async function withValidators<T>(ledger: MeshLedger, work: (validators: Validators) => Promise<T>): Promise<T> {
+  const validators = await openValidators(ledger);
+  try {
+    return await work(validators);
+  } finally {
+    validators.close();
+  }
+}
+
+export async function withOperator<T>(
+  context: CommandContext,
+  work: (operator: OperatorFolder) => Promise<T>,
+): Promise<T> {
+  const operator = await openOperatorFolder(context.dataFolder("operator"), await context.passphrase());
+  try {
+    return await work(operator);
+  } finally {
+    await operator.close();
+  }
+}
+
+export async function withRegistrar<T>(
+  context: CommandContext,
+  work: (registrar: RegistrarFolder) => Promise<T>,
+): Promise<T> {
+  const registrar = await openRegistrarFolder(context.dataFolder("registrar"), await context.passphrase());
+  try {
+    return await work(registrar);
+  } finally {
+    await registrar.close();
+  }
+}
+
+/** @throws SwarmkeepError `bad-address` */
+export function parseAddress(given: string, what: string): string {
+  try {
+    return getAddress(given);
+  } catch {
+    throw new SwarmkeepError(`${what} takes an address, 0x and 40 digits, not ${JSON.stringify(given)}`, {
+      kind: "usage",
+      code: "bad-address",
+      advice: "Copy it again, whole: capitals in it are a checksum.",
+    });
+  }
+}
+
+export function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8");
+}

@@ -1,0 +1,104 @@
+/** A mesh on the ledger, as somebody who sends a transaction now and then opens it: from the mesh file. */
+import { Wallet, getBytes, toBeHex } from "ethers";
+
+import {
+  type ContractName,
+  type MeshAddresses,
+  type MeshContracts,
+  addressesOf,
+  contractsAt,
+} from "../ledger/contracts.js";
+import { Endpoint } from "../ledger/endpoint.js";
+import { LedgerError, isPassing } from "../ledger/errors.js";
+import { TransactionSender } from "../ledger/sender.js";
+import { hexNumber } from "../ledger/source.js";
+import type { MeshFile } from "../runtime/mesh-file.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { domainSeparator } from "../statements/eip712.js";
+
+export interface MeshLedger {
+  readonly mesh: MeshFile;
+  readonly endpoint: Endpoint;
+  readonly addresses: MeshAddresses;
+  readonly contracts: MeshContracts;
+  /** The EIP-712 domain separator of statements to a contract. */
+  separator(contract: ContractName): Uint8Array;
+  close(): void;
+}
+
+/**
+ * Opens the first endpoint that answers.
+ * @throws LedgerError `wrong-chain`, `no-mesh` and those of the way to a node; SwarmkeepError `wrong-mesh`
+ */
+export async function openMeshLedger(mesh: MeshFile): Promise<MeshLedger> {
+  const endpoint = await firstEndpoint(mesh.rpc, mesh.chainId);
+  try {
+    const addresses = await addressesOf(mesh.anchor, endpoint.provider);
+    const contracts = contractsAt(addresses, endpoint.provider);
+    const found = await contracts.anchor.meshId();
+    const expected = toBeHex(BigInt(`0x${Buffer.from(mesh.meshId).toString("hex")}`), 32);
+    if (found !== expected) {
+      throw new SwarmkeepError(`the trust anchor at ${mesh.anchor} is of mesh ${found}, not of ${expected}`, {
+        kind: "usage",
+        code: "wrong-mesh",
+        advice: "Use the mesh file that belongs to this ledger.",
+        details: { anchor: mesh.anchor, found, expected },
+      });
+    }
+    return {
+      mesh,
+      endpoint,
+      addresses,
+      contracts,
+      separator: (contract) =>
+        domainSeparator({
+          chainId: mesh.chainId,
+          meshId: mesh.meshId,
+          verifyingContract: getBytes(addresses[contract]),
+        }),
+      close: () => endpoint.close(),
+    };
+  } catch (error) {
+    endpoint.close();
+    throw error;
+  }
+}
+
+/** The first endpoint that serves the chain; the last one's error where none does. */
+export async function firstEndpoint(urls: readonly string[], chainId: bigint): Promise<Endpoint> {
+  let last: unknown = new LedgerError("refused", "no ledger endpoint was given");
+  for (const url of urls) {
+    const endpoint = new Endpoint({ url, chainId });
+    try {
+      await endpoint.send("eth_blockNumber");
+      return endpoint;
+    } catch (error) {
+      endpoint.close();
+      if (!isPassing(error)) throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+/** Sends with one account, and ends with `work`. */
+export async function withSender<T>(
+  endpoint: Endpoint,
+  privateKey: string,
+  work: (sender: TransactionSender) => Promise<T>,
+): Promise<T> {
+  const sender = new TransactionSender({ endpoint, wallet: new Wallet(privateKey), pollMs: 250 });
+  try {
+    return await work(sender);
+  } finally {
+    sender.close();
+  }
+}
+
+/** Time of the newest block, or of the given one, in seconds since 1970. */
+export async function blockTime(endpoint: Endpoint, block: number | "latest" = "latest"): Promise<number> {
+  const tag = block === "latest" ? block : hexNumber(block);
+  const answer = (await endpoint.send("eth_getBlockByNumber", [tag, false])) as { timestamp?: unknown } | null;
+  if (typeof answer?.timestamp === "string") return Number(answer.timestamp);
+  throw new LedgerError("bad-answer", `${endpoint.label} gave no block ${block}`);
+}

@@ -1,0 +1,134 @@
+/** What is decided about a mesh at its genesis, and never again (`Parameters` of contracts/interfaces/ITrustAnchor.sol). */
+import { SwarmkeepError } from "../runtime/errors.js";
+import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE } from "../statements/quorum.js";
+
+export interface MeshParameters {
+  readonly committeeSize: number;
+  /** 0: members are admitted by the swarm's signature. */
+  readonly admission: number;
+  /** Basis points of the stake that an offence costs. */
+  readonly slashBps: number;
+  /** Wei. */
+  readonly minimumStake: bigint;
+  readonly phaseSeconds: number;
+  readonly unbondingSeconds: number;
+  readonly tickSeconds: number;
+  readonly headSeconds: number;
+  readonly headLifetimeSeconds: number;
+  /** 0: the chain's own `finalized` tag. */
+  readonly finalityBlocks: number;
+  readonly certificatePeriodSeconds: number;
+  readonly recoverySeconds: number;
+}
+
+/** For a public chain with blocks of some seconds and finality of its own. */
+export const PUBLIC_PARAMETERS: MeshParameters = {
+  committeeSize: 7,
+  admission: 0,
+  slashBps: 2_000,
+  minimumStake: 10n ** 18n,
+  phaseSeconds: 600,
+  unbondingSeconds: 604_800,
+  tickSeconds: 30,
+  headSeconds: 600,
+  headLifetimeSeconds: 1_800,
+  finalityBlocks: 0,
+  certificatePeriodSeconds: 86_400,
+  recoverySeconds: 604_800,
+};
+
+/** For a chain on this machine with a block a second. */
+export const LOCAL_PARAMETERS: MeshParameters = {
+  ...PUBLIC_PARAMETERS,
+  phaseSeconds: 8,
+  unbondingSeconds: 3_600,
+  tickSeconds: 2,
+  headSeconds: 10,
+  headLifetimeSeconds: 40,
+  finalityBlocks: 1,
+  certificatePeriodSeconds: 3_600,
+  recoverySeconds: 3_600,
+};
+
+const U32 = 0xffff_ffff;
+/** The least and the greatest value of each; the ledger refuses others. */
+const RANGES: Readonly<Record<keyof MeshParameters, readonly [bigint, bigint]>> = {
+  committeeSize: [BigInt(MINIMUM_COMMITTEE), BigInt(MAXIMUM_COMMITTEE)],
+  admission: [0n, 0n],
+  slashBps: [1n, 10_000n],
+  minimumStake: [1n, (1n << 96n) - 1n],
+  phaseSeconds: [1n, BigInt(U32)],
+  unbondingSeconds: [1n, BigInt(U32)],
+  tickSeconds: [1n, BigInt(U32)],
+  headSeconds: [1n, BigInt(U32)],
+  headLifetimeSeconds: [1n, BigInt(U32)],
+  finalityBlocks: [0n, BigInt(U32)],
+  certificatePeriodSeconds: [1n, BigInt(U32)],
+  recoverySeconds: [1n, BigInt(U32)],
+};
+const NAMES = Object.keys(RANGES) as (keyof MeshParameters)[];
+
+export function formatParameters(parameters: MeshParameters): string {
+  const fields = { ...parameters, minimumStake: parameters.minimumStake.toString() };
+  return `${JSON.stringify(fields, undefined, 2)}\n`;
+}
+
+/** @throws SwarmkeepError `bad-parameters`, naming the parameter and what it takes. */
+export function parseParameters(text: string, path: string): MeshParameters {
+  const fields = objectOf(text, path);
+  const unknown = Object.keys(fields).find((name) => !(name in RANGES));
+  if (unknown !== undefined) throw bad(path, unknown, `is none; there are ${NAMES.join(", ")}`);
+  const values = Object.fromEntries(
+    NAMES.map((name) => {
+      const value = integerOf(fields[name]);
+      const [least, greatest] = RANGES[name];
+      if (value === undefined || value < least || value > greatest) {
+        throw bad(path, name, `takes a whole number from ${least} to ${greatest}, not ${JSON.stringify(fields[name])}`);
+      }
+      return [name, name === "minimumStake" ? value : Number(value)];
+    }),
+  ) as unknown as MeshParameters;
+  expectConsistent(values, path);
+  return values;
+}
+
+/** The rules between parameters that `GenesisRules.sol` has. */
+function expectConsistent(values: MeshParameters, path: string): void {
+  const { headSeconds, tickSeconds, headLifetimeSeconds, unbondingSeconds, phaseSeconds } = values;
+  if (headSeconds % tickSeconds !== 0) {
+    throw bad(path, "headSeconds", `takes a multiple of tickSeconds, ${tickSeconds}, not ${headSeconds}`);
+  }
+  if (headLifetimeSeconds < headSeconds) {
+    throw bad(path, "headLifetimeSeconds", `takes at least headSeconds, ${headSeconds}, not ${headLifetimeSeconds}`);
+  }
+  const leastUnbonding = 4 * phaseSeconds + headLifetimeSeconds + 1;
+  if (unbondingSeconds < leastUnbonding) {
+    const what = `takes at least ${leastUnbonding} (four phases and a head's lifetime)`;
+    throw bad(path, "unbondingSeconds", `${what}, not ${unbondingSeconds}`);
+  }
+}
+
+function integerOf(value: unknown): bigint | undefined {
+  if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
+  return typeof value === "string" && /^[0-9]{1,30}$/.test(value) ? BigInt(value) : undefined;
+}
+
+function objectOf(text: string, path: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw bad(path, "file", "is not JSON", cause);
+  }
+  throw bad(path, "file", "is not a JSON object");
+}
+
+function bad(path: string, parameter: string, problem: string, cause?: unknown): SwarmkeepError {
+  return new SwarmkeepError(`${path}: ${parameter} ${problem}`, {
+    kind: "usage",
+    code: "bad-parameters",
+    advice: "docs/operating.md explains each parameter.",
+    details: { path, parameter },
+    cause,
+  });
+}
