@@ -1,0 +1,138 @@
+/**
+ * What this validator has signed for devices: at most one certificate for (device, period, k). The record is on disk before
+ * the signature leaves, so that neither a crash nor a second request makes it sign another one.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+
+import { equalBytes } from "../crypto/bytes.js";
+import { merkleRoot } from "../crypto/merkle.js";
+import type { CertificateSlot } from "../protocol/issuance.js";
+import type { Journal } from "../runtime/journal.js";
+import { failpoint } from "../runtime/failpoint.js";
+import { SwarmkeepError } from "../statements/errors.js";
+
+/** u48 index | u48 period | u32 k | SHA-256 of the signed bytes */
+const RECORD_LENGTH = 6 + 6 + 4 + 32;
+
+interface IssuedRecord extends CertificateSlot {
+  readonly digest: Uint8Array;
+}
+
+function encodeRecord({ index, period, k, digest }: IssuedRecord): Uint8Array {
+  const record = Buffer.alloc(RECORD_LENGTH);
+  record.writeUIntBE(index, 0, 6);
+  record.writeUIntBE(period, 6, 6);
+  record.writeUInt32BE(k, 12);
+  record.set(digest, 16);
+  return record;
+}
+
+function decodeRecord(bytes: Uint8Array): IssuedRecord {
+  if (bytes.length !== RECORD_LENGTH) {
+    throw new SwarmkeepError(`a record of issued certificates has ${bytes.length} bytes instead of ${RECORD_LENGTH}`, {
+      kind: "environment",
+      code: "journal-damaged",
+      advice: "Restore the folder `issued` from a backup of this validator, or let it sit out until the next period.",
+    });
+  }
+  const record = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return {
+    index: record.readUIntBE(0, 6),
+    period: record.readUIntBE(6, 6),
+    k: record.readUInt32BE(12),
+    digest: Uint8Array.from(bytes.subarray(16)),
+  };
+}
+
+interface Claim {
+  readonly digest: Uint8Array;
+  /** Resolves when the record is on disk. */
+  readonly stored: Promise<unknown>;
+}
+
+/** Claims of one device in one period, by k. */
+type Slots = Map<number, Claim>;
+
+export class IssuedBook {
+  readonly #journal: Journal;
+  readonly #periods = new Map<number, Map<number, Slots>>();
+  /** Records that were written, for the transparency log. */
+  #count = 0;
+
+  private constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  static async open(journal: Journal): Promise<IssuedBook> {
+    const book = new IssuedBook(journal);
+    for await (const { payload } of journal.replay()) {
+      const { digest, ...slot } = decodeRecord(payload);
+      book.#slots(slot).set(slot.k, { digest, stored: Promise.resolve() });
+      book.#count += 1;
+    }
+    return book;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Takes the slot for `message`, durably. Taking it again for the same bytes is fine.
+   * @throws SwarmkeepError `serial-taken` with the next free k.
+   */
+  async claim(slot: CertificateSlot, message: Uint8Array): Promise<void> {
+    const digest = sha256(message);
+    const slots = this.#slots(slot);
+    const taken = slots.get(slot.k);
+    if (taken !== undefined) {
+      if (!equalBytes(taken.digest, digest)) throw serialTaken(slot, Math.max(...slots.keys()) + 1);
+      await taken.stored;
+      return;
+    }
+    failpoint("issued.before-append");
+    // In memory at once: a second request that arrives while the disk is busy must not get another answer.
+    const stored = this.#journal.append(encodeRecord({ ...slot, digest }));
+    slots.set(slot.k, { digest, stored });
+    try {
+      await stored;
+    } catch (error) {
+      slots.delete(slot.k);
+      throw error;
+    }
+    this.#count += 1;
+    failpoint("issued.after-append");
+  }
+
+  /** Forgets periods before `period`: nothing is signed for them any more. */
+  forgetBefore(period: number): void {
+    for (const old of this.#periods.keys()) if (old < period) this.#periods.delete(old);
+  }
+
+  /** Merkle root over the digests signed in a period, in order of device and number: what the health statement carries. */
+  periodRoot(period: number, hash: (bytes: Uint8Array) => Uint8Array): Uint8Array | undefined {
+    const devices = this.#periods.get(period);
+    if (devices === undefined || devices.size === 0) return undefined;
+    const leaves = [...devices]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([, slots]) => [...slots].toSorted(([a], [b]) => a - b).map(([, { digest }]) => digest));
+    return merkleRoot(hash, leaves);
+  }
+
+  #slots({ index, period }: CertificateSlot): Slots {
+    let devices = this.#periods.get(period);
+    if (devices === undefined) this.#periods.set(period, (devices = new Map<number, Slots>()));
+    let slots = devices.get(index);
+    if (slots === undefined) devices.set(index, (slots = new Map<number, Uint8Array>()));
+    return slots;
+  }
+}
+
+function serialTaken({ index, period, k }: CertificateSlot, next: number): SwarmkeepError {
+  return new SwarmkeepError(`another certificate was signed for device ${index}, period ${period}, number ${k}`, {
+    kind: "refused",
+    code: "serial-taken",
+    advice: "Ask with the next number.",
+    details: { next },
+  });
+}

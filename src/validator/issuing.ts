@@ -1,0 +1,76 @@
+/** Certificates: judges a device's request, takes its slot on disk, and gives this member's part of the signature. */
+import { getBytes } from "ethers";
+
+import type { SignatureChecks } from "../certificate/signatures.js";
+import type { Projection } from "../ledger/projection.js";
+import { encodeCommitmentAnswer, encodePartialAnswer } from "../protocol/api.js";
+import { type IssuanceLedger, type RegisteredDevice, type RequestChannel, judgeIssuance } from "../protocol/issuance.js";
+import type { IssuedBook } from "./issued.js";
+import type { MeshContext } from "./mesh-context.js";
+import type { Standing } from "./standing.js";
+import { COSE_ALG } from "../statements/cose.js";
+import { failpoint } from "../runtime/failpoint.js";
+
+/** What the projection says at its last block, in the terms of the issuance rules. */
+export function issuanceLedger(projection: Projection, block: { number: number; timestamp: number }): IssuanceLedger {
+  const parameters = projection.genesis?.parameters;
+  return {
+    blockTime: block.timestamp,
+    certificatePeriodSeconds: Number(parameters?.certificatePeriodSeconds ?? 1n),
+    deviceAt: (index) => registeredDevice(projection, index),
+    isRevoked(index) {
+      const word = projection.bitmap.effective(Math.floor(index / 256), block.number);
+      return ((word >> BigInt(index % 256)) & 1n) === 1n;
+    },
+  };
+}
+
+function registeredDevice(projection: Projection, index: number): RegisteredDevice | undefined {
+  const batch = projection.batchOf(BigInt(index));
+  const fleet = batch && projection.fleets.get(batch.fleetId);
+  if (batch === undefined || fleet === undefined) return undefined;
+  const { policy } = fleet;
+  return {
+    fleetId: Number(batch.fleetId),
+    batch: Number(batch.batch),
+    manifestRoot: getBytes(batch.manifestRoot),
+    base: Number(batch.base),
+    count: Number(batch.count),
+    policy: {
+      scopes: policy.scopes,
+      maximumLifetime: Number(policy.maximumLifetime),
+      quota: Number(policy.quota),
+      joinMethods: Number(policy.joinMethods),
+      graceSeconds: Number(policy.graceSeconds),
+    },
+  };
+}
+
+export interface IssuingOptions {
+  readonly context: MeshContext;
+  readonly standing: Standing;
+  readonly issued: IssuedBook;
+  readonly checks: SignatureChecks;
+  readonly nowSeconds: () => number;
+  /** Proves the revocation word of a device against the finalised state root, or throws. */
+  readonly proveWord: (index: number) => Promise<void>;
+}
+
+/** Answers a request of `PATH.issue`: a partial signature for BLS, nonce commitments for Ed25519. */
+export async function issue(options: IssuingOptions, request: Uint8Array, channel: RequestChannel): Promise<Uint8Array> {
+  const { context, standing, issued, checks } = options;
+  const { signer, committee, projection, finalised } = standing.inOffice();
+  const trust = {
+    externalAad: context.separators.anchor,
+    meshId: context.meshId,
+    generation: committee.generation,
+    keys: committee.keys,
+  };
+  const order = judgeIssuance(request, trust, issuanceLedger(projection, finalised), channel, options.nowSeconds(), checks);
+  await options.proveWord(order.slot.index);
+  await issued.claim(order.slot, order.message);
+  failpoint("issuing.before-answer");
+  if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(signer.partial(order.message));
+  const { session, commitment } = signer.commit(order.message);
+  return encodeCommitmentAnswer({ ...commitment, session });
+}

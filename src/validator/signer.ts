@@ -1,0 +1,97 @@
+/**
+ * This member's part of swarm signatures. Whatever it signs was built by the caller from the ledger; each part travels with
+ * evidence by the registered TLS key, so that a wrong one names its sender (docs/protocol.md, section 2.1).
+ */
+import { type KeyObject, randomBytes, sign as signWith } from "node:crypto";
+
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+
+import type { Bls } from "../crypto/bls.js";
+import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
+import type { SharePair } from "../crypto/sealing.js";
+import type { PartialAnswer, ShareAnswer } from "../protocol/api.js";
+import { SessionBook } from "../protocol/sessions.js";
+import { statementDigest } from "../statements/eip712.js";
+import { SwarmkeepError } from "../statements/errors.js";
+
+/** What a signed message is called in evidence: an EIP-712 digest as it is, a Sig_structure by its SHA-256. */
+export function statementId(message: Uint8Array): Uint8Array {
+  return message.length === 32 ? message : sha256(message);
+}
+
+/** The digest that a member's TLS key signs beside a partial signature. */
+export function evidenceDigest(registrySeparator: Uint8Array, message: Uint8Array, partial: Uint8Array): Uint8Array {
+  return statementDigest(registrySeparator, "PartialEvidence", {
+    digest: statementId(message),
+    partialHash: keccak_256(partial),
+  });
+}
+
+export interface SignerOptions {
+  readonly seat: number;
+  /** Both shares of the committee in office. */
+  readonly shares: SharePair;
+  readonly edKey: SharedEdKey;
+  /** EIP-712 separator of the ValidatorRegistry. */
+  readonly registrySeparator: Uint8Array;
+  /** The registered P-256 TLS key. */
+  readonly tlsKey: KeyObject;
+  readonly bls: Bls;
+  readonly nowMilliseconds: () => number;
+}
+
+export class Signer {
+  readonly seat: number;
+  readonly #options: SignerOptions;
+  readonly #sessions: SessionBook<FrostNonces>;
+
+  constructor(options: SignerOptions) {
+    this.seat = options.seat;
+    this.#options = options;
+    this.#sessions = new SessionBook({
+      randomId: () => randomBytes(16),
+      nowMilliseconds: options.nowMilliseconds,
+      wipe: (nonces) => nonces.discard(),
+    });
+  }
+
+  /** A partial BLS signature over `message`. */
+  partial(message: Uint8Array): PartialAnswer {
+    const partial = this.#options.bls.sign(this.#options.shares.g1, message);
+    return { seat: this.seat, partial, evidence: this.#evidence(message, partial) };
+  }
+
+  /** Round one of FROST over `message`: a session that signs this message once, or nothing. */
+  commit(message: Uint8Array): { readonly session: Uint8Array; readonly commitment: NonceCommitment } {
+    const nonces = FrostNonces.draw(this.seat, this.#options.shares.ed25519, (length) => randomBytes(length));
+    return { session: this.#sessions.open({ message, nonces }), commitment: nonces.commitment };
+  }
+
+  /** Round two. @throws SwarmkeepError `session-unknown`; CryptoError for commitments that do not fit. */
+  share(session: Uint8Array, commitments: readonly NonceCommitment[]): ShareAnswer {
+    const found = this.#sessions.take(session);
+    if (found === undefined) {
+      throw new SwarmkeepError("this signing session is unknown, used or too old", {
+        kind: "refused",
+        code: "session-unknown",
+        advice: "Start again with the first round: a session signs once, and a restart forgets it.",
+      });
+    }
+    const { message, nonces } = found;
+    const { edKey, shares } = this.#options;
+    const share = nonces.sign(edKey, shares.ed25519, { message, commitments });
+    return { seat: this.seat, share, evidence: this.#evidence(message, share) };
+  }
+
+  /** Forgets the shares: this member has left office. */
+  wipe(): void {
+    this.#options.shares.g1.fill(0);
+    this.#options.shares.ed25519.fill(0);
+  }
+
+  #evidence(message: Uint8Array, partial: Uint8Array): Uint8Array {
+    const digest = evidenceDigest(this.#options.registrySeparator, message, partial);
+    return signWith("sha256", digest, { key: this.#options.tlsKey, dsaEncoding: "ieee-p1363" });
+  }
+}

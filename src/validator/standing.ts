@@ -1,0 +1,54 @@
+/**
+ * Where this validator stands: what the finalised ledger says, whether it is in office, and whether it may sign at all.
+ * One object that the follower of the ledger moves on and everything else reads.
+ */
+import type { Projection } from "../ledger/projection.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import type { Committee } from "./committee.js";
+import type { Signer } from "./signer.js";
+
+export interface FinalisedBlock {
+  readonly number: number;
+  readonly timestamp: number;
+}
+
+export interface InOffice {
+  readonly committee: Committee;
+  readonly signer: Signer;
+  readonly projection: Projection;
+  readonly finalised: FinalisedBlock;
+}
+
+export class Standing {
+  readonly projection: Projection;
+  /** The last block whose events are in the projection. */
+  finalised: FinalisedBlock | undefined;
+  committee: Committee | undefined;
+  signer: Signer | undefined;
+  /** Why this validator signs nothing at present; undefined when it may. */
+  silence: string | undefined = "the ledger has not been read yet";
+
+  constructor(projection: Projection) {
+    this.projection = projection;
+  }
+
+  /** @throws SwarmkeepError `not-in-office` or `ledger-away` */
+  inOffice(): InOffice {
+    const { committee, signer, projection, finalised, silence } = this;
+    if (silence !== undefined || finalised === undefined) {
+      throw new SwarmkeepError(`this validator signs nothing now: ${silence ?? "the ledger has not been read yet"}`, {
+        kind: "network",
+        code: "ledger-away",
+        advice: "Ask another validator, or this one again in a moment.",
+      });
+    }
+    if (committee === undefined || signer === undefined) {
+      throw new SwarmkeepError("this validator has no share of the group keys now", {
+        kind: "refused",
+        code: "not-in-office",
+        advice: "Ask the members of the committee list; get a newer trust bundle if this one is in it.",
+      });
+    }
+    return { committee, signer, projection, finalised };
+  }
+}
