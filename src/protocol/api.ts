@@ -3,7 +3,19 @@
  * too, so that asker and answerer share one list.
  */
 import { type CborLimits, type CborValue, decodeCbor, encodeCbor } from "../certificate/cbor.js";
-import { type Reader, bytes, entry, list, map, optional, text, tuple, uint, uint64 } from "../certificate/reader.js";
+import {
+  type Reader,
+  bytes,
+  entry,
+  list,
+  map,
+  nullable,
+  optional,
+  text,
+  tuple,
+  uint,
+  uint64,
+} from "../certificate/reader.js";
 import { malformed } from "../certificate/refusal.js";
 import { STATEMENTS, type StatementName } from "../statements/eip712.js";
 import { MAXIMUM_COMMITTEE } from "../statements/quorum.js";
@@ -22,6 +34,7 @@ export const PATH = {
   /** Between members. */
   vote: "/v1/vote",
   frostCommit: "/v1/frost/commit",
+  headSignature: "/v1/drl/signature",
 } as const;
 
 const SMALL: CborLimits = { maximumLength: 16_384, maximumDepth: 4 };
@@ -373,37 +386,28 @@ export function decodeFrostCommitRequest(encoded: Uint8Array): FrostCommitReques
   return { kind: VOTE_KIND.head, number: request.number };
 }
 
-/** An error, as validators answer it. */
-export interface ApiError {
-  readonly code: string;
-  readonly message: string;
-  readonly advice: string;
-  /** Integers that the asker goes on with, such as the next free k. */
-  readonly details: Readonly<Record<string, number>>;
+/** What a vote is answered with: the finished swarm signature where there is one already. */
+export function encodeVoteAnswer(signature: Uint8Array | undefined): Uint8Array {
+  return encodeCbor(signature ?? null);
 }
 
-const anyText = text("text", () => true);
-const readError = map({
-  code: entry(1, anyText),
-  message: entry(2, anyText),
-  advice: entry(3, anyText),
-  details: entry(4, (value: CborValue, field: string) => {
-    if (!(value instanceof Map)) throw malformed(field, "takes a map");
-    return Object.fromEntries([...value].map(([key, number]) => [String(key), uint()(number as CborValue, field)]));
-  }),
-});
-
-export function encodeApiError({ code, message, advice, details }: ApiError): Uint8Array {
-  return encodeCbor(
-    new Map<number, CborValue>([
-      [1, code],
-      [2, message],
-      [3, advice],
-      [4, new Map(Object.entries(details))],
-    ]),
-  );
+export function decodeVoteAnswer(encoded: Uint8Array): Uint8Array | undefined {
+  return nullable(bytes(96))(decodeCbor(encoded, "voteAnswer", SMALL), "voteAnswer") ?? undefined;
 }
 
-export function decodeApiError(encoded: Uint8Array): ApiError {
-  return readError(decodeCbor(encoded, "error", SMALL), "error");
+/** Between members: the finished Ed25519 signature of a head. */
+export interface HeadSignature {
+  readonly number: number;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
+const readHeadSignature = tuple<HeadSignature>({ number: uint(), signature: bytes(64) });
+
+export function encodeHeadSignature({ number, signature }: HeadSignature): Uint8Array {
+  return encodeCbor([number, signature]);
+}
+
+export function decodeHeadSignature(encoded: Uint8Array): HeadSignature {
+  return readHeadSignature(decodeCbor(encoded, "headSignature", SMALL), "headSignature");
 }

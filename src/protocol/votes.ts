@@ -3,8 +3,8 @@
  * honest member builds the same bytes, and signs them once. This book collects the members' partial signatures until t
  * of them make the swarm signature (docs/protocol.md, sections 2 and 3.7). No I/O, bounded memory.
  *
- * A partial may arrive before this member has built the statement itself: it waits, one per seat and statement, and is
- * checked when the statement is known. A partial that does not verify is thrown away and its sender named.
+ * Only statements that this member has built itself are counted on, so nobody can fill the book: the sender of a vote that
+ * comes too early tries again. A partial that does not verify is refused, and never takes its seat's place.
  */
 export interface VoteBookOptions {
   /** Shares that make a signature. */
@@ -22,10 +22,10 @@ export interface VoteBookOptions {
 export type VoteOutcome =
   | { readonly kind: "waiting"; readonly votes: number }
   | { readonly kind: "complete"; readonly signature: Uint8Array }
-  | { readonly kind: "refused"; readonly reason: "not-a-seat" | "bad-partial" | "already-voted" };
+  | { readonly kind: "refused"; readonly reason: "unknown-statement" | "not-a-seat" | "bad-partial" };
 
 interface Ballot {
-  message: Uint8Array | undefined;
+  readonly message: Uint8Array;
   readonly partials: Map<number, Uint8Array>;
   signature: Uint8Array | undefined;
 }
@@ -41,60 +41,32 @@ export class VoteBook {
   }
 
   /** This member has built statement `id` itself: `message` is what a partial has to sign. */
-  propose(id: string, message: Uint8Array): { readonly outcome: VoteOutcome; readonly liars: readonly number[] } {
-    const ballot = this.#ballot(id);
-    const liars: number[] = [];
-    if (ballot.message === undefined) {
-      ballot.message = message;
-      for (const [seat, partial] of ballot.partials) {
-        if (!this.#options.verify(seat, message, partial)) {
-          ballot.partials.delete(seat);
-          liars.push(seat);
-        }
-      }
+  propose(id: string, message: Uint8Array): void {
+    if (this.#ballots.has(id)) return;
+    this.#ballots.set(id, { message, partials: new Map(), signature: undefined });
+    if (this.#ballots.size > (this.#options.capacity ?? DEFAULT_CAPACITY)) {
+      const oldest = this.#ballots.keys().next().value;
+      if (oldest !== undefined) this.#ballots.delete(oldest);
     }
-    return { outcome: this.#count(ballot), liars };
   }
 
   /** A partial signature of `seat` over statement `id`. */
   add(id: string, seat: number, partial: Uint8Array): VoteOutcome {
+    const ballot = this.#ballots.get(id);
+    if (ballot === undefined) return { kind: "refused", reason: "unknown-statement" };
     if (!this.#options.seats.includes(seat)) return { kind: "refused", reason: "not-a-seat" };
-    const ballot = this.#ballot(id);
     if (ballot.signature !== undefined) return { kind: "complete", signature: ballot.signature };
-    if (ballot.partials.has(seat)) return { kind: "refused", reason: "already-voted" };
-    if (ballot.message !== undefined && !this.#options.verify(seat, ballot.message, partial)) {
-      return { kind: "refused", reason: "bad-partial" };
+    if (!ballot.partials.has(seat)) {
+      if (!this.#options.verify(seat, ballot.message, partial)) return { kind: "refused", reason: "bad-partial" };
+      ballot.partials.set(seat, partial);
     }
-    ballot.partials.set(seat, partial);
-    return this.#count(ballot);
+    if (ballot.partials.size < this.#options.threshold) return { kind: "waiting", votes: ballot.partials.size };
+    ballot.signature = this.#options.combine(ballot.partials);
+    return { kind: "complete", signature: ballot.signature };
   }
 
   /** The finished signature over statement `id`, if there is one. */
   signature(id: string): Uint8Array | undefined {
     return this.#ballots.get(id)?.signature;
-  }
-
-  #ballot(id: string): Ballot {
-    let ballot = this.#ballots.get(id);
-    if (ballot === undefined) {
-      ballot = { message: undefined, partials: new Map(), signature: undefined };
-      this.#ballots.set(id, ballot);
-      if (this.#ballots.size > (this.#options.capacity ?? DEFAULT_CAPACITY)) {
-        const oldest = this.#ballots.keys().next().value;
-        if (oldest !== undefined) this.#ballots.delete(oldest);
-      }
-    }
-    return ballot;
-  }
-
-  #count(ballot: Ballot): VoteOutcome {
-    if (ballot.signature === undefined && ballot.message !== undefined) {
-      if (ballot.partials.size >= this.#options.threshold) {
-        const counted = new Map([...ballot.partials].slice(0, this.#options.threshold));
-        ballot.signature = this.#options.combine(counted);
-      }
-    }
-    if (ballot.signature !== undefined) return { kind: "complete", signature: ballot.signature };
-    return { kind: "waiting", votes: ballot.partials.size };
   }
 }

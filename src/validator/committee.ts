@@ -28,7 +28,12 @@ export function committeeOf(
     ...office,
     quorum,
     keys,
-    accounts: new Map(seats.flatMap((seat) => (accounts[seat - 1] === undefined ? [] : [[seat, accounts[seat - 1]]])) as [number, string][]),
+    accounts: new Map(
+      seats.flatMap((seat) => (accounts[seat - 1] === undefined ? [] : [[seat, accounts[seat - 1]]])) as [
+        number,
+        string,
+      ][],
+    ),
     blsKey: { groupKey: keys.bls, t: quorum.t, verificationKeys: pick("g1") },
     edKey: { groupKey: keys.ed25519, t: quorum.t, n: quorum.n, verificationKeys: pick("ed25519") },
   };

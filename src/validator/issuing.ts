@@ -4,7 +4,12 @@ import { getBytes } from "ethers";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import type { Projection } from "../ledger/projection.js";
 import { encodeCommitmentAnswer, encodePartialAnswer } from "../protocol/api.js";
-import { type IssuanceLedger, type RegisteredDevice, type RequestChannel, judgeIssuance } from "../protocol/issuance.js";
+import {
+  type IssuanceLedger,
+  type RegisteredDevice,
+  type RequestChannel,
+  judgeIssuance,
+} from "../protocol/issuance.js";
 import type { IssuedBook } from "./issued.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
@@ -57,7 +62,11 @@ export interface IssuingOptions {
 }
 
 /** Answers a request of `PATH.issue`: a partial signature for BLS, nonce commitments for Ed25519. */
-export async function issue(options: IssuingOptions, request: Uint8Array, channel: RequestChannel): Promise<Uint8Array> {
+export async function issue(
+  options: IssuingOptions,
+  request: Uint8Array,
+  channel: RequestChannel,
+): Promise<Uint8Array> {
   const { context, standing, issued, checks } = options;
   const { signer, committee, projection, finalised } = standing.inOffice();
   const trust = {
@@ -66,7 +75,14 @@ export async function issue(options: IssuingOptions, request: Uint8Array, channe
     generation: committee.generation,
     keys: committee.keys,
   };
-  const order = judgeIssuance(request, trust, issuanceLedger(projection, finalised), channel, options.nowSeconds(), checks);
+  const order = judgeIssuance(
+    request,
+    trust,
+    issuanceLedger(projection, finalised),
+    channel,
+    options.nowSeconds(),
+    checks,
+  );
   await options.proveWord(order.slot.index);
   await issued.claim(order.slot, order.message);
   failpoint("issuing.before-answer");
