@@ -3,7 +3,7 @@ import { getBytes, toBeHex } from "ethers";
 
 import { concatBytes } from "../crypto/bytes.js";
 import { g1ForLedger, g2ForLedger } from "../crypto/points.js";
-import type { BLS12381 } from "../../typechain-types/contracts/interfaces/IGroupKeys.js";
+import type { BLS12381 } from "../../typechain-types/GroupKeys.js";
 
 function words(bytes: Uint8Array): bigint[] {
   const hex = Buffer.from(bytes).toString("hex");

@@ -121,9 +121,9 @@ export class IssuedBook {
 
   #slots({ index, period }: CertificateSlot): Slots {
     let devices = this.#periods.get(period);
-    if (devices === undefined) this.#periods.set(period, (devices = new Map<number, Slots>()));
+    if (devices === undefined) this.#periods.set(period, (devices = new Map()));
     let slots = devices.get(index);
-    if (slots === undefined) devices.set(index, (slots = new Map<number, Uint8Array>()));
+    if (slots === undefined) devices.set(index, (slots = new Map()));
     return slots;
   }
 }

@@ -80,10 +80,16 @@ export const protocolTargets: readonly FuzzTarget[] = [
     api.encodeFrostCommitRequest,
     api.decodeFrostCommitRequest,
   ),
-  target(
-    "decodeApiError",
-    [{ code: "serial-taken", message: "taken", advice: "take the next", details: { k: 1 } }],
-    api.encodeApiError,
-    api.decodeApiError,
+  target<Uint8Array | undefined>(
+    "decodeVoteAnswer",
+    [undefined, new Uint8Array(96)],
+    api.encodeVoteAnswer,
+    api.decodeVoteAnswer,
+  ),
+  target<api.HeadSignature>(
+    "decodeHeadSignature",
+    [{ number: 9, signature: new Uint8Array(64) }],
+    api.encodeHeadSignature,
+    api.decodeHeadSignature,
   ),
 ];

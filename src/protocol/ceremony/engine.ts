@@ -109,6 +109,11 @@ export class CeremonyMember {
     return { state: this.#state, effects: [...effects, ...this.#advance(now)] };
   }
 
+  /** The keys that the counted dealings lead to, once {Closed} was read. */
+  outcome(): GroupKeys | undefined {
+    return this.view.counted.length === 0 ? undefined : this.#deriveOutcome()?.keys;
+  }
+
   #effects(now: number): CeremonyEffect[] {
     switch (this.view.phase) {
       case "accept":
