@@ -1,7 +1,69 @@
-/** The other members of the committee, as the registry says how to reach them. */
+/** The other members of a committee, reached as the registry says: at their endpoint, by their registered TLS key. */
+import { getBytes } from "ethers";
+
+import type { Projection } from "../ledger/projection.js";
+import { type Client, createClient } from "../net/client.js";
+import { parseEndpoint } from "../net/endpoint.js";
+import { SwarmkeepError } from "../statements/errors.js";
+
 export interface Peers {
   /** Their seats. */
   readonly seats: readonly number[];
-  /** Posts a CBOR body to a member, whose TLS key is the registered one. @throws SwarmkeepError of kind `network` or `refused` */
+  /** Posts a CBOR body to a member. @throws SwarmkeepError of kind `network` or `refused` */
   post(seat: number, path: string, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+  close(): void;
+}
+
+const TIMEOUT_MILLISECONDS = 5_000;
+
+/**
+ * @param accounts by seat, this member's own included.
+ * @param own the seat that is not a peer.
+ */
+export function registeredPeers(
+  projection: Projection,
+  accounts: ReadonlyMap<number, string>,
+  own: number | undefined,
+): Peers {
+  const clients = new Map<string, Client>();
+
+  function clientOf(seat: number): Client {
+    const account = accounts.get(seat);
+    const contact = account === undefined ? undefined : projection.member(account)?.contact;
+    if (contact === undefined) {
+      throw new SwarmkeepError(`nobody is registered for seat ${seat}`, {
+        kind: "network",
+        code: "peer-unknown",
+        advice: "Wait until its holder registers; up to f members may be away.",
+      });
+    }
+    // A member may move or change its key: then the registry names another one.
+    const name = `${contact.endpoint} ${contact.tlsPin}`;
+    const known = clients.get(name);
+    if (known !== undefined) return known;
+    const client = createClient({
+      endpoint: parseEndpoint(contact.endpoint),
+      trust: { kind: "pin", pin: getBytes(contact.tlsPin) },
+      timeoutMilliseconds: TIMEOUT_MILLISECONDS,
+    });
+    clients.set(name, client);
+    return client;
+  }
+
+  return {
+    seats: [...accounts.keys()].filter((seat) => seat !== own),
+    async post(seat, path, body, signal) {
+      const answer = await clientOf(seat).request({
+        method: "POST",
+        path,
+        body,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return answer.body;
+    },
+    close() {
+      for (const client of clients.values()) client.close();
+      clients.clear();
+    },
+  };
 }

@@ -2,7 +2,7 @@
  * This member's part of swarm signatures. Whatever it signs was built by the caller from the ledger; each part travels with
  * evidence by the registered TLS key, so that a wrong one names its sender (docs/protocol.md, section 2.1).
  */
-import { type KeyObject, randomBytes, sign as signWith } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -10,6 +10,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { Bls } from "../crypto/bls.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
 import type { SharePair } from "../crypto/sealing.js";
+import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
 import type { PartialAnswer, ShareAnswer } from "../protocol/api.js";
 import { SessionBook } from "../protocol/sessions.js";
 import { statementDigest } from "../statements/eip712.js";
@@ -35,8 +36,8 @@ export interface SignerOptions {
   readonly edKey: SharedEdKey;
   /** EIP-712 separator of the ValidatorRegistry. */
   readonly registrySeparator: Uint8Array;
-  /** The registered P-256 TLS key. */
-  readonly tlsKey: KeyObject;
+  /** Holds the registered TLS key. */
+  readonly identity: TlsIdentity;
   readonly bls: Bls;
   readonly nowMilliseconds: () => number;
 }
@@ -92,6 +93,6 @@ export class Signer {
 
   #evidence(message: Uint8Array, partial: Uint8Array): Uint8Array {
     const digest = evidenceDigest(this.#options.registrySeparator, message, partial);
-    return signWith("sha256", digest, { key: this.#options.tlsKey, dsaEncoding: "ieee-p1363" });
+    return signWithTlsKey(this.#options.identity, digest);
   }
 }

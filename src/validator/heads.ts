@@ -1,0 +1,283 @@
+/**
+ * Makes what is due at ticks: heads of the revocation list, checkpoints, the committee list (docs/protocol.md, sections 3.7
+ * and 5). Each is a function of the finalised chain, so members agree without talking; they vote, and the one whose turn it
+ * is gathers the Ed25519 signature and posts to the ledger. If it does not, the next one does.
+ */
+import { getBytes } from "ethers";
+
+import {
+  type CommitteeList,
+  committeeListPayload,
+  committeeListToSign,
+  encodeCommitteeList,
+  listedEndpoint,
+  listedScope,
+} from "../certificate/committee-list.js";
+import { type DrlHead, type HeadTrust, drlHeadToSign } from "../certificate/drl.js";
+import type { SignatureChecks } from "../certificate/signatures.js";
+import { aggregateShares } from "../crypto/frost.js";
+import { INTERFACES } from "../ledger/contracts.js";
+import { signatureStruct } from "../ledger/points.js";
+import type { Projection } from "../ledger/projection.js";
+import type { TransactionSender } from "../ledger/sender.js";
+import type { LedgerSource } from "../ledger/source.js";
+import { TickClock, headTimes } from "../ledger/ticks.js";
+import {
+  PATH,
+  VOTE_KIND,
+  decodeCommitmentAnswer,
+  decodeShareAnswer,
+  encodeFrostCommitRequest,
+  encodeFrostSignRequest,
+  encodeHeadSignature,
+} from "../protocol/api.js";
+import { gather } from "../protocol/gather.js";
+import type { Clock } from "../runtime/clock.js";
+import { writeAtomically } from "../runtime/atomic-file.js";
+import type { Logger } from "../runtime/log.js";
+import { COSE_ALG } from "../statements/cose.js";
+import { statementDigest } from "../statements/eip712.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import type { Committee } from "./committee.js";
+import { type HeadStore, ListTree } from "./head-store.js";
+import type { MeshContext } from "./mesh-context.js";
+import type { Peers } from "./peers.js";
+import type { Signer } from "./signer.js";
+import type { FinalisedBlock } from "./standing.js";
+import type { Voting } from "./voting.js";
+
+/** Milliseconds that a member waits for each one whose turn is before its own. */
+const TURN_MILLISECONDS = 3_000;
+
+export interface HeadMakerOptions {
+  readonly context: MeshContext;
+  readonly projection: Projection;
+  readonly source: LedgerSource;
+  readonly sender: TransactionSender;
+  readonly committee: Committee;
+  readonly signer: Signer;
+  readonly voting: Voting;
+  readonly peers: Peers;
+  readonly heads: HeadStore;
+  /** File of the signed committee list. */
+  readonly listPath: string;
+  readonly checks: SignatureChecks;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Of the scheduled heads, each how manieth goes to the ledger; 0 for none. */
+  readonly postEvery: number;
+  /** Timestamp of the genesis block, the zero of all ticks. */
+  readonly start: number;
+}
+
+export class HeadMaker {
+  readonly #options: HeadMakerOptions;
+  readonly #ticks: TickClock;
+  readonly #tree: ListTree;
+  readonly #stop = new AbortController();
+  /** The last tick that was looked at. */
+  #done = 0;
+  #deciding: AbortController | undefined;
+
+  constructor(options: HeadMakerOptions) {
+    this.#options = options;
+    const { genesis } = options.projection;
+    if (genesis === undefined) throw new RangeError("heads are made after genesis only");
+    const { parameters } = genesis;
+    this.#tree = new ListTree(options.projection);
+    this.#ticks = new TickClock(
+      {
+        start: options.start,
+        tickSeconds: Number(parameters.tickSeconds),
+        headSeconds: Number(parameters.headSeconds),
+        headLifetimeSeconds: Number(parameters.headLifetimeSeconds),
+      },
+      genesis.blockNumber,
+      (number) => options.source.block(number),
+    );
+    this.#done = options.heads.newest?.head.number ?? 0;
+  }
+
+  get trust(): HeadTrust {
+    const { context, committee } = this.#options;
+    return { revocations: context.separators.revocations, externalAad: context.separators.anchor, keys: committee.keys };
+  }
+
+  /** Looks whether something is due by a newer finalised block. Returns at once; what is due goes on by itself. */
+  async advance(finalised: FinalisedBlock): Promise<void> {
+    const { projection, log } = this.#options;
+    const due = await this.#ticks.newestDueHead(this.#done, finalised, (from, to) => projection.listDiffers(from, to));
+    if (due === undefined) return;
+    this.#done = due.number;
+    // A newer head takes the place of one that is not decided yet: members that were away come in at the newest.
+    this.#deciding?.abort(new Error(`head ${due.number} is due`));
+    this.#deciding = new AbortController();
+    const signal = AbortSignal.any([this.#deciding.signal, this.#stop.signal]);
+    this.#make(due, signal).catch((error: unknown) => {
+      if (!signal.aborted) log.warn({ head: due.number, error }, "a head was not made");
+    });
+  }
+
+  /** The message of head `number`, if it is the newest that this member knows: for FROST sessions of other members. */
+  frostMessage(number: number): Uint8Array {
+    const newest = this.#options.heads.newest;
+    if (newest?.head.number !== number) {
+      throw new SwarmkeepError(`head ${number} is not the newest one here`, {
+        kind: "refused",
+        code: "statement-unknown",
+        advice: "Ask again in a moment, or ask about the newest head.",
+      });
+    }
+    return drlHeadToSign(COSE_ALG.eddsa, newest.head, this.trust);
+  }
+
+  close(): void {
+    this.#stop.abort(new Error("the validator stops"));
+  }
+
+  async #make(
+    due: { readonly number: number; readonly blockNumber: number; readonly scheduled: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { voting, heads, log } = this.#options;
+    const head = this.#head(due.number, due.blockNumber);
+    const digest = drlHeadToSign(COSE_ALG.bls, head, this.trust);
+    const list = this.#makeList(due.number, due.blockNumber, signal);
+    const checkpoint = due.scheduled ? this.#makeCheckpoint(due.number, due.blockNumber, signal) : undefined;
+    const bls = await voting.decide(VOTE_KIND.head, due.number, digest, signal);
+    await heads.put({ head, bls, ed25519: null });
+    log.info({ head: head.number, words: head.words, block: head.blockNumber, scheduled: due.scheduled }, "head signed");
+    const posts = due.scheduled && this.#isPosted(due.number);
+    await Promise.all([
+      this.#inTurn(due.number, signal, () => heads.newest?.ed25519 !== null, () => this.#signEd25519(head, signal)),
+      posts ? this.#postHead(head, bls, signal) : undefined,
+      list,
+      checkpoint?.then((signed) => (posts && signed !== undefined ? this.#postCheckpoint(signed, signal) : undefined)),
+    ]);
+  }
+
+  #head(number: number, blockNumber: number): DrlHead {
+    const tree = this.#tree.at(blockNumber);
+    return { number, root: tree.root(), words: tree.words, blockNumber, ...headTimes(this.#ticks.parameters, number) };
+  }
+
+  /** Whether a scheduled head goes to the ledger as well. */
+  #isPosted(number: number): boolean {
+    const { postEvery } = this.#options;
+    const { tickSeconds, headSeconds } = this.#ticks.parameters;
+    return postEvery > 0 && ((number * tickSeconds) / headSeconds) % postEvery === 0;
+  }
+
+  /** Does `work` when this member's turn comes, unless it is done by then. */
+  async #inTurn(number: number, signal: AbortSignal, done: () => boolean, work: () => Promise<void>): Promise<void> {
+    const { committee, signer, clock } = this.#options;
+    const turn = (signer.seat + number) % committee.quorum.n;
+    await clock.sleep(turn * TURN_MILLISECONDS, signal);
+    if (!done()) await work();
+  }
+
+  /** Gathers the Ed25519 signature in two rounds and gives it to the others. */
+  async #signEd25519(head: DrlHead, signal: AbortSignal): Promise<void> {
+    const { committee, signer, peers, heads, checks } = this.#options;
+    const message = drlHeadToSign(COSE_ALG.eddsa, head, this.trust);
+    const own = signer.commit(message);
+    const request = encodeFrostCommitRequest({ kind: VOTE_KIND.head, number: head.number });
+    const needed = committee.quorum.t - 1;
+    const { parts } = await gather({
+      members: peers.seats,
+      needed,
+      signal,
+      ask: async (seat, abort) =>
+        decodeCommitmentAnswer(await peers.post(seat, PATH.frostCommit, request, abort)),
+    });
+    const chosen = parts.slice(0, needed);
+    const commitments = [own.commitment, ...chosen.map(({ member, part }) => ({ ...part, seat: member }))];
+    const session = { message, commitments };
+    const shares = new Map<number, Uint8Array>([[signer.seat, signer.share(own.session, commitments).share]]);
+    await Promise.all(
+      chosen.map(async ({ member, part }) => {
+        const body = encodeFrostSignRequest({ session: part.session, commitments });
+        shares.set(member, decodeShareAnswer(await peers.post(member, PATH.frostSign, body, signal)).share);
+      }),
+    );
+    const signature = aggregateShares(committee.edKey, session, shares);
+    await heads.putSignature(head.number, signature, this.trust, checks);
+    const body = encodeHeadSignature({ number: head.number, signature });
+    await Promise.allSettled(peers.seats.map((seat) => peers.post(seat, PATH.headSignature, body, signal)));
+  }
+
+  async #postHead(head: DrlHead, bls: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { projection } = this.#options;
+    const isPosted = (): boolean => (projection.latestHead?.number ?? 0n) >= BigInt(head.number);
+    await this.#inTurn(head.number, signal, isPosted, () =>
+      this.#send("post a revocation head", "postHead", [head, signatureStruct(bls)], signal),
+    );
+  }
+
+  async #makeCheckpoint(number: number, blockNumber: number, signal: AbortSignal): Promise<SignedCheckpoint> {
+    const { voting, source, context } = this.#options;
+    const { hash } = await source.block(blockNumber);
+    const checkpoint = { number, blockNumber, blockHash: getBytes(hash) };
+    const digest = statementDigest(context.separators.revocations, "Checkpoint", checkpoint);
+    return { ...checkpoint, signature: await voting.decide(VOTE_KIND.checkpoint, number, digest, signal) };
+  }
+
+  async #postCheckpoint({ signature, ...checkpoint }: SignedCheckpoint, signal: AbortSignal): Promise<void> {
+    const { projection } = this.#options;
+    const isPosted = (): boolean => (projection.latestCheckpoint?.number ?? 0n) >= BigInt(checkpoint.number);
+    await this.#inTurn(checkpoint.number, signal, isPosted, () =>
+      this.#send("post a checkpoint", "postCheckpoint", [checkpoint, signatureStruct(signature)], signal),
+    );
+  }
+
+  async #send(action: string, name: "postHead" | "postCheckpoint", values: unknown[], signal: AbortSignal): Promise<void> {
+    const { sender, context, log } = this.#options;
+    const data = INTERFACES.revocations.encodeFunctionData(name, values);
+    try {
+      const { transactionHash, gasUsed } = await sender.send({ to: context.addresses.revocations, data, action, signal });
+      log.info({ action, transactionHash, gasUsed: gasUsed.toString() }, "sent");
+    } catch (error) {
+      log.info({ action, error }, "not sent");
+    }
+  }
+
+  /** The committee list, made with every head, so that a device sees how old its own is. */
+  async #makeList(tick: number, blockNumber: number, signal: AbortSignal): Promise<void> {
+    const { voting, context, projection, committee, listPath, log } = this.#options;
+    const { generation, epoch } = committee;
+    const members = listedMembers(projection, committee, blockNumber);
+    const { issued } = headTimes(this.#ticks.parameters, tick);
+    const payload = committeeListPayload({ generation, epoch, tick, issued, members });
+    const message = committeeListToSign(context.separators.anchor, payload);
+    const signature = await voting.decide(VOTE_KIND.committeeList, tick, message, signal);
+    await writeAtomically(listPath, encodeCommitteeList(payload, signature));
+    log.debug({ tick, members: members.length }, "committee list signed");
+  }
+}
+
+interface SignedCheckpoint {
+  readonly number: number;
+  readonly blockNumber: number;
+  readonly blockHash: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** The committee as devices are told it, at a block. */
+function listedMembers(projection: Projection, committee: Committee, block: number): CommitteeList["members"] {
+  return committee.keys.verificationKeys.flatMap(({ seat, g1, ed25519 }) => {
+    const account = committee.accounts.get(seat);
+    const contact = account === undefined ? undefined : projection.memberAt(account, block)?.contact;
+    if (account === undefined || contact === undefined) return [];
+    return [
+      {
+        seat,
+        account: getBytes(account),
+        endpoint: listedEndpoint(contact.endpoint),
+        tlsPin: getBytes(contact.tlsPin),
+        scope: listedScope(contact.scope),
+        blsKey: g1,
+        ed25519Key: ed25519,
+      },
+    ];
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * Revocation: co-signed for those who may ask, the fleet's registrar or the device itself, and handed to the ledger for
+ * devices, which have no account there (docs/protocol.md, sections 3.6 and 8).
+ */
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { hexlify, recoverAddress } from "ethers";
+
+import { decodeRevocationRequest, checkRevocationRequest } from "../certificate/revocation-request.js";
+import type { SignatureChecks } from "../certificate/signatures.js";
+import { concatBytes, toBytes } from "../crypto/bytes.js";
+import { INTERFACES } from "../ledger/contracts.js";
+import { signatureStruct } from "../ledger/points.js";
+import type { Projection } from "../ledger/projection.js";
+import type { TransactionSender } from "../ledger/sender.js";
+import {
+  type PartialAnswer,
+  type RevokeRequest,
+  type SignedRevocation,
+  decodeRevokeRequest,
+  decodeSignedRevocation,
+} from "../protocol/api.js";
+import { revocationEntries, revocationDigest } from "../protocol/revocation.js";
+import { equalBytes } from "../crypto/bytes.js";
+import { statementDigest } from "../statements/eip712.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import type { MeshContext } from "./mesh-context.js";
+import type { Standing } from "./standing.js";
+
+/** Seconds that a revocation's expiry may lie ahead: long enough to be submitted, short enough not to lie around. */
+const MAXIMUM_EXPIRY_SECONDS = 3_600;
+
+export interface RevokingOptions {
+  readonly context: MeshContext;
+  readonly standing: Standing;
+  readonly checks: SignatureChecks;
+  readonly sender: TransactionSender;
+  readonly nowSeconds: () => number;
+}
+
+function refused(code: string, message: string, advice: string): SwarmkeepError {
+  return new SwarmkeepError(message, { kind: "refused", code, advice });
+}
+
+/** This member's part of a revocation's signature. @throws SwarmkeepError of kind `refused`, Refusal */
+export function coSignRevocation(options: RevokingOptions, body: Uint8Array, binding: Uint8Array): PartialAnswer {
+  const { context, standing } = options;
+  const { signer, projection } = standing.inOffice();
+  const request = decodeRevokeRequest(body);
+  const asked =
+    request.by === "registrar"
+      ? byRegistrar(options, projection, request)
+      : byDevice(options, request.request, binding);
+  checkExpiry(asked.expiry, options.nowSeconds());
+  const digest = revocationDigest(context.separators.revocations, asked.indexes, asked.reason, asked.expiry);
+  return signer.partial(digest);
+}
+
+interface Asked {
+  readonly indexes: readonly number[];
+  readonly reason: number;
+  readonly expiry: number;
+}
+
+function checkExpiry(expiry: number, now: number): void {
+  if (expiry <= now || expiry > now + MAXIMUM_EXPIRY_SECONDS) {
+    throw refused(
+      "bad-expiry",
+      `the revocation expires at ${expiry}, and it is ${now}`,
+      `Let it expire within ${MAXIMUM_EXPIRY_SECONDS} s.`,
+    );
+  }
+}
+
+function byRegistrar(
+  { context }: RevokingOptions,
+  projection: Projection,
+  request: Extract<RevokeRequest, { by: "registrar" }>,
+): Asked {
+  const { indexes, reason, expiry, signature } = request;
+  const indexesHash = keccak_256(concatBytes(...indexes.map((index) => toBytes(index, 32))));
+  const digest = statementDigest(context.separators.revocations, "RevocationRequest", { indexesHash, reason, expiry });
+  const account = recover(digest, signature);
+  for (const index of indexes) {
+    const batch = projection.batchOf(BigInt(index));
+    const fleet = batch && projection.fleets.get(batch.fleetId);
+    if (fleet?.registrar.toLowerCase() !== account) {
+      throw refused(
+        "not-registrar",
+        `the request is signed by ${account}, who did not register device ${index}`,
+        "Let the fleet's registrar ask, with the account that registered the fleet.",
+      );
+    }
+  }
+  return { indexes, reason, expiry };
+}
+
+/** The account that signed a digest, in lower case. */
+export function recover(digest: Uint8Array, signature: Uint8Array): string {
+  try {
+    return recoverAddress(digest, hexlify(signature)).toLowerCase();
+  } catch (cause) {
+    throw new SwarmkeepError("the signature is no signature of an account", {
+      kind: "refused",
+      code: "bad-signature",
+      advice: "Sign the EIP-712 digest with the registrar's account; s in the lower half, v 27 or 28.",
+      cause,
+    });
+  }
+}
+
+function byDevice({ context, standing, checks }: RevokingOptions, encoded: Uint8Array, binding: Uint8Array): Asked {
+  const { committee } = standing.inOffice();
+  const signed = decodeRevocationRequest(encoded);
+  if (!equalBytes(signed.channelBinding, binding)) {
+    throw refused("wrong-channel", "the request was made for another connection", "Sign this connection's exporter value.");
+  }
+  const trust = {
+    externalAad: context.separators.anchor,
+    generation: committee.generation,
+    keys: committee.keys,
+  };
+  checkRevocationRequest(signed, trust, checks);
+  return { indexes: [signed.index], reason: signed.reason, expiry: signed.expiry };
+}
+
+/** Hands a swarm-signed revocation to the ledger. @returns the transaction's hash. @throws SwarmkeepError, LedgerError */
+export async function submitRevocation(options: RevokingOptions, body: Uint8Array): Promise<string> {
+  const { context, standing, checks, sender } = options;
+  const { committee } = standing.inOffice();
+  const revocation = decodeSignedRevocation(body);
+  const digest = digestOf(context, revocation);
+  if (!checks.bls.verify(committee.keys.bls, digest, revocation.signature)) {
+    throw refused("bad-signature", "the revocation is not signed by the swarm", "Gather the members' parts again.");
+  }
+  const { words, masks, reason, expiry, signature } = revocation;
+  const values = [words, masks.map((mask) => hexlify(mask)), reason, expiry, signatureStruct(signature)];
+  const data = INTERFACES.revocations.encodeFunctionData("revoke", values);
+  const receipt = await sender.send({ to: context.addresses.revocations, data, action: "revoke devices" });
+  return receipt.transactionHash;
+}
+
+function digestOf(context: MeshContext, { words, masks, reason, expiry }: SignedRevocation): Uint8Array {
+  const entriesHash = revocationEntries(words, masks);
+  return statementDigest(context.separators.revocations, "Revocation", { entriesHash, reason, expiry });
+}
