@@ -31,6 +31,8 @@ export const PATH = {
   revocations: "/v1/revocations",
   statement: "/v1/statement",
   preSharedKeys: "/v1/psk",
+  log: "/v1/log",
+  logEntries: "/v1/log/entries",
   /** Between members. */
   vote: "/v1/vote",
   frostCommit: "/v1/frost/commit",

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { getBytes } from "ethers";
 
 import type { Bls } from "../crypto/bls.js";
+import { CeremonyFeed } from "../ledger/ceremony-feed.js";
 import { INTERFACES } from "../ledger/contracts.js";
 import { publicKeyStruct, signatureStruct } from "../ledger/points.js";
 import type { TransactionSender } from "../ledger/sender.js";
@@ -20,7 +21,7 @@ import { failpoint } from "../runtime/failpoint.js";
 import type { Logger } from "../runtime/log.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
-import { callOf, engineEvent } from "./ceremony-calls.js";
+import { callOf } from "./ceremony-calls.js";
 import { type Committee, committeeOf } from "./committee.js";
 import type { MeshContext } from "./mesh-context.js";
 import { registeredPeers } from "./peers.js";
@@ -70,6 +71,7 @@ interface Activating {
 
 export class CeremonyRunner {
   readonly #options: CeremonyOptions;
+  readonly #feeder: CeremonyFeed;
   #running: Running | undefined;
   #activating: Activating | undefined;
   /** Ledger time at which an effect was last carried out, by what it is. */
@@ -78,6 +80,7 @@ export class CeremonyRunner {
 
   constructor(options: CeremonyOptions) {
     this.#options = options;
+    this.#feeder = new CeremonyFeed(options.source, options.context.addresses);
   }
 
   /** The votes on the activation that is under way, if one is. */
@@ -144,13 +147,12 @@ export class CeremonyRunner {
   }
 
   async #feed(running: Running): Promise<void> {
-    const { source, context, standing } = this.#options;
+    const { standing } = this.#options;
     const events = standing.projection.ceremonies.get(running.id) ?? [];
     while (running.fed < events.length) {
       const event = events[running.fed];
       if (event === undefined) return;
-      const { n, t } = running.member.view;
-      running.member.apply(await engineEvent(event, { source, addresses: context.addresses, sizes: { n, t } }));
+      running.member.apply(await this.#feeder.translate(event));
       running.fed += 1;
     }
   }

@@ -1,5 +1,11 @@
 /** The newest signed head of the revocation list with its tree: what devices fetch, and what survives a restart. */
-import { drlHeadToSign, encodeDrlProof, encodeSignedDrlHead, decodeSignedDrlHead, drlPosition } from "../certificate/drl.js";
+import {
+  drlHeadToSign,
+  encodeDrlProof,
+  encodeSignedDrlHead,
+  decodeSignedDrlHead,
+  drlPosition,
+} from "../certificate/drl.js";
 import type { DrlHead, HeadTrust, SignedDrlHead } from "../certificate/drl.js";
 import { DrlTree } from "../certificate/drl-tree.js";
 import { type SignatureChecks, verifyByGroup } from "../certificate/signatures.js";

@@ -100,7 +100,11 @@ export class HeadMaker {
 
   get trust(): HeadTrust {
     const { context, committee } = this.#options;
-    return { revocations: context.separators.revocations, externalAad: context.separators.anchor, keys: committee.keys };
+    return {
+      revocations: context.separators.revocations,
+      externalAad: context.separators.anchor,
+      keys: committee.keys,
+    };
   }
 
   /** Looks whether something is due by a newer finalised block. Returns at once; what is due goes on by itself. */
@@ -146,10 +150,18 @@ export class HeadMaker {
     const checkpoint = due.scheduled ? this.#makeCheckpoint(due.number, due.blockNumber, signal) : undefined;
     const bls = await voting.decide(VOTE_KIND.head, due.number, digest, signal);
     await heads.put({ head, bls, ed25519: null });
-    log.info({ head: head.number, words: head.words, block: head.blockNumber, scheduled: due.scheduled }, "head signed");
+    log.info(
+      { head: head.number, words: head.words, block: head.blockNumber, scheduled: due.scheduled },
+      "head signed",
+    );
     const posts = due.scheduled && this.#isPosted(due.number);
     await Promise.all([
-      this.#inTurn(due.number, signal, () => heads.newest?.ed25519 !== null, () => this.#signEd25519(head, signal)),
+      this.#inTurn(
+        due.number,
+        signal,
+        () => heads.newest?.ed25519 !== null,
+        () => this.#signEd25519(head, signal),
+      ),
       posts ? this.#postHead(head, bls, signal) : undefined,
       list,
       checkpoint?.then((signed) => (posts && signed !== undefined ? this.#postCheckpoint(signed, signal) : undefined)),
@@ -187,8 +199,7 @@ export class HeadMaker {
       members: peers.seats,
       needed,
       signal,
-      ask: async (seat, abort) =>
-        decodeCommitmentAnswer(await peers.post(seat, PATH.frostCommit, request, abort)),
+      ask: async (seat, abort) => decodeCommitmentAnswer(await peers.post(seat, PATH.frostCommit, request, abort)),
     });
     const chosen = parts.slice(0, needed);
     const commitments = [own.commitment, ...chosen.map(({ member, part }) => ({ ...part, seat: member }))];
@@ -230,11 +241,21 @@ export class HeadMaker {
     );
   }
 
-  async #send(action: string, name: "postHead" | "postCheckpoint", values: unknown[], signal: AbortSignal): Promise<void> {
+  async #send(
+    action: string,
+    name: "postHead" | "postCheckpoint",
+    values: unknown[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { sender, context, log } = this.#options;
     const data = INTERFACES.revocations.encodeFunctionData(name, values);
     try {
-      const { transactionHash, gasUsed } = await sender.send({ to: context.addresses.revocations, data, action, signal });
+      const { transactionHash, gasUsed } = await sender.send({
+        to: context.addresses.revocations,
+        data,
+        action,
+        signal,
+      });
       log.info({ action, transactionHash, gasUsed: gasUsed.toString() }, "sent");
     } catch (error) {
       log.info({ action, error }, "not sent");

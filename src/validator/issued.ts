@@ -109,14 +109,17 @@ export class IssuedBook {
     for (const old of this.#periods.keys()) if (old < period) this.#periods.delete(old);
   }
 
-  /** Merkle root over the digests signed in a period, in order of device and number: what the health statement carries. */
-  periodRoot(period: number, hash: (bytes: Uint8Array) => Uint8Array): Uint8Array | undefined {
-    const devices = this.#periods.get(period);
-    if (devices === undefined || devices.size === 0) return undefined;
-    const leaves = [...devices]
+  /** SHA-256 of what was signed in a period, in order of device and number. */
+  digests(period: number): Uint8Array[] {
+    return [...(this.#periods.get(period) ?? [])]
       .toSorted(([a], [b]) => a - b)
       .flatMap(([, slots]) => [...slots].toSorted(([a], [b]) => a - b).map(([, { digest }]) => digest));
-    return merkleRoot(hash, leaves);
+  }
+
+  /** Merkle root over those digests; undefined where there are none. */
+  periodRoot(period: number, hash: (bytes: Uint8Array) => Uint8Array): Uint8Array | undefined {
+    const leaves = this.digests(period);
+    return leaves.length === 0 ? undefined : merkleRoot(hash, leaves);
   }
 
   #slots({ index, period }: CertificateSlot): Slots {

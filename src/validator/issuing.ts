@@ -3,6 +3,8 @@ import { getBytes } from "ethers";
 
 import type { SignatureChecks } from "../certificate/signatures.js";
 import type { Projection } from "../ledger/projection.js";
+import { HttpError } from "../net/error-body.js";
+import type { TokenBuckets } from "../net/token-buckets.js";
 import { encodeCommitmentAnswer, encodePartialAnswer } from "../protocol/api.js";
 import {
   type IssuanceLedger,
@@ -13,6 +15,7 @@ import {
 import type { IssuedBook } from "./issued.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
+import type { WordProver } from "./word-prover.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { failpoint } from "../runtime/failpoint.js";
 
@@ -30,7 +33,8 @@ export function issuanceLedger(projection: Projection, block: { number: number; 
   };
 }
 
-function registeredDevice(projection: Projection, index: number): RegisteredDevice | undefined {
+/** Where the ledger has a device; undefined for an index that no batch has. */
+export function registeredDevice(projection: Projection, index: number): RegisteredDevice | undefined {
   const batch = projection.batchOf(BigInt(index));
   const fleet = batch && projection.fleets.get(batch.fleetId);
   if (batch === undefined || fleet === undefined) return undefined;
@@ -55,19 +59,16 @@ export interface IssuingOptions {
   readonly context: MeshContext;
   readonly standing: Standing;
   readonly issued: IssuedBook;
+  readonly prover: WordProver;
   readonly checks: SignatureChecks;
+  /** How often one device may ask: a token a request, taken once the request is known to be the device's own. */
+  readonly devices: TokenBuckets;
   readonly nowSeconds: () => number;
-  /** Proves the revocation word of a device against the finalised state root, or throws. */
-  readonly proveWord: (index: number) => Promise<void>;
 }
 
 /** Answers a request of `PATH.issue`: a partial signature for BLS, nonce commitments for Ed25519. */
-export async function issue(
-  options: IssuingOptions,
-  request: Uint8Array,
-  channel: RequestChannel,
-): Promise<Uint8Array> {
-  const { context, standing, issued, checks } = options;
+export async function issue(options: IssuingOptions, request: Uint8Array, channel: RequestChannel): Promise<Uint8Array> {
+  const { context, standing, issued, prover, checks, devices } = options;
   const { signer, committee, projection, finalised } = standing.inOffice();
   const trust = {
     externalAad: context.separators.anchor,
@@ -75,15 +76,18 @@ export async function issue(
     generation: committee.generation,
     keys: committee.keys,
   };
-  const order = judgeIssuance(
-    request,
-    trust,
-    issuanceLedger(projection, finalised),
-    channel,
-    options.nowSeconds(),
-    checks,
-  );
-  await options.proveWord(order.slot.index);
+  const order = judgeIssuance(request, trust, issuanceLedger(projection, finalised), channel, options.nowSeconds(), checks);
+  const wait = devices.take(String(order.slot.index));
+  if (wait > 0) {
+    throw new HttpError(`device ${order.slot.index} asks too often`, {
+      status: 429,
+      kind: "network",
+      code: "too-many-requests",
+      advice: "Wait as long as Retry-After says.",
+      retryAfter: wait,
+    });
+  }
+  await prover.prove(order.slot.index, finalised);
   await issued.claim(order.slot, order.message);
   failpoint("issuing.before-answer");
   if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(signer.partial(order.message));

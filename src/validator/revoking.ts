@@ -5,9 +5,10 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { hexlify, recoverAddress } from "ethers";
 
-import { decodeRevocationRequest, checkRevocationRequest } from "../certificate/revocation-request.js";
+import { checkManifest } from "../certificate/manifest.js";
+import { verifyDeviceRevocation } from "../certificate/revocation-request.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
-import { concatBytes, toBytes } from "../crypto/bytes.js";
+import { concatBytes, equalBytes, toBytes } from "../crypto/bytes.js";
 import { INTERFACES } from "../ledger/contracts.js";
 import { signatureStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
@@ -15,14 +16,13 @@ import type { TransactionSender } from "../ledger/sender.js";
 import {
   type PartialAnswer,
   type RevokeRequest,
-  type SignedRevocation,
   decodeRevokeRequest,
   decodeSignedRevocation,
 } from "../protocol/api.js";
-import { revocationEntries, revocationDigest } from "../protocol/revocation.js";
-import { equalBytes } from "../crypto/bytes.js";
+import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
 import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
+import { registeredDevice } from "./issuing.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
 
@@ -51,7 +51,8 @@ export function coSignRevocation(options: RevokingOptions, body: Uint8Array, bin
       ? byRegistrar(options, projection, request)
       : byDevice(options, request.request, binding);
   checkExpiry(asked.expiry, options.nowSeconds());
-  const digest = revocationDigest(context.separators.revocations, asked.indexes, asked.reason, asked.expiry);
+  const entries = revocationEntries(asked.indexes);
+  const digest = revocationDigest(context.separators.revocations, entries, asked.reason, asked.expiry);
   return signer.partial(digest);
 }
 
@@ -109,18 +110,31 @@ export function recover(digest: Uint8Array, signature: Uint8Array): string {
 }
 
 function byDevice({ context, standing, checks }: RevokingOptions, encoded: Uint8Array, binding: Uint8Array): Asked {
-  const { committee } = standing.inOffice();
-  const signed = decodeRevocationRequest(encoded);
-  if (!equalBytes(signed.channelBinding, binding)) {
-    throw refused("wrong-channel", "the request was made for another connection", "Sign this connection's exporter value.");
+  const { committee, projection } = standing.inOffice();
+  const trust = { externalAad: context.separators.anchor, generation: committee.generation, keys: committee.keys };
+  const { index, reason, expiry, channelBinding, subject } = verifyDeviceRevocation(encoded, trust, checks);
+  if (!equalBytes(channelBinding, binding)) {
+    throw refused(
+      "wrong-channel",
+      "the request was made for another connection",
+      "Sign this connection's exporter value.",
+    );
   }
-  const trust = {
-    externalAad: context.separators.anchor,
-    generation: committee.generation,
-    keys: committee.keys,
-  };
-  checkRevocationRequest(signed, trust, checks);
-  return { indexes: [signed.index], reason: signed.reason, expiry: signed.expiry };
+  if (!(subject instanceof Uint8Array)) {
+    const device = registeredDevice(projection, index);
+    if (device === undefined || !equalBytes(device.manifestRoot, subject.root)) {
+      throw refused(
+        "unknown-device",
+        `device ${index} is not in a batch with this root`,
+        "Check the provisioning file.",
+      );
+    }
+    checkManifest(
+      { ...subject, index },
+      { ...subject, root: device.manifestRoot, base: device.base, count: device.count },
+    );
+  }
+  return { indexes: [index], reason, expiry };
 }
 
 /** Hands a swarm-signed revocation to the ledger. @returns the transaction's hash. @throws SwarmkeepError, LedgerError */
@@ -128,7 +142,7 @@ export async function submitRevocation(options: RevokingOptions, body: Uint8Arra
   const { context, standing, checks, sender } = options;
   const { committee } = standing.inOffice();
   const revocation = decodeSignedRevocation(body);
-  const digest = digestOf(context, revocation);
+  const digest = revocationDigest(context.separators.revocations, revocation, revocation.reason, revocation.expiry);
   if (!checks.bls.verify(committee.keys.bls, digest, revocation.signature)) {
     throw refused("bad-signature", "the revocation is not signed by the swarm", "Gather the members' parts again.");
   }
@@ -137,9 +151,4 @@ export async function submitRevocation(options: RevokingOptions, body: Uint8Arra
   const data = INTERFACES.revocations.encodeFunctionData("revoke", values);
   const receipt = await sender.send({ to: context.addresses.revocations, data, action: "revoke devices" });
   return receipt.transactionHash;
-}
-
-function digestOf(context: MeshContext, { words, masks, reason, expiry }: SignedRevocation): Uint8Array {
-  const entriesHash = revocationEntries(words, masks);
-  return statementDigest(context.separators.revocations, "Revocation", { entriesHash, reason, expiry });
 }

@@ -4,29 +4,18 @@
  */
 import { randomBytes } from "node:crypto";
 
-import { keccak_256 } from "@noble/hashes/sha3.js";
-import { sha256 } from "@noble/hashes/sha2.js";
-
 import type { Bls } from "../crypto/bls.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
 import type { SharePair } from "../crypto/sealing.js";
 import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
 import type { PartialAnswer, ShareAnswer } from "../protocol/api.js";
+import { coseStatementDigest, evidenceDigest } from "../protocol/evidence.js";
 import { SessionBook } from "../protocol/sessions.js";
-import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
 /** What a signed message is called in evidence: an EIP-712 digest as it is, a Sig_structure by its SHA-256. */
 export function statementId(message: Uint8Array): Uint8Array {
-  return message.length === 32 ? message : sha256(message);
-}
-
-/** The digest that a member's TLS key signs beside a partial signature. */
-export function evidenceDigest(registrySeparator: Uint8Array, message: Uint8Array, partial: Uint8Array): Uint8Array {
-  return statementDigest(registrySeparator, "PartialEvidence", {
-    digest: statementId(message),
-    partialHash: keccak_256(partial),
-  });
+  return message.length === 32 ? message : coseStatementDigest(message);
 }
 
 export interface SignerOptions {
@@ -92,7 +81,7 @@ export class Signer {
   }
 
   #evidence(message: Uint8Array, partial: Uint8Array): Uint8Array {
-    const digest = evidenceDigest(this.#options.registrySeparator, message, partial);
+    const digest = evidenceDigest(this.#options.registrySeparator, statementId(message), partial);
     return signWithTlsKey(this.#options.identity, digest);
   }
 }

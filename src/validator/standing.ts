@@ -3,14 +3,13 @@
  * One object that the follower of the ledger moves on and everything else reads.
  */
 import type { Projection } from "../ledger/projection.js";
+import type { VerifiedHeader } from "../ledger/state-proof.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { Committee } from "./committee.js";
 import type { Signer } from "./signer.js";
 
-export interface FinalisedBlock {
-  readonly number: number;
-  readonly timestamp: number;
-}
+/** The last finalised block, with the state root that proofs hang on. */
+export type FinalisedBlock = VerifiedHeader;
 
 export interface InOffice {
   readonly committee: Committee;

@@ -1,0 +1,27 @@
+/** The trust bundle that this validator hands out: all of it is proven by the root and by the swarm, nothing by itself. */
+import { getBytes } from "ethers";
+
+import { encodeBundle } from "../certificate/bundle.js";
+import type { Projection } from "../ledger/projection.js";
+import { readIfPresent } from "../runtime/atomic-file.js";
+import { SwarmkeepError } from "../statements/errors.js";
+
+/** @throws SwarmkeepError `no-bundle` before the root has certified the group keys. */
+export async function currentBundle(
+  projection: Projection,
+  rootCertificate: Uint8Array,
+  listPath: string,
+): Promise<Uint8Array> {
+  const crossCertificates = [...projection.certificates]
+    .toSorted(([a], [b]) => Number(a - b))
+    .map(([, certificate]) => getBytes(certificate));
+  if (crossCertificates.length === 0) {
+    throw new SwarmkeepError("the root CA has not certified the group keys yet", {
+      kind: "network",
+      code: "no-bundle",
+      advice: "Run `swarmkeep mesh certify` once the first committee is in office.",
+    });
+  }
+  const committeeList = await readIfPresent(listPath, 32_768);
+  return encodeBundle({ root: rootCertificate, crossCertificates, committeeList });
+}

@@ -1,0 +1,336 @@
+/**
+ * The validator: one process that follows the ledger, takes part in ceremonies, signs what is due, and answers devices.
+ * Everything that it promised is in its data folder; it may be killed at any moment and goes on where it was.
+ */
+import { hexlify } from "ethers";
+
+import { nobleBls, type Bls } from "../crypto/bls.js";
+import { type MeshAddresses } from "../ledger/contracts.js";
+import { Endpoint } from "../ledger/endpoint.js";
+import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
+import { Follower, type FollowerHealth } from "../ledger/follower.js";
+import { MeshReader } from "../ledger/mesh-reader.js";
+import { Projection } from "../ledger/projection.js";
+import { TransactionSender } from "../ledger/sender.js";
+import { LedgerSource } from "../ledger/source.js";
+import { addressesOf } from "../ledger/contracts.js";
+import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
+import { type RunningSideServer, startSideServer } from "../net/side-server.js";
+import { TokenBuckets } from "../net/token-buckets.js";
+import { blstBls } from "../runtime/blst.js";
+import { type Clock, seconds, systemClock } from "../runtime/clock.js";
+import type { DataFolder } from "../runtime/data-folder.js";
+import { nativeSignatures } from "../runtime/device-signatures.js";
+import { openJournal } from "../runtime/journal.js";
+import type { Logger } from "../runtime/log.js";
+import type { MeshFile } from "../runtime/mesh-file.js";
+import { createMetrics } from "../runtime/metrics.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import { CeremonyRunner } from "./ceremony.js";
+import type { Committee } from "./committee.js";
+import { HeadMaker } from "./heads.js";
+import { HeadStore } from "./head-store.js";
+import { IssuedBook } from "./issued.js";
+import { ensureRegistered } from "./membership.js";
+import { meshContext } from "./mesh-context.js";
+import type { InOfficeParts } from "./office.js";
+import { registeredPeers } from "./peers.js";
+import { PskStore } from "./psk-store.js";
+import { validatorRoutes } from "./routes.js";
+import { type ValidatorKeys, type ValidatorSettings, parseListen } from "./settings.js";
+import type { Signer } from "./signer.js";
+import { type FinalisedBlock, Standing } from "./standing.js";
+import { VoteRecord, Voting } from "./voting.js";
+import { WordProver } from "./word-prover.js";
+
+/** How often one device may ask for certificates. */
+const DEVICE_RATE = { perSecond: 1, burst: 16, maximumKeys: 200_000 } as const;
+
+export interface ValidatorOptions {
+  readonly folder: DataFolder;
+  readonly keys: ValidatorKeys;
+  readonly settings: ValidatorSettings;
+  readonly mesh: MeshFile;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly bls?: Bls;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface RunningValidator {
+  readonly account: string;
+  readonly server: RunningServer;
+  readonly side: RunningSideServer | undefined;
+  /** Ends when the validator stops, or rejects with what it cannot go on with. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws SwarmkeepError, LedgerError: what keeps it from starting, in one sentence. */
+export async function startValidator(options: ValidatorOptions): Promise<RunningValidator> {
+  const validator = new Validator(options);
+  await validator.start();
+  return validator;
+}
+
+class Validator implements RunningValidator {
+  readonly account: string;
+  readonly #options: ValidatorOptions;
+  readonly #clock: Clock;
+  readonly #bls: Bls;
+  readonly #standing = new Standing(new Projection());
+  readonly #stop = new AbortController();
+  #server: RunningServer | undefined;
+  #side: RunningSideServer | undefined;
+  #office: InOfficeParts | undefined;
+  #lastGoodLook = 0;
+  #ended: Promise<void> | undefined;
+  #cleanUp: (() => Promise<void> | void)[] = [];
+
+  constructor(options: ValidatorOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#bls = options.bls ?? blstBls ?? nobleBls;
+    this.account = options.keys.wallet.address;
+  }
+
+  get server(): RunningServer {
+    if (this.#server === undefined) throw new RangeError("the validator has not been started");
+    return this.#server;
+  }
+
+  get side(): RunningSideServer | undefined {
+    return this.#side;
+  }
+
+  get ended(): Promise<void> {
+    return this.#ended ?? Promise.resolve();
+  }
+
+  async start(): Promise<void> {
+    const { folder, keys, settings, mesh, log } = this.#options;
+    const endpoints = mesh.rpc.map((url) => new Endpoint({ url, chainId: mesh.chainId }));
+    const [first] = endpoints;
+    if (first === undefined) {
+      throw new SwarmkeepError("the mesh file names no RPC endpoint", {
+        kind: "usage",
+        code: "too-few-endpoints",
+        advice: "Add the address of a node to `rpc`.",
+      });
+    }
+    this.#cleanUp.push(() => endpoints.forEach((endpoint) => endpoint.close()));
+    const addresses = await addressesOf(mesh.anchor, first.provider);
+    const context = meshContext(mesh.meshId, mesh.chainId, addresses);
+    const finalityBlocks = await readFinality(first, addresses);
+    const source = new LedgerSource({ endpoints, ownNode: mesh.ownNode, finalityBlocks });
+    const sender = new TransactionSender({ endpoint: first, wallet: keys.wallet });
+    this.#cleanUp.push(() => sender.close());
+    const standing = this.#standing;
+    const { projection } = standing;
+
+    const issuedJournal = await openJournal(await folder.folder("issued"));
+    const votesJournal = await openJournal(await folder.folder("votes"));
+    this.#cleanUp.push(
+      () => issuedJournal.close(),
+      () => votesJournal.close(),
+    );
+    const issued = await IssuedBook.open(issuedJournal);
+    const record = await VoteRecord.open(votesJournal);
+    const psk = await PskStore.open(await folder.folder("psk"), keys.sealer, context);
+    const heads = await HeadStore.open(folder.file("head.cbor"), projection);
+    const listPath = folder.file("committee-list.cbor");
+    const checks = { bls: this.#bls, device: nativeSignatures };
+    const metrics = createMetrics();
+    const nowSeconds = (): number => seconds(this.#clock);
+
+    const ceremony = new CeremonyRunner({
+      context,
+      standing,
+      source,
+      sender,
+      sealer: keys.sealer,
+      folder: await folder.folder("ceremonies"),
+      identity: keys.tls,
+      record,
+      bls: this.#bls,
+      clock: this.#clock,
+      log,
+      onOffice: (committee, signer) => {
+        standing.committee = committee;
+        standing.signer = signer;
+        if (signer !== undefined) takeOffice(committee, signer);
+      },
+    });
+    this.#cleanUp.push(() => ceremony.close());
+
+    let start = 0;
+    const takeOffice = (committee: Committee, signer: Signer): void => {
+      this.#office?.maker.close();
+      this.#office?.peers.close();
+      const peers = registeredPeers(projection, committee.accounts, signer.seat);
+      const { log: logger } = this.#options;
+      const voting = new Voting({ committee, signer, peers, record, bls: this.#bls, clock: this.#clock, log: logger });
+      const maker = new HeadMaker({
+        context,
+        projection,
+        source,
+        sender,
+        committee,
+        signer,
+        voting,
+        peers,
+        heads,
+        listPath,
+        checks,
+        clock: this.#clock,
+        log: logger,
+        postEvery: settings.postEvery ?? 1,
+        start,
+      });
+      this.#office = { peers, voting, maker };
+    };
+    this.#cleanUp.push(() => {
+      this.#office?.maker.close();
+      this.#office?.peers.close();
+      standing.signer?.wipe();
+      psk.wipe();
+      keys.sealer.wipe();
+    });
+
+    const prover = new WordProver(new MeshReader(source, addresses), standing);
+    const devices = new TokenBuckets(DEVICE_RATE);
+    const issuing = { context, standing, issued, prover, checks, devices, nowSeconds };
+    const { host, port } = parseListen(settings.listen);
+    this.#server = await startServer({
+      host,
+      port,
+      identity: keys.tls,
+      preSharedKey: (identity) => psk.find(identity),
+      routes: validatorRoutes({
+        issuing,
+        revoking: { context, standing, checks, sender, nowSeconds },
+        psk,
+        heads,
+        identity: keys.tls,
+        rootCertificate: mesh.rootCertificate,
+        listPath,
+        approvals: await folder.folder("approvals"),
+        nowSeconds,
+        office: () => this.#office,
+        activating: () => ceremony.voting,
+      }),
+      log,
+      metrics,
+      ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      explain: explained,
+    });
+    if (settings.sidePort !== undefined) {
+      this.#side = await startSideServer({ port: settings.sidePort, metrics, health: () => this.#health(heads) });
+    }
+    const signed = metrics.gauge("swarmkeep_certificates_signed_count", "Certificates this validator helped to sign");
+    const finalisedBlock = metrics.gauge("swarmkeep_finalised_block_number", "The last finalised block that was read");
+
+    const follower = new Follower<LedgerEvent>({
+      source,
+      addresses: Object.values(addresses),
+      cursor: { number: Math.max(0, mesh.deployedBlock - 1) },
+      decode: eventDecoder(addresses),
+      onHealth: (health) => this.#look(health),
+      signal: this.#stop.signal,
+    });
+
+    const onBlock = async (finalised: FinalisedBlock): Promise<void> => {
+      const { genesis } = projection;
+      if (genesis === undefined) return;
+      if (start === 0) start = (await source.block(genesis.blockNumber)).timestamp;
+      issued.forgetBefore(Math.floor(finalised.timestamp / Number(genesis.parameters.certificatePeriodSeconds)) - 1);
+      signed.set(issued.count);
+      finalisedBlock.set(finalised.number);
+      await ceremony.advance(finalised);
+      await this.#office?.maker.advance(finalised);
+    };
+    const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };
+    this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered), () => ceremony.found(projection));
+    this.#ended.catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error("the validator stops"));
+    await this.#server?.close();
+    await this.#side?.close();
+    await this.#ended?.catch(() => undefined);
+    for (const step of this.#cleanUp.reverse()) await step();
+    this.#cleanUp = [];
+  }
+
+  async #follow(
+    follower: Follower<LedgerEvent>,
+    onBlock: (finalised: FinalisedBlock) => Promise<void>,
+    register: () => Promise<void>,
+    found: () => void,
+  ): Promise<void> {
+    const { log } = this.#options;
+    const standing = this.#standing;
+    let isRegistered = false;
+    try {
+      for await (const batch of follower) {
+        for (const event of batch.events) standing.projection.apply(event);
+        standing.finalised = batch.through;
+        if (!batch.upToDate) continue;
+        standing.silence = undefined;
+        if (!isRegistered) {
+          isRegistered = true;
+          // Not awaited: the ledger goes on being read while the transaction is on its way.
+          register().catch((error: unknown) => {
+            isRegistered = false;
+            log.error({ error }, "not registered");
+            if (error instanceof SwarmkeepError && error.code === "not-admitted") this.#stop.abort(error);
+          });
+        }
+        found();
+        await onBlock(batch.through).catch((error: unknown) => {
+          log.warn({ error }, "a step failed; it is tried again with the next block");
+        });
+      }
+    } catch (error) {
+      standing.silence = error instanceof Error ? error.message : String(error);
+      log.fatal({ error }, "this validator signs nothing any more: somebody has to look");
+      throw error;
+    }
+    const reason: unknown = this.#stop.signal.reason;
+    if (reason instanceof SwarmkeepError) throw reason;
+  }
+
+  /** The ledger may be away for as long as a head lives; when endpoints contradict each other nothing is signed at once. */
+  #look({ ok, error }: FollowerHealth): void {
+    const standing = this.#standing;
+    const now = this.#clock.now();
+    if (ok) {
+      this.#lastGoodLook = now;
+      return;
+    }
+    const lifetime = Number(standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n) * 1000;
+    const contradicts = error?.code === "endpoints-disagree" || error?.code === "reorganised" || error?.code === "bad-proof";
+    if (contradicts || now > this.#lastGoodLook + lifetime) {
+      standing.silence = error?.message ?? "the ledger is away";
+      this.#options.log.warn({ error }, "signing nothing until the ledger is back");
+    }
+  }
+
+  #health(heads: HeadStore): { ok: boolean; [field: string]: unknown } {
+    const { finalised, committee, signer, silence } = this.#standing;
+    return {
+      ok: silence === undefined,
+      account: this.account,
+      silence: silence ?? null,
+      finalisedBlock: finalised?.number ?? null,
+      finalisedTime: finalised?.timestamp ?? null,
+      generation: committee?.generation ?? null,
+      epoch: committee?.epoch ?? null,
+      groupKey: committee === undefined ? null : hexlify(committee.keys.bls),
+      seat: signer?.seat ?? null,
+      head: heads.newest?.head.number ?? null,
+      headSignedByBoth: heads.newest !== undefined && heads.newest.ed25519 !== null,
+    };
+  }
+}

@@ -1,0 +1,83 @@
+/** This validator's entry in the registry: made when it is admitted, changed when it moves or has a new TLS key. */
+import { getBytes, hexlify } from "ethers";
+
+import { provePossession } from "../crypto/bls.js";
+import { blsKeyHash } from "../crypto/points.js";
+import { INTERFACES } from "../ledger/contracts.js";
+import { publicKeyStruct, signatureStruct } from "../ledger/points.js";
+import type { Projection } from "../ledger/projection.js";
+import type { TransactionSender } from "../ledger/sender.js";
+import type { Bls } from "../crypto/bls.js";
+import type { Logger } from "../runtime/log.js";
+import { statementDigest } from "../statements/eip712.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import type { MeshContext } from "./mesh-context.js";
+import type { ValidatorKeys, ValidatorSettings } from "./settings.js";
+
+export interface MembershipOptions {
+  readonly context: MeshContext;
+  readonly projection: Projection;
+  readonly sender: TransactionSender;
+  readonly keys: ValidatorKeys;
+  readonly settings: ValidatorSettings;
+  readonly bls: Bls;
+  readonly log: Logger;
+}
+
+/**
+ * Brings the registry's entry to what the settings say. Called once the projection is up to date.
+ * @throws SwarmkeepError `not-admitted`; LedgerError if the ledger refuses or the account has too little
+ */
+export async function ensureRegistered(options: MembershipOptions): Promise<void> {
+  const { projection, sender, keys, settings, log } = options;
+  const member = projection.member(sender.address);
+  if (member === undefined) {
+    throw new SwarmkeepError(`the account ${sender.address} is not admitted to this mesh`, {
+      kind: "refused",
+      code: "not-admitted",
+      advice: "Have it named in the genesis document, or let the swarm admit it.",
+      details: { account: sender.address },
+    });
+  }
+  const tlsPin = hexlify(keys.tls.pin);
+  const { endpoint, scope } = settings;
+  if (member.state === "admitted") {
+    await send(options, "register the validator", "register", [registration(options)], {
+      value: projection.genesis?.parameters.minimumStake ?? 0n,
+    });
+    log.info({ endpoint, scope }, "registered");
+    return;
+  }
+  const { contact } = member;
+  const isCurrent = contact?.endpoint === endpoint && contact.scope === scope && contact.tlsPin === tlsPin;
+  if (member.state === "active" && !isCurrent) {
+    await send(options, "change the validator's entry", "update", [tlsPin, endpoint, scope]);
+    log.info({ endpoint, scope }, "registry entry changed");
+  }
+}
+
+function registration({ context, sender, keys, settings, bls }: MembershipOptions): object {
+  const blsKey = bls.publicKey(keys.blsSecret);
+  const digest = statementDigest(context.separators.registry, "ProofOfPossession", {
+    account: getBytes(sender.address),
+    keyHash: blsKeyHash(blsKey),
+  });
+  return {
+    blsKey: publicKeyStruct(blsKey),
+    possession: signatureStruct(provePossession(keys.blsSecret, digest)),
+    tlsPin: hexlify(keys.tls.pin),
+    endpoint: settings.endpoint,
+    scope: settings.scope,
+  };
+}
+
+async function send(
+  { context, sender }: MembershipOptions,
+  action: string,
+  name: "register" | "update",
+  values: unknown[],
+  extra: { readonly value?: bigint } = {},
+): Promise<void> {
+  const data = INTERFACES.registry.encodeFunctionData(name, values);
+  await sender.send({ to: context.addresses.registry, data, action, ...extra });
+}

@@ -1,0 +1,10 @@
+/** What runs while a committee is in office and this validator sits in it. */
+import { type HeadMaker } from "./heads.js";
+import type { Peers } from "./peers.js";
+import type { Voting } from "./voting.js";
+
+export interface InOfficeParts {
+  readonly peers: Peers;
+  readonly voting: Voting;
+  readonly maker: HeadMaker;
+}

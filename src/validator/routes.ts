@@ -1,0 +1,243 @@
+/** The validator's HTTP interface (docs/protocol.md, section 9): paths to services, and how often each may be called. */
+import type { Exchange, Route } from "../net/server.js";
+import { HttpError } from "../net/error-body.js";
+import { TokenBuckets } from "../net/token-buckets.js";
+import {
+  PATH,
+  VOTE_KIND,
+  decodeFrostCommitRequest,
+  decodeFrostSignRequest,
+  decodeHeadSignature,
+  decodeVote,
+  encodeCommitmentAnswer,
+  encodePartialAnswer,
+  encodeShareAnswer,
+  encodeStatus,
+  encodeVoteAnswer,
+} from "../protocol/api.js";
+import { encodeCbor } from "../certificate/cbor.js";
+import { encodeSignedDrlHead } from "../certificate/drl.js";
+import { indexOfIdentity } from "../protocol/pre-shared-key.js";
+import { COSE_ALG } from "../statements/cose.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import { currentBundle } from "./bundle.js";
+import { coSignStatement } from "./governing.js";
+import { type IssuingOptions, issue } from "./issuing.js";
+import type { InOfficeParts } from "./office.js";
+import type { PskStore } from "./psk-store.js";
+import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
+import { healthStatement, signedDigests } from "./transparency.js";
+import type { TlsIdentity } from "../net/tls-identity.js";
+import type { Voting } from "./voting.js";
+import type { HeadStore } from "./head-store.js";
+
+export interface RouteOptions {
+  readonly issuing: IssuingOptions;
+  readonly revoking: RevokingOptions;
+  readonly psk: PskStore;
+  readonly heads: HeadStore;
+  readonly identity: TlsIdentity;
+  readonly rootCertificate: Uint8Array;
+  readonly listPath: string;
+  readonly approvals: string;
+  readonly nowSeconds: () => number;
+  /** What runs while in office. */
+  readonly office: () => InOfficeParts | undefined;
+  /** Votes on an activation that is under way. */
+  readonly activating: () => Voting | undefined;
+}
+
+/** Requests that cost a transaction or a signature by hand: a few each minute and address. */
+const COSTLY = { perSecond: 0.2, burst: 20 } as const;
+/** Bytes of the largest list of pre-shared keys. */
+const PSK_BODY_BYTES = 1 << 20;
+
+export function validatorRoutes(options: RouteOptions): Route[] {
+  const { issuing, revoking, psk, heads } = options;
+  const { standing, context } = issuing;
+  const costly = new TokenBuckets(COSTLY);
+  const limited = ({ peer }: Exchange): void => {
+    const wait = costly.take(peer.address);
+    if (wait === 0) return;
+    throw new HttpError("too many requests of this kind from this address", {
+      status: 429,
+      kind: "network",
+      code: "too-many-requests",
+      advice: "Wait as long as Retry-After says.",
+      retryAfter: wait,
+    });
+  };
+  const inOffice = (): InOfficeParts => {
+    standing.inOffice();
+    const office = options.office();
+    if (office !== undefined) return office;
+    throw new SwarmkeepError("this validator is not in office", {
+      kind: "refused",
+      code: "not-in-office",
+      advice: "Ask the members of the committee list.",
+    });
+  };
+
+  return [
+    {
+      method: "GET",
+      path: PATH.status,
+      handle: () => ({
+        body: encodeStatus({
+          time: options.nowSeconds(),
+          finalisedBlock: standing.finalised?.number ?? 0,
+          blockTime: standing.finalised?.timestamp ?? 0,
+          certificatePeriodSeconds: Number(standing.projection.genesis?.parameters.certificatePeriodSeconds ?? 0n),
+          generation: standing.committee?.generation ?? 0,
+          epoch: standing.committee?.epoch ?? 0,
+          seat: standing.signer?.seat ?? 0,
+          headNumber: heads.newest?.head.number ?? 0,
+        }),
+      }),
+    },
+    {
+      method: "GET",
+      path: PATH.bundle,
+      handle: async () => ({
+        body: await currentBundle(standing.projection, options.rootCertificate, options.listPath),
+        maximumAge: 1,
+      }),
+    },
+    {
+      method: "GET",
+      path: PATH.drlHead,
+      handle: () => {
+        if (heads.newest !== undefined) return { body: encodeSignedDrlHead(heads.newest), maximumAge: 1 };
+        throw new SwarmkeepError("there is no signed revocation head yet", {
+          kind: "network",
+          code: "no-head",
+          advice: "Try again in some seconds.",
+        });
+      },
+    },
+    {
+      method: "GET",
+      path: `${PATH.drlProof}/:index`,
+      handle: ({ parameters, query }) => ({
+        body: heads.proof(indexParameter(parameters["index"]), query.get("alg") === "ed25519" ? COSE_ALG.eddsa : COSE_ALG.bls),
+        maximumAge: 1,
+      }),
+    },
+    {
+      method: "POST",
+      path: PATH.issue,
+      handle: async ({ body, peer }) => {
+        const { pskIdentity } = peer;
+        const preSharedKeyIndex = pskIdentity === undefined ? undefined : indexOfIdentity(context.meshId, pskIdentity);
+        return { body: await issue(issuing, body, { binding: peer.channelBinding, preSharedKeyIndex }) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.frostSign,
+      handle: ({ body }) => {
+        const { signer } = standing.inOffice();
+        const { session, commitments } = decodeFrostSignRequest(body);
+        return { body: encodeShareAnswer(signer.share(session, commitments)) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.revoke,
+      handle: (exchange) => {
+        limited(exchange);
+        return { body: encodePartialAnswer(coSignRevocation(revoking, exchange.body, exchange.peer.channelBinding)) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.revocations,
+      bodyBytes: PSK_BODY_BYTES,
+      handle: async (exchange) => {
+        limited(exchange);
+        return { body: encodeCbor(await submitRevocation(revoking, exchange.body)) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.statement,
+      handle: async (exchange) => {
+        limited(exchange);
+        return { body: encodePartialAnswer(await coSignStatement(context, standing, options.approvals, exchange.body)) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.preSharedKeys,
+      bodyBytes: PSK_BODY_BYTES,
+      handle: async (exchange) => {
+        limited(exchange);
+        return { body: encodeCbor(await psk.take(exchange.body, standing, options.nowSeconds())) };
+      },
+    },
+    {
+      method: "GET",
+      path: PATH.log,
+      handle: ({ query }) => ({
+        body: healthStatement(
+          issuing.issued,
+          indexParameter(query.get("period")),
+          options.nowSeconds(),
+          options.identity,
+          context.separators.anchor,
+        ),
+      }),
+    },
+    {
+      method: "GET",
+      path: PATH.logEntries,
+      handle: (exchange) => {
+        limited(exchange);
+        return { body: signedDigests(issuing.issued, indexParameter(exchange.query.get("period"))) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.vote,
+      handle: ({ body }) => {
+        const vote = decodeVote(body);
+        const voting = vote.kind === VOTE_KIND.activation ? options.activating() : inOffice().voting;
+        if (voting !== undefined) return { body: encodeVoteAnswer(voting.receive(vote)) };
+        throw new SwarmkeepError("no activation is under way here", {
+          kind: "refused",
+          code: "statement-unknown",
+          advice: "Send the vote again when this member's ledger has come as far.",
+        });
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.frostCommit,
+      handle: ({ body }) => {
+        const { number } = decodeFrostCommitRequest(body);
+        const { signer } = standing.inOffice();
+        const { session, commitment } = signer.commit(inOffice().maker.frostMessage(number));
+        return { body: encodeCommitmentAnswer({ ...commitment, session }) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.headSignature,
+      handle: async ({ body }) => {
+        const { number, signature } = decodeHeadSignature(body);
+        await heads.putSignature(number, signature, inOffice().maker.trust, issuing.checks);
+        return { body: encodeCbor(null) };
+      },
+    },
+  ];
+}
+
+function indexParameter(text: string | undefined): number {
+  if (text !== undefined && /^(0|[1-9][0-9]{0,14})$/.test(text)) return Number(text);
+  throw new HttpError(`${JSON.stringify((text ?? "").slice(0, 40))} is no index`, {
+    status: 400,
+    kind: "usage",
+    code: "bad-request",
+    advice: "Give a decimal number.",
+  });
+}

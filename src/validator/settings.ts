@@ -1,0 +1,149 @@
+/** A validator's data folder: what `validator init` makes, and how `validator run` opens it. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+import { Wallet, id } from "ethers";
+
+import { blstBls } from "../runtime/blst.js";
+import { readAccountKeystore, writeAccountKeystore } from "../runtime/account-keystore.js";
+import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
+import { readBlsKeystore, writeBlsKeystore } from "../runtime/bls-keystore.js";
+import type { DataFolder } from "../runtime/data-folder.js";
+import { type KdfCost, type Sealer, STRONG_KDF, openSealer } from "../runtime/sealed-file.js";
+import { parseEndpoint } from "../net/endpoint.js";
+import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../net/tls-identity.js";
+import { encodeScalar, g1, randomScalar } from "../crypto/group.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import { isScope } from "../statements/scope.js";
+
+/** What an operator decides about one validator. */
+export interface ValidatorSettings {
+  /** `host:port` to listen on. */
+  readonly listen: string;
+  /** `host:port` under which others reach it; in the registry. */
+  readonly endpoint: string;
+  /** Where it stands; in the registry. */
+  readonly scope: string;
+  /** Loopback port of health and metrics; 0 for any free one, absent for none. */
+  readonly sidePort?: number;
+  /** Each how manieth scheduled head goes to the ledger; 0 for none, 1 (default) for all. */
+  readonly postEvery?: number;
+}
+
+/** What the genesis document needs to know of a validator. */
+export interface MemberFile {
+  readonly account: string;
+  /** keccak256 of the operator's name: one candidate per operator. 32 bytes in hex. */
+  readonly operator: string;
+}
+
+export const SETTINGS_FILE = "validator.json";
+export const MEMBER_FILE = "member.json";
+const ACCOUNT_FILE = "account.json";
+const IDENTITY_FILE = "identity.json";
+const TLS_FILE = "tls.sealed";
+const KDF_FILE = "kdf.json";
+const TLS_PURPOSE = "TLS key";
+
+/** The keys of a validator, unlocked. */
+export interface ValidatorKeys {
+  readonly wallet: Wallet;
+  /** BLS identity key, 32 bytes; wipe after use. */
+  readonly blsSecret: Uint8Array;
+  readonly tls: TlsIdentity;
+  readonly sealer: Sealer;
+}
+
+/**
+ * Makes keys and settings in an opened data folder. What is there already is kept: a second run changes the settings only.
+ * @param operator the operator's name, as genesis tells operators apart.
+ */
+export async function initialiseValidator(
+  folder: DataFolder,
+  passphrase: string,
+  operator: string,
+  settings: ValidatorSettings,
+  cost: KdfCost = STRONG_KDF,
+): Promise<MemberFile> {
+  checkSettings(settings);
+  const sealer = await openSealer(folder.file(KDF_FILE), passphrase, cost);
+  if ((await readIfPresent(folder.file(TLS_FILE))) === undefined) {
+    const key = await generateTlsKey();
+    await sealer.write(folder.file(TLS_FILE), TLS_PURPOSE, key);
+    key.fill(0);
+  }
+  sealer.wipe();
+  if ((await readIfPresent(folder.file(IDENTITY_FILE))) === undefined) {
+    const secretKey = encodeScalar(randomScalar(g1, (length) => randomBytes(length)));
+    const publicKey = blstBls.publicKey(secretKey);
+    await writeBlsKeystore(folder.file(IDENTITY_FILE), passphrase, { secretKey, publicKey }, "Swarmkeep validator", cost);
+    secretKey.fill(0);
+  }
+  if ((await readIfPresent(folder.file(ACCOUNT_FILE))) === undefined) {
+    const { address, privateKey } = Wallet.createRandom();
+    await writeAccountKeystore(folder.file(ACCOUNT_FILE), passphrase, { address, privateKey }, cost);
+  }
+  const { address } = await readAccountKeystore(folder.file(ACCOUNT_FILE), passphrase);
+  const member: MemberFile = { account: address, operator: id(operator) };
+  await writeAtomically(folder.file(MEMBER_FILE), `${JSON.stringify(member, null, 2)}\n`);
+  await writeAtomically(folder.file(SETTINGS_FILE), `${JSON.stringify(settings, null, 2)}\n`);
+  return member;
+}
+
+/** Unlocks the keys. @throws SwarmkeepError `wrong-passphrase`, `file-missing` and others of the keystores */
+export async function openKeys(folder: DataFolder, passphrase: string): Promise<ValidatorKeys> {
+  const sealer = await openSealer(folder.file(KDF_FILE), passphrase);
+  const pkcs8 = await sealer.read(folder.file(TLS_FILE), TLS_PURPOSE);
+  const tls = await tlsIdentity(pkcs8);
+  pkcs8.fill(0);
+  const { privateKey } = await readAccountKeystore(folder.file(ACCOUNT_FILE), passphrase);
+  const { secretKey } = await readBlsKeystore(folder.file(IDENTITY_FILE), passphrase);
+  return { wallet: new Wallet(privateKey), blsSecret: secretKey, tls, sealer };
+}
+
+/** @throws SwarmkeepError `settings-damaged`, `bad-endpoint`, `bad-scope`, and those of files */
+export async function readSettings(path: string): Promise<ValidatorSettings> {
+  const file = join(path, SETTINGS_FILE);
+  const text = Buffer.from(await readLimited(file, 65_536)).toString("utf8");
+  let settings: ValidatorSettings;
+  try {
+    settings = JSON.parse(text) as ValidatorSettings;
+  } catch (cause) {
+    throw new SwarmkeepError(`${file} is not JSON`, {
+      kind: "environment",
+      code: "settings-damaged",
+      advice: "Run `swarmkeep validator init` on this folder again; it keeps the keys.",
+      cause,
+    });
+  }
+  checkSettings(settings);
+  return settings;
+}
+
+function checkSettings({ listen, endpoint, scope, sidePort, postEvery }: ValidatorSettings): void {
+  parseEndpoint(String(endpoint));
+  const { port } = parseListen(String(listen));
+  const isNumber = (value: unknown, maximum: number): boolean =>
+    value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maximum);
+  if (typeof scope !== "string" || !isScope(scope)) {
+    throw new SwarmkeepError(`${JSON.stringify(scope)} is no scope`, {
+      kind: "usage",
+      code: "bad-scope",
+      advice: "Write geo: and a geohash, or grp: and a path such as grp:city/north.",
+    });
+  }
+  if (!isNumber(port, 65_535) || !isNumber(sidePort, 65_535) || !isNumber(postEvery, 1_000_000)) {
+    throw new SwarmkeepError(`the settings of the validator have a number that is out of range`, {
+      kind: "usage",
+      code: "settings-damaged",
+      advice: "Ports go up to 65535; postEvery is 0 or a number of heads.",
+      details: { listen, sidePort, postEvery },
+    });
+  }
+}
+
+/** `host:port`, where port 0 takes any free one. */
+export function parseListen(text: string): { readonly host: string; readonly port: number } {
+  if (!text.endsWith(":0")) return parseEndpoint(text);
+  return { ...parseEndpoint(`${text.slice(0, -1)}1`), port: 0 };
+}

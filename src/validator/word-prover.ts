@@ -1,0 +1,64 @@
+/**
+ * Proof that a device is registered and not revoked, from the ledger's state and not from logs alone: before a certificate is
+ * signed the words concerned are proven under the state root of a finalised block (docs/protocol.md, section 10).
+ */
+import type { MeshReader } from "../ledger/mesh-reader.js";
+import type { VerifiedHeader } from "../ledger/state-proof.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import type { Standing } from "./standing.js";
+
+/** Blocks for which a proven word is used again: a crowd of devices shares a few words. */
+const FRESH_BLOCKS = 4;
+/** Words kept. */
+const CAPACITY = 4_096;
+
+export class WordProver {
+  readonly #reader: MeshReader;
+  readonly #standing: Standing;
+  readonly #words = new Map<number, { readonly block: number; readonly effective: Promise<bigint> }>();
+  readonly #batches = new Map<bigint, Promise<unknown>>();
+
+  constructor(reader: MeshReader, standing: Standing) {
+    this.#reader = reader;
+    this.#standing = standing;
+  }
+
+  /** @throws SwarmkeepError `revoked`; LedgerError `bad-proof` where logs and state differ, or what reading throws */
+  async prove(index: number, header: VerifiedHeader): Promise<void> {
+    await this.#proveBatch(index, header);
+    const effective = await this.#word(Math.floor(index / 256), header);
+    if (((effective >> BigInt(index % 256)) & 1n) === 0n) return;
+    throw new SwarmkeepError(`device ${index} is revoked or held`, {
+      kind: "refused",
+      code: "revoked",
+      advice: "Ask the fleet's registrar.",
+      details: { index },
+    });
+  }
+
+  async #proveBatch(index: number, header: VerifiedHeader): Promise<void> {
+    const { projection } = this.#standing;
+    const base = projection.batchOf(BigInt(index))?.base;
+    if (base === undefined) return;
+    let proof = this.#batches.get(base);
+    if (proof === undefined) {
+      proof = this.#reader.device(projection, BigInt(index), header);
+      this.#batches.set(base, proof);
+      proof.catch(() => this.#batches.delete(base));
+    }
+    await proof;
+  }
+
+  async #word(word: number, header: VerifiedHeader): Promise<bigint> {
+    const known = this.#words.get(word);
+    if (known !== undefined && header.number - known.block < FRESH_BLOCKS) return known.effective;
+    const effective = this.#reader
+      .revocationWords([word], header)
+      .then(([found]) => (found?.revoked ?? 0n) | (found?.held ?? 0n));
+    this.#words.delete(word);
+    this.#words.set(word, { block: header.number, effective });
+    effective.catch(() => this.#words.delete(word));
+    if (this.#words.size > CAPACITY) this.#words.delete(this.#words.keys().next().value as number);
+    return effective;
+  }
+}
