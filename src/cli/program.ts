@@ -23,6 +23,7 @@ const GROUPS: readonly GroupEntry[] = [
   { name: "mesh", summary: "found a mesh and run it", load: () => import("./mesh.js") },
   { name: "fleet", summary: "make devices and register them", load: () => import("./fleet.js") },
   { name: "revoke", summary: "revoke, hold and release devices", load: () => import("./revoke.js") },
+  { name: "validator", summary: "run a member of the swarm", load: () => import("./validator.js") },
 ];
 
 const USAGE_ERROR = 2;

@@ -74,6 +74,8 @@ export class CeremonyRunner {
   readonly #feeder: CeremonyFeed;
   #running: Running | undefined;
   #activating: Activating | undefined;
+  /** Ledger time since which enough members are registered for the key generation. */
+  #enoughSince: number | undefined;
   /** Ledger time at which an effect was last carried out, by what it is. */
   readonly #tried = new Map<string, number>();
   readonly #underWay = new Set<string>();
@@ -92,7 +94,10 @@ export class CeremonyRunner {
   async advance(finalised: FinalisedBlock): Promise<void> {
     const { projection } = this.#options.standing;
     const id = [...projection.ceremonies.keys()].at(-1);
-    if (id === undefined) return;
+    if (id === undefined) {
+      this.#startFirst(finalised);
+      return;
+    }
     if (this.#running?.id !== id) this.#running = await this.#begin(id);
     const running = this.#running;
     if (running.settled) return;
@@ -119,6 +124,19 @@ export class CeremonyRunner {
 
   close(): void {
     this.#activating?.stop.abort(new Error("the validator stops"));
+  }
+
+  /** Starts the key generation once enough members are registered; they take turns, so that one of them pays. */
+  #startFirst(finalised: FinalisedBlock): void {
+    const { standing, sender } = this.#options;
+    const { projection } = standing;
+    const seats = Number(projection.genesis?.parameters.committeeSize ?? 0n);
+    const active = projection.members().filter(({ state }) => state === "active");
+    if (seats === 0 || active.length < seats) return;
+    this.#enoughSince ??= finalised.timestamp;
+    const turn = active.findIndex(({ account }) => account.toLowerCase() === sender.address.toLowerCase());
+    if (turn < 0 || finalised.timestamp < this.#enoughSince + turn * TURN_SECONDS) return;
+    this.#send("start the key generation", INTERFACES.ceremony.encodeFunctionData("startKeyGeneration"), finalised);
   }
 
   #path(id: bigint): string {

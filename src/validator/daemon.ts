@@ -4,8 +4,8 @@
  */
 import { hexlify } from "ethers";
 
-import { nobleBls, type Bls } from "../crypto/bls.js";
-import { type MeshAddresses } from "../ledger/contracts.js";
+import type { Bls } from "../crypto/bls.js";
+import { CryptoError } from "../crypto/errors.js";
 import { Endpoint } from "../ledger/endpoint.js";
 import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
 import { Follower, type FollowerHealth } from "../ledger/follower.js";
@@ -13,7 +13,7 @@ import { MeshReader } from "../ledger/mesh-reader.js";
 import { Projection } from "../ledger/projection.js";
 import { TransactionSender } from "../ledger/sender.js";
 import { LedgerSource } from "../ledger/source.js";
-import { addressesOf } from "../ledger/contracts.js";
+import { addressesOf, contractsAt } from "../ledger/contracts.js";
 import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
 import { type RunningSideServer, startSideServer } from "../net/side-server.js";
 import { TokenBuckets } from "../net/token-buckets.js";
@@ -73,6 +73,18 @@ export async function startValidator(options: ValidatorOptions): Promise<Running
   return validator;
 }
 
+/** What strangers are told of errors that lower layers throw. */
+function explained(error: unknown): SwarmkeepError | undefined {
+  if (!(error instanceof CryptoError)) return undefined;
+  return new SwarmkeepError(error.message, {
+    kind: "refused",
+    code: `crypto-${error.code}`,
+    advice: "Check what was sent against the protocol.",
+    details: { culprits: error.culprits.join(", ") },
+    cause: error,
+  });
+}
+
 class Validator implements RunningValidator {
   readonly account: string;
   readonly #options: ValidatorOptions;
@@ -90,7 +102,7 @@ class Validator implements RunningValidator {
   constructor(options: ValidatorOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#bls = options.bls ?? blstBls ?? nobleBls;
+    this.#bls = options.bls ?? blstBls;
     this.account = options.keys.wallet.address;
   }
 
@@ -121,8 +133,12 @@ class Validator implements RunningValidator {
     this.#cleanUp.push(() => endpoints.forEach((endpoint) => endpoint.close()));
     const addresses = await addressesOf(mesh.anchor, first.provider);
     const context = meshContext(mesh.meshId, mesh.chainId, addresses);
-    const finalityBlocks = await readFinality(first, addresses);
-    const source = new LedgerSource({ endpoints, ownNode: mesh.ownNode, finalityBlocks });
+    const { finalityBlocks } = await contractsAt(addresses, first.provider).anchor.parameters();
+    const source = new LedgerSource({
+      endpoints,
+      ownNode: mesh.ownNode,
+      finalityBlocks: Number(finalityBlocks),
+    });
     const sender = new TransactionSender({ endpoint: first, wallet: keys.wallet });
     this.#cleanUp.push(() => sender.close());
     const standing = this.#standing;
@@ -250,7 +266,7 @@ class Validator implements RunningValidator {
       await this.#office?.maker.advance(finalised);
     };
     const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };
-    this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered), () => ceremony.found(projection));
+    this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered));
     this.#ended.catch(() => undefined);
   }
 
@@ -267,7 +283,6 @@ class Validator implements RunningValidator {
     follower: Follower<LedgerEvent>,
     onBlock: (finalised: FinalisedBlock) => Promise<void>,
     register: () => Promise<void>,
-    found: () => void,
   ): Promise<void> {
     const { log } = this.#options;
     const standing = this.#standing;
@@ -287,7 +302,6 @@ class Validator implements RunningValidator {
             if (error instanceof SwarmkeepError && error.code === "not-admitted") this.#stop.abort(error);
           });
         }
-        found();
         await onBlock(batch.through).catch((error: unknown) => {
           log.warn({ error }, "a step failed; it is tried again with the next block");
         });
@@ -310,7 +324,8 @@ class Validator implements RunningValidator {
       return;
     }
     const lifetime = Number(standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n) * 1000;
-    const contradicts = error?.code === "endpoints-disagree" || error?.code === "reorganised" || error?.code === "bad-proof";
+    const contradicts =
+      error?.code === "endpoints-disagree" || error?.code === "reorganised" || error?.code === "bad-proof";
     if (contradicts || now > this.#lastGoodLook + lifetime) {
       standing.silence = error?.message ?? "the ledger is away";
       this.#options.log.warn({ error }, "signing nothing until the ledger is back");

@@ -67,7 +67,11 @@ export interface IssuingOptions {
 }
 
 /** Answers a request of `PATH.issue`: a partial signature for BLS, nonce commitments for Ed25519. */
-export async function issue(options: IssuingOptions, request: Uint8Array, channel: RequestChannel): Promise<Uint8Array> {
+export async function issue(
+  options: IssuingOptions,
+  request: Uint8Array,
+  channel: RequestChannel,
+): Promise<Uint8Array> {
   const { context, standing, issued, prover, checks, devices } = options;
   const { signer, committee, projection, finalised } = standing.inOffice();
   const trust = {
@@ -76,7 +80,14 @@ export async function issue(options: IssuingOptions, request: Uint8Array, channe
     generation: committee.generation,
     keys: committee.keys,
   };
-  const order = judgeIssuance(request, trust, issuanceLedger(projection, finalised), channel, options.nowSeconds(), checks);
+  const order = judgeIssuance(
+    request,
+    trust,
+    issuanceLedger(projection, finalised),
+    channel,
+    options.nowSeconds(),
+    checks,
+  );
   const wait = devices.take(String(order.slot.index));
   if (wait > 0) {
     throw new HttpError(`device ${order.slot.index} asks too often`, {

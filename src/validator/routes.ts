@@ -119,7 +119,10 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       method: "GET",
       path: `${PATH.drlProof}/:index`,
       handle: ({ parameters, query }) => ({
-        body: heads.proof(indexParameter(parameters["index"]), query.get("alg") === "ed25519" ? COSE_ALG.eddsa : COSE_ALG.bls),
+        body: heads.proof(
+          indexParameter(parameters["index"]),
+          query.get("alg") === "ed25519" ? COSE_ALG.eddsa : COSE_ALG.bls,
+        ),
         maximumAge: 1,
       }),
     },
@@ -163,7 +166,9 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       path: PATH.statement,
       handle: async (exchange) => {
         limited(exchange);
-        return { body: encodePartialAnswer(await coSignStatement(context, standing, options.approvals, exchange.body)) };
+        return {
+          body: encodePartialAnswer(await coSignStatement(context, standing, options.approvals, exchange.body)),
+        };
       },
     },
     {

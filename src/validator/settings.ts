@@ -76,7 +76,13 @@ export async function initialiseValidator(
   if ((await readIfPresent(folder.file(IDENTITY_FILE))) === undefined) {
     const secretKey = encodeScalar(randomScalar(g1, (length) => randomBytes(length)));
     const publicKey = blstBls.publicKey(secretKey);
-    await writeBlsKeystore(folder.file(IDENTITY_FILE), passphrase, { secretKey, publicKey }, "Swarmkeep validator", cost);
+    await writeBlsKeystore(
+      folder.file(IDENTITY_FILE),
+      passphrase,
+      { secretKey, publicKey },
+      "Swarmkeep validator",
+      cost,
+    );
     secretKey.fill(0);
   }
   if ((await readIfPresent(folder.file(ACCOUNT_FILE))) === undefined) {

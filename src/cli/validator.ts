@@ -1,0 +1,103 @@
+/** `validator init | run`: one member of the swarm. */
+import { Option, type Command } from "commander";
+
+import { openDataFolder } from "../runtime/data-folder.js";
+import { createLogger } from "../runtime/log.js";
+import { readMeshFile } from "../runtime/mesh-file.js";
+import { LIGHT_KDF, STRONG_KDF } from "../runtime/sealed-file.js";
+import { startValidator } from "../validator/daemon.js";
+import { type ValidatorSettings, initialiseValidator, openKeys, readSettings } from "../validator/settings.js";
+import { action } from "./command.js";
+
+interface InitOptions {
+  readonly operator: string;
+  readonly listen: string;
+  readonly endpoint?: string;
+  readonly scope: string;
+  readonly sidePort?: string;
+  readonly postEvery?: string;
+  readonly fastKeystore?: boolean;
+}
+
+interface RunOptions {
+  readonly mesh: string;
+}
+
+const ROLE = "validator";
+
+function number(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
+export function register(group: Command): void {
+  group
+    .command("init")
+    .description("make the keys and settings of a validator; a second run keeps the keys and changes the settings")
+    .requiredOption("--operator <name>", "who runs it; a mesh takes one validator of each operator")
+    .requiredOption("--listen <host:port>", "where it listens")
+    .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
+    .requiredOption("--scope <scope>", "where it stands, such as geo:u33 or grp:city/north")
+    .option("--side-port <port>", "loopback port of /health and /metrics")
+    .option("--post-every <n>", "each how manieth scheduled revocation head it posts to the ledger; 0 for none")
+    .addOption(new Option("--fast-keystore", "weak passphrase hashing, for demonstrations only"))
+    .action(
+      action<InitOptions>(async (context, options) => {
+        const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
+        try {
+          const sidePort = number(options.sidePort);
+          const postEvery = number(options.postEvery);
+          const settings: ValidatorSettings = {
+            listen: options.listen,
+            endpoint: options.endpoint ?? options.listen,
+            scope: options.scope,
+            ...(sidePort === undefined ? {} : { sidePort }),
+            ...(postEvery === undefined ? {} : { postEvery }),
+          };
+          const cost = options.fastKeystore === true ? LIGHT_KDF : STRONG_KDF;
+          const member = await initialiseValidator(
+            folder,
+            await context.passphrase(),
+            options.operator,
+            settings,
+            cost,
+          );
+          context.print({ folder: folder.path, ...member });
+        } finally {
+          await folder.close();
+        }
+      }),
+    );
+
+  group
+    .command("run")
+    .description("run the validator until it is stopped with SIGINT or SIGTERM; logs go to standard error as JSON")
+    .requiredOption("--mesh <file>", "the mesh file (mesh.json)")
+    .action(
+      action<RunOptions>(async (context, options) => {
+        const mesh = await readMeshFile(options.mesh);
+        const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
+        try {
+          const settings = await readSettings(folder.path);
+          const keys = await openKeys(folder, await context.passphrase());
+          const log = createLogger({ name: ROLE });
+          const validator = await startValidator({ folder, keys, settings, mesh, log });
+          context.print({
+            ready: true,
+            account: validator.account,
+            listening: `${validator.server.host}:${validator.server.port}`,
+            ...(validator.side === undefined ? {} : { side: `${validator.side.host}:${validator.side.port}` }),
+          });
+          const stop = (): void => void validator.stop();
+          process.once("SIGINT", stop);
+          process.once("SIGTERM", stop);
+          try {
+            await validator.ended;
+          } finally {
+            await validator.stop();
+          }
+        } finally {
+          await folder.close();
+        }
+      }),
+    );
+}
