@@ -48,5 +48,9 @@ export default defineConfig({
     // `hardhat node`: a block a second, so that time-outs and finality move on without transactions.
     node: { type: "edr-simulated", ...local, mining: { auto: true, interval: 1000 } },
   },
-  test: { mocha: { timeout: 300_000 } },
+  test: {
+    mocha: { timeout: 300_000 },
+    // Each call of an invariant's run is a transaction of its own: these many take seconds, the defaults most of an hour.
+    solidity: { invariant: { runs: 16, depth: 64, failOnRevert: true } },
+  },
 });

@@ -188,19 +188,25 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
         if (self.state != expected) revert WrongState(msg.sender, self.state, expected);
     }
 
-    /// @dev The statement names the account and, by its domain, this mesh and contract: a copied proof proves nothing.
     function _takeBlsKey(
         BLS12381.G1Point calldata key,
         BLS12381.G2Point calldata possession
     ) private returns (bytes32 keyHash) {
         keyHash = keccak256(abi.encode(key));
         if (_blsKeyTaken[keyHash]) revert BlsKeyTaken(keyHash);
-        bytes32 digest = _digest(Statements.proofOfPossession(msg.sender, keyHash));
-        if (!BLS12381.verify(key, digest, bytes(Statements.DST_POSSESSION), possession)) {
-            revert InvalidPossession(msg.sender, keyHash);
-        }
+        if (!_provesPossession(keyHash, key, possession)) revert InvalidPossession(msg.sender, keyHash);
 
         _blsKeyTaken[keyHash] = true;
+    }
+
+    /// @dev The statement names the account and, by its domain, this mesh and contract: a copied proof proves nothing.
+    function _provesPossession(
+        bytes32 keyHash,
+        BLS12381.G1Point calldata key,
+        BLS12381.G2Point calldata possession
+    ) internal view virtual returns (bool) {
+        bytes32 digest = _digest(Statements.proofOfPossession(msg.sender, keyHash));
+        return BLS12381.verify(key, digest, bytes(Statements.DST_POSSESSION), possession);
     }
 
     /// @dev A pin is never free again: evidence signed by the old key must keep naming its one owner.
