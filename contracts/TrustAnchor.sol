@@ -7,7 +7,6 @@ import {MeshContract} from "./MeshContract.sol";
 import {SwarmStatements} from "./SwarmStatements.sol";
 import {IFleetRegistry} from "./interfaces/IFleetRegistry.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
-import {IMeshContract} from "./interfaces/IMeshContract.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";

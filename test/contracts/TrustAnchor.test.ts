@@ -69,7 +69,7 @@ describe("TrustAnchor", () => {
     it("verifies as P256VERIFY's published vectors say, but for high s", async function () {
       const folder = process.env["SWARMKEEP_VECTORS"];
       if (folder === undefined) {
-        console.log("      skipped: SWARMKEEP_VECTORS is not set");
+        process.stdout.write("      skipped: SWARMKEEP_VECTORS is not set\n");
         return this.skip();
       }
       const file = join(folder, "precompiles", "p256Verify.json");

@@ -15,7 +15,6 @@ import {
   addressBytes,
   blsSign,
   connection,
-  g2Struct,
   openMesh,
   opened,
   word,
@@ -27,7 +26,7 @@ const { networkHelpers } = connection;
 const POLICY = { scopes: SCOPES, maximumLifetime: 86_400, quota: 1, joinMethods: 1, graceSeconds: 0 };
 const ROOT = word(9);
 const NEXT = { chainId: 10n, anchor: "0x00000000000000000000000000000000000000AA", meshId: word(4), expiry: FAR };
-type Signature = ReturnType<typeof g2Struct>;
+type Signature = ReturnType<typeof blsSign>;
 type ContractName = "anchor" | "registry" | "fleets" | "revocations";
 
 /** Every statement of the swarm: its values, who takes it, and the call that gives it. */
