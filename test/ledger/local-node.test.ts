@@ -8,6 +8,7 @@ import { Endpoint } from "../../src/ledger/endpoint.js";
 import { Follower } from "../../src/ledger/follower.js";
 import { LOCAL_CHAIN_ID, availableKinds, startLocalNode, type LocalNode } from "../../src/ledger/local-node.js";
 import { LedgerSource } from "../../src/ledger/source.js";
+import { deployRecorder } from "./support/chain.js";
 import { failure } from "./support/failure.js";
 
 /** Inputs of the precompiles that a mesh needs, and what they answer: EIP-2537 G1ADD of infinities, EIP-7951 of nothing. */
@@ -95,15 +96,20 @@ describe("local node", () => {
     const stateFile = join(folder, "chain.json");
     const before = await start({ kind: "anvil", stateFile });
     const source = sourceOf(before);
-    const known = await finalisedAfter(source, 1);
+    const [endpoint] = source.endpoints;
+    const rpc = (method: string, ...params: unknown[]): Promise<unknown> => (endpoint as Endpoint).send(method, params);
+    const { address, record } = await deployRecorder({ rpc });
+    const transaction = await record(1n, 42n);
+    const known = await finalisedAfter(source, Number(await rpc("eth_blockNumber")));
     source.close();
     await before.stop();
     const after = sourceOf(await start({ kind: "anvil", stateFile, port: Number(new URL(before.url).port) }));
     expect((await after.block(known.number)).hash).to.equal(known.hash);
     const later = await finalisedAfter(after, known.number);
     expect(later.number).to.be.above(known.number);
-    const header = await after.block(known.number);
-    expect(await after.storage("0x00000000000000000000000000000000000000aa", [0n], header)).to.deep.equal([0n]);
+    expect(await after.storage(address, [1n], await after.block(known.number))).to.deep.equal([42n]);
+    expect(await after.logs([address], 0, known.number)).to.have.length(1);
+    expect((await after.transaction(transaction)).to).to.equal(address);
     after.close();
   });
 });

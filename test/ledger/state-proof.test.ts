@@ -1,11 +1,9 @@
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-
 import { expect } from "chai";
 
 import { LedgerError } from "../../src/ledger/errors.js";
 import { verifyAccount, verifyHeader, verifyStorage } from "../../src/ledger/state-proof.js";
 import { LedgerSource } from "../../src/ledger/source.js";
+import { readVector, readVectors, withVectors } from "../vectors.js";
 import { deployRecorder, endpointOf, startChain, type Recorder, type TestChain } from "./support/chain.js";
 import { failure } from "./support/failure.js";
 import { Proxy } from "./support/proxy.js";
@@ -25,17 +23,15 @@ function verifyVector(vector: Vector): void {
   slots.forEach((slot, index) => verifyStorage(account.storageRoot, slot, vector.proof.storageProof[index]));
 }
 
-describe("state proofs: mainnet and Sepolia", function () {
-  const folder = process.env["SWARMKEEP_VECTORS"];
-  if (folder === undefined) {
-    it("skipped: SWARMKEEP_VECTORS is not set");
-    return;
-  }
-  const files = readdirSync(join(folder, "state-proofs"));
-  const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, "state-proofs", name), "utf8"));
+describe("state proofs: mainnet and Sepolia", () => {
+  withVectors("state proofs", defineVectorTests);
+});
 
-  const real = files.filter((name) => /-\d+\.json$/.test(name));
-  const tampered = files.filter((name) => name.endsWith(".tampered.json"));
+function defineVectorTests(): void {
+  const files = readVectors<unknown>("state-proofs");
+  const read = (name: string): unknown => readVector("state-proofs", `${name}.json`);
+  const real = files.map(({ name }) => name).filter((name) => /-\d+$/.test(name));
+  const tampered = files.map(({ name }) => name).filter((name) => name.endsWith(".tampered"));
 
   it("there are some of each", () => {
     expect(real.length).to.be.at.least(6);
@@ -52,7 +48,7 @@ describe("state proofs: mainnet and Sepolia", function () {
 
   it("verifies and refuses the storage proofs of el_proof.json", () => {
     type Part = { storageHash: string; storageProof: { key: string }[] };
-    const vectors = read("el_proof.json") as Record<"validStorageProof" | "invalidStorageProof", Part>;
+    const vectors = read("el_proof") as Record<"validStorageProof" | "invalidStorageProof", Part>;
     const verify = ({ storageHash, storageProof }: Part): unknown =>
       storageProof.map((entry) => verifyStorage(storageHash, BigInt(entry.key), entry));
     expect(verify(vectors.validStorageProof)).to.deep.equal([0n]);
@@ -69,7 +65,7 @@ describe("state proofs: mainnet and Sepolia", function () {
       if (flipped[at - 1] !== '"' && text[at] !== "x") expect(() => verifyVector(vector)).to.throw(LedgerError);
     }
   });
-});
+}
 
 describe("state proofs: a local chain", () => {
   let chain: TestChain;

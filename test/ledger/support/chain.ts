@@ -48,20 +48,23 @@ const RECORDER = "0x6f365f5f375f35365fa16020355f3555005f5260106010f3";
 
 export interface Recorder {
   readonly address: string;
-  /** Records (key, value) in a block of its own. */
-  record(key: bigint, value: bigint): Promise<void>;
+  /** Records (key, value); in a block of its own where each transaction makes one. Returns the transaction's hash. */
+  record(key: bigint, value: bigint): Promise<string>;
 }
 
-export async function deployRecorder(chain: TestChain): Promise<Recorder> {
+export async function deployRecorder(chain: Pick<TestChain, "rpc">): Promise<Recorder> {
   const [from] = (await chain.rpc("eth_accounts")) as string[];
   const hash = await chain.rpc("eth_sendTransaction", { from, data: RECORDER });
-  const receipt = (await chain.rpc("eth_getTransactionReceipt", hash)) as { contractAddress: string };
+  // For chains that make blocks by the clock; elsewhere an empty block more.
+  await chain.rpc("evm_mine");
+  const { contractAddress } = (await chain.rpc("eth_getTransactionReceipt", hash)) as { contractAddress: string };
   const word = (value: bigint): string => value.toString(16).padStart(64, "0");
   return {
-    address: receipt.contractAddress.toLowerCase(),
+    address: contractAddress.toLowerCase(),
     record: async (key, value) => {
       const data = `0x${word(key)}${word(value)}`;
-      await chain.rpc("eth_sendTransaction", { from, to: receipt.contractAddress, data, gas: "0x30000" });
+      const call = { from, to: contractAddress, data, gas: "0x30000" };
+      return (await chain.rpc("eth_sendTransaction", call)) as string;
     },
   };
 }
