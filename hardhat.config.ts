@@ -45,8 +45,14 @@ export default defineConfig({
   typechain: { outDir: "./typechain-types", tsNocheck: true },
   networks: {
     default: { type: "edr-simulated", ...local },
-    // `hardhat node`: a block a second, so that time-outs and finality move on without transactions.
-    node: { type: "edr-simulated", ...local, mining: { auto: true, interval: 1000 } },
+    // `hardhat node`: a block a second, so that deadlines and finality move on without transactions, and one for each
+    // transaction. Those share a timestamp: otherwise each would put the chain's clock a second ahead of the real one.
+    node: {
+      type: "edr-simulated",
+      ...local,
+      mining: { auto: true, interval: 1000 },
+      allowBlocksWithSameTimestamp: true,
+    },
   },
   test: {
     mocha: { timeout: 300_000 },

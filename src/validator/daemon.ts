@@ -121,7 +121,10 @@ class Validator implements RunningValidator {
 
   async start(): Promise<void> {
     const { folder, keys, settings, mesh, log } = this.#options;
-    const endpoints = mesh.rpc.map((url) => new Endpoint({ url, chainId: mesh.chainId }));
+    // Most nodes offer subscriptions at the same address; where one does not, its blocks are polled for.
+    const endpoints = mesh.rpc.map(
+      (url) => new Endpoint({ url, webSocketUrl: url.replace(/^http/, "ws"), chainId: mesh.chainId }),
+    );
     const [first] = endpoints;
     if (first === undefined) {
       throw new SwarmkeepError("the mesh file names no RPC endpoint", {
