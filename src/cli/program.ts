@@ -24,6 +24,9 @@ const GROUPS: readonly GroupEntry[] = [
   { name: "fleet", summary: "make devices and register them", load: () => import("./fleet.js") },
   { name: "revoke", summary: "revoke, hold and release devices", load: () => import("./revoke.js") },
   { name: "validator", summary: "run a member of the swarm", load: () => import("./validator.js") },
+  { name: "device", summary: "enrol this device and prove who it is", load: () => import("./device.js") },
+  { name: "cert", summary: "show and verify certificates, offline", load: () => import("./cert.js") },
+  { name: "drl", summary: "show the revocation list and fetch proofs from it", load: () => import("./drl.js") },
 ];
 
 const USAGE_ERROR = 2;

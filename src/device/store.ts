@@ -13,6 +13,7 @@
  * ```
  */
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
@@ -102,6 +103,30 @@ export async function openDeviceStore(path: string): Promise<DeviceStore> {
     await folder.close();
     throw error;
   }
+}
+
+/** What a device's folder tells without its passphrase, and while an agent has it open. */
+export interface DeviceFiles {
+  readonly provisioning: Provisioning;
+  readonly bundle: Uint8Array | undefined;
+  readonly certificate: Uint8Array | undefined;
+  readonly proof: Uint8Array | undefined;
+  readonly pendingRequest: PendingRequest | undefined;
+}
+
+/** Every file is replaced as a whole, so reading needs no lock. @throws SwarmkeepError `no-device`, `bad-provisioning` */
+export async function readDeviceFiles(path: string): Promise<DeviceFiles> {
+  const read = (name: string): Promise<Uint8Array | undefined> => readIfPresent(join(path, name));
+  const content = await read("provisioning.json");
+  if (content === undefined) throw noDevice(path);
+  const request = await read("request.json");
+  return {
+    provisioning: decodeProvisioning(content),
+    bundle: await read("bundle.cbor"),
+    certificate: await read("certificate.cbor"),
+    proof: await read("proof.cbor"),
+    pendingRequest: request === undefined ? undefined : parseRequest(join(path, "request.json"), request),
+  };
 }
 
 function noDevice(path: string): SwarmkeepError {

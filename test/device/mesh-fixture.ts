@@ -23,7 +23,7 @@ import { verifyDeviceRevocation } from "../../src/certificate/revocation-request
 import { REQUEST_KIND, decodeRequest } from "../../src/certificate/request.js";
 import { checkRequest } from "../../src/certificate/request-check.js";
 import { nobleSignatures } from "../../src/certificate/signatures.js";
-import { FrostNonces } from "../../src/crypto/frost.js";
+import { FrostNonces, aggregateShares } from "../../src/crypto/frost.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import type { DeviceSecret } from "../../src/device/keystore.js";
 import { manifestKeyOf } from "../../src/device/keystore.js";
@@ -102,7 +102,7 @@ export interface Result {
 export class Validator {
   readonly seat: number;
   readonly account: Uint8Array;
-  readonly endpoint: string;
+  endpoint: string;
   readonly tlsKey: KeyObject;
   readonly spki: Uint8Array;
   readonly pin: Uint8Array;
@@ -176,7 +176,7 @@ export class Validator {
     if (request.k >= QUOTA) throw refused("quota-exceeded", "the quota is used up", {});
     if (this.#mesh.revoked.has(request.index)) throw refused("revoked", "the device is revoked", {});
     const { certificate, renewed } = checkRequest(signed, { ...this.#mesh.trust, meshId }, checks);
-    if (renewed !== undefined && now >= renewed.expires + GRACE_SECONDS) throw refused("grace-over", "too late", {});
+    if (renewed !== undefined && now >= renewed.expires + GRACE_SECONDS) throw refused("grace-over", "the certificate ended too long ago", {});
 
     const message = certificateToSign(request.algorithm, externalAad, certificatePayload(certificate));
     const slot = `${request.index}/${request.period}/${request.k}`;
@@ -270,7 +270,7 @@ function refused(code: string, message: string, details: Record<string, number>)
 export class TestMesh {
   readonly n: number;
   readonly keys: ReturnType<typeof sharedKeys>;
-  readonly clock = new LeapingClock();
+  readonly clock: LeapingClock;
   readonly validators: readonly Validator[];
   readonly trust: Omit<typeof certificates.trust, "keys"> & { readonly keys: { bls: Uint8Array; ed25519: Uint8Array } };
   readonly revoked = new Set<number>();
@@ -284,16 +284,23 @@ export class TestMesh {
   #root = new Uint8Array();
   #tick = 1;
 
-  private constructor(n: number) {
+  #validity(): typeof certificates.validity {
+    const now = Math.floor(this.clock.now() / 1000);
+    return { notBefore: now - 1_000_000, notAfter: now + 1_000_000 };
+  }
+
+  private constructor(n: number, clock: LeapingClock) {
     this.n = n;
+    this.clock = clock;
     this.keys = sharedKeys(n, `device mesh ${n}`);
     this.trust = { ...certificates.trust, keys: { bls: this.keys.bls.groupKey, ed25519: this.keys.ed25519.groupKey } };
     this.validators = Array.from({ length: n }, (_, i) => new Validator(this, i + 1));
   }
 
-  static async create(n = 4): Promise<TestMesh> {
-    const mesh = new TestMesh(n);
-    mesh.#root = Uint8Array.from(await certificates.makeRoot());
+  /** @param clock at NOW, and leaping over sleeps, if not given. */
+  static async create(n = 4, clock: LeapingClock = new LeapingClock()): Promise<TestMesh> {
+    const mesh = new TestMesh(n, clock);
+    mesh.#root = Uint8Array.from(await certificates.makeRoot(certificates.rootHolder, mesh.#validity()));
     mesh.rootFingerprint = Uint8Array.from(sha256(mesh.#root));
     await mesh.publishBundle();
     const stranger = Uint8Array.from(await certificates.makeRoot(certificates.p256Holder("stranger")));
@@ -329,7 +336,8 @@ export class TestMesh {
       })),
     });
     const committeeList = encodeCommitteeList(payload, this.groupSign(committeeListToSign(externalAad, payload)));
-    const cross = await certificates.makeCrossCertificate(this.#root, { ...facts, keys: this.trust.keys });
+    const changes = { ...facts, keys: this.trust.keys };
+    const cross = await certificates.makeCrossCertificate(this.#root, changes, this.#validity());
     this.bundles.push(encodeBundle({ root: this.#root, crossCertificates: [cross], committeeList }));
   }
 
@@ -337,6 +345,20 @@ export class TestMesh {
   groupSign(message: Uint8Array): Uint8Array {
     const seats = [...this.keys.blsShares].slice(0, this.keys.bls.t);
     return combinePartials(seats.map(([seat, share]) => ({ seat, signature: blstBls.sign(share, message) })));
+  }
+
+  /** As t members would, by FROST. */
+  #signByEd25519(message: Uint8Array): Uint8Array {
+    const { ed25519, edShares } = this.keys;
+    const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+    const nonces = [...edShares]
+      .slice(0, ed25519.t)
+      .map(([seat, share]) => ({ share, nonces: FrostNonces.draw(seat, share, random) }));
+    const session = { message, commitments: nonces.map(({ nonces: { commitment } }) => commitment) };
+    const shares = nonces.map(
+      ({ share, nonces: own }) => [own.commitment.seat, own.sign(ed25519, share, session)] as const,
+    );
+    return aggregateShares(ed25519, session, new Map(shares));
   }
 
   #head(): { head: DrlHead; signature: Uint8Array; tree: ReturnType<typeof certificates.drlTree> } {
@@ -355,8 +377,12 @@ export class TestMesh {
   proof(path: string): Uint8Array {
     const index = Number(/(\d+)\?/.exec(path)?.[1]);
     const { head, signature, tree } = this.#head();
-    const algorithm: GroupAlgorithm = COSE_ALG.bls;
-    return encodeDrlProof({ head, algorithm, signature, ...tree.prove(drlPosition(index).position) });
+    const algorithm: GroupAlgorithm = path.endsWith("ed25519") ? COSE_ALG.eddsa : COSE_ALG.bls;
+    const signed =
+      algorithm === COSE_ALG.bls
+        ? signature
+        : this.#signByEd25519(drlHeadToSign(algorithm, head, { revocations, externalAad }));
+    return encodeDrlProof({ head, algorithm, signature: signed, ...tree.prove(drlPosition(index).position) });
   }
 
   /** A batch of three devices with this one in the middle. */

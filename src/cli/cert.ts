@@ -1,0 +1,118 @@
+/** `cert show` and `cert verify`: certificates and presentations, offline. */
+import type { Command } from "commander";
+
+import { type Certificate, decodeCertificate, verifyCertificate } from "../certificate/certificate.js";
+import { checkNotRevoked, decodeDrlProof, verifyDrlHead } from "../certificate/drl.js";
+import { decodePresentation } from "../certificate/presentation.js";
+import { Refusal } from "../certificate/refusal.js";
+import { verifyPresentation } from "../certificate/verify.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { isScope, scopesOverlap } from "../statements/scope.js";
+import { action, describe, parseHex } from "./command.js";
+import { describeCertificate, describeHead, describeObject } from "./describe-objects.js";
+import { withTrustOptions } from "./drl.js";
+import { type CommandTrust, type TrustOptions, commandTrust, nowSeconds, readObject } from "./trust.js";
+
+interface VerifyOptions extends TrustOptions {
+  readonly challenge?: string;
+  readonly audience?: string;
+  readonly scope?: string;
+  readonly exactScope?: boolean;
+  readonly proof?: string;
+}
+
+export function register(group: Command): void {
+  group
+    .command("show")
+    .description("show what a certificate, presentation, bundle, proof or head says, without believing it")
+    .argument("<file>", "its bytes, or hexadecimal digits of them; - is the standard input")
+    .action(
+      action(async (context, _options, file) => {
+        const { kind, fields } = describeObject(await readObject(file as string));
+        context.print({ kind, ...fields }, `${kind}\n${describe(fields, "  ")}`);
+      }),
+    );
+
+  withTrustOptions(group.command("verify"))
+    .description("judge a presentation, or a certificate with its revocation proof; exits with 0 or 4")
+    .argument("<file>", "presentation or certificate; - is the standard input")
+    .option("--challenge <hex>", "the challenge that the presentation must answer")
+    .option("--audience <text>", "whom the presentation must be meant for")
+    .option("--scope <scope>", "where it must count")
+    .option("--exact-scope", "the certificate's scope must be that very one")
+    .option("--proof <file>", "revocation proof of a certificate")
+    .action(
+      action<VerifyOptions>(async (context, options, file) => {
+        const encoded = await readObject(file as string);
+        const setting = await commandTrust(context, options);
+        const facts = isPresentation(encoded)
+          ? judgePresentation(encoded, setting, options)
+          : await judgeCertificate(encoded, setting, options);
+        context.print({ accepted: true, ...facts }, `accepted\n${describe(facts, "  ")}`);
+      }),
+    );
+}
+
+function isPresentation(encoded: Uint8Array): boolean {
+  try {
+    decodePresentation(encoded);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+}
+
+function needed(value: string | undefined, option: string, why: string): string {
+  if (value !== undefined) return value;
+  throw new SwarmkeepError(`${option} is missing: ${why}`, {
+    kind: "usage",
+    code: "option-missing",
+    advice: `Give it with ${option}.`,
+  });
+}
+
+function judgePresentation(encoded: Uint8Array, { trust, checks, memory }: CommandTrust, options: VerifyOptions) {
+  const challenge = needed(options.challenge, "--challenge", "a presentation counts as the answer to one only");
+  const result = verifyPresentation({
+    trust,
+    presentation: encoded,
+    challenge: parseHex(challenge, "--challenge"),
+    audience: options.audience ?? "",
+    scope: checkedScope(needed(options.scope, "--scope", "a certificate counts within its scope only")),
+    scopeRule: options.exactScope === true ? "equal" : "overlap",
+    now: nowSeconds(),
+    memory,
+    checks,
+  });
+  if (!result.accepted) throw result.refusal;
+  return { ...describeCertificate(result), head: describeHead(result.head) };
+}
+
+/** Without a challenge: that somebody was given the certificate, not that whoever shows it is the one. */
+async function judgeCertificate(encoded: Uint8Array, setting: CommandTrust, options: VerifyOptions) {
+  const { trust, checks, memory } = setting;
+  const certificate: Certificate = verifyCertificate(encoded, trust, nowSeconds(), checks);
+  if (options.scope !== undefined) {
+    const scope = checkedScope(options.scope);
+    const counts = options.exactScope === true ? certificate.scope === scope : scopesOverlap(certificate.scope, scope);
+    if (!counts)
+      throw new Refusal("out-of-scope", `the certificate counts in ${certificate.scope}, and not in ${scope}`);
+  }
+  const facts = describeCertificate(decodeCertificate(encoded));
+  if (options.proof === undefined) return { ...facts, revocation: "not checked: no --proof", possession: "not proven" };
+  const proof = decodeDrlProof(await readObject(options.proof));
+  verifyDrlHead(proof, trust, nowSeconds(), memory, checks);
+  checkNotRevoked(proof, certificate.index);
+  return { ...facts, head: describeHead(proof.head), possession: "not proven" };
+}
+
+function checkedScope(scope: string): string {
+  if (isScope(scope)) return scope;
+  throw new SwarmkeepError(`${JSON.stringify(scope)} is no scope`, {
+    kind: "usage",
+    code: "bad-scope",
+    advice: "Write geo: and a geohash, or grp: and a path, such as geo:u33d or grp:plant/line-2.",
+    details: { scope },
+  });
+}

@@ -1,0 +1,67 @@
+/** The test mesh over real TLS 1.3 on loopback, at the time of the real clock. */
+import { PATH } from "../../src/protocol/api.js";
+import { type RunningServer, type Route, startServer } from "../../src/net/server.js";
+import { tlsIdentity } from "../../src/net/tls-identity.js";
+import { silentLogger } from "../../src/runtime/log.js";
+import { Refusal } from "../../src/certificate/refusal.js";
+import { SwarmkeepError } from "../../src/runtime/errors.js";
+import { LeapingClock, TestMesh, type Validator } from "./mesh-fixture.js";
+
+class RealClock extends LeapingClock {
+  override now = (): number => Date.now();
+}
+
+export interface TlsMesh {
+  readonly mesh: TestMesh;
+  readonly servers: readonly RunningServer[];
+  close(): Promise<void>;
+}
+
+function routesOf(validator: Validator): Route[] {
+  const route = (method: Route["method"], path: string): Route => ({
+    method,
+    path,
+    handle: ({ body, peer, parameters, query }) => {
+      const full =
+        parameters["index"] === undefined ? path : `${PATH.drlProof}/${parameters["index"]}?alg=${query.get("alg")}`;
+      const { channelBinding: binding, pskIdentity } = peer;
+      return validator.handle({ path: full, body, binding, pskIdentity });
+    },
+  });
+  return [
+    route("GET", PATH.bundle),
+    route("GET", PATH.drlHead),
+    route("GET", `${PATH.drlProof}/:index`),
+    route("POST", PATH.issue),
+    route("POST", PATH.frostSign),
+    route("POST", PATH.revoke),
+    route("POST", PATH.revocations),
+  ];
+}
+
+export async function startTlsMesh(n = 4): Promise<TlsMesh> {
+  const mesh = await TestMesh.create(n, new RealClock());
+  const servers = await Promise.all(
+    mesh.validators.map(async (validator) => {
+      const server = await startServer({
+        port: 0,
+        identity: await tlsIdentity(validator.tlsKey.export({ format: "der", type: "pkcs8" })),
+        preSharedKey: (identity) => validator.preSharedKeys.get(identity) ?? null,
+        routes: routesOf(validator),
+        log: silentLogger,
+        explain: (error) =>
+          error instanceof Refusal
+            ? new SwarmkeepError(error.message, { kind: "refused", code: error.code, advice: "See the protocol." })
+            : undefined,
+      });
+      validator.endpoint = `127.0.0.1:${server.port}`;
+      return server;
+    }),
+  );
+  await mesh.publishBundle();
+  return {
+    mesh,
+    servers,
+    close: async () => void (await Promise.all(servers.map((server) => server.close(0)))),
+  };
+}
