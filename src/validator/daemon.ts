@@ -30,6 +30,7 @@ import { CeremonyRunner } from "./ceremony.js";
 import type { Committee } from "./committee.js";
 import { HeadMaker } from "./heads.js";
 import { HeadStore } from "./head-store.js";
+import { HistoryMark } from "./history-mark.js";
 import { IssuedBook } from "./issued.js";
 import { ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
@@ -142,6 +143,8 @@ class Validator implements RunningValidator {
       ownNode: mesh.ownNode,
       finalityBlocks: Number(finalityBlocks),
     });
+    const mark = new HistoryMark(folder.file("finalised.json"));
+    await mark.check(source);
     const sender = new TransactionSender({ endpoint: first, wallet: keys.wallet });
     this.#cleanUp.push(() => sender.close());
     const standing = this.#standing;
@@ -265,6 +268,7 @@ class Validator implements RunningValidator {
       issued.forgetBefore(Math.floor(finalised.timestamp / Number(genesis.parameters.certificatePeriodSeconds)) - 1);
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
+      await mark.move(finalised);
       await ceremony.advance(finalised);
       await this.#office?.maker.advance(finalised);
     };

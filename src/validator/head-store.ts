@@ -6,7 +6,7 @@ import {
   decodeSignedDrlHead,
   drlPosition,
 } from "../certificate/drl.js";
-import type { DrlHead, HeadTrust, SignedDrlHead } from "../certificate/drl.js";
+import type { HeadTrust, SignedDrlHead } from "../certificate/drl.js";
 import { DrlTree } from "../certificate/drl-tree.js";
 import { type SignatureChecks, verifyByGroup } from "../certificate/signatures.js";
 import { equalBytes } from "../crypto/bytes.js";
@@ -43,35 +43,62 @@ function wordBytes(word: bigint): Uint8Array {
   return Uint8Array.from(Buffer.from(word.toString(16).padStart(64, "0"), "hex"));
 }
 
+/** A head that proofs are given under, and the list as it shows it. */
+class Proving {
+  readonly signed: SignedDrlHead;
+  readonly #tree: ListTree;
+  #list: DrlTree | undefined;
+
+  constructor(signed: SignedDrlHead, projection: Projection) {
+    this.signed = signed;
+    this.#tree = new ListTree(projection);
+  }
+
+  /** @throws SwarmkeepError `no-head` if this member's ledger does not lead to the head's root (yet) */
+  list(): DrlTree {
+    if (this.#list !== undefined) return this.#list;
+    const { head } = this.signed;
+    const list = this.#tree.at(head.blockNumber);
+    if (!equalBytes(list.root(), head.root)) {
+      throw new SwarmkeepError(`this member's ledger does not lead to the root of head ${head.number}`, {
+        kind: "network",
+        code: "no-head",
+        advice: "Ask another validator; this one is catching up.",
+      });
+    }
+    this.#list = list;
+    return list;
+  }
+}
+
 export class HeadStore {
   readonly #path: string;
-  readonly #tree: ListTree;
-  #newest: SignedDrlHead | undefined;
-  /** The tree of `#newest`, once somebody asked for a proof. */
-  #proving: DrlTree | undefined;
+  readonly #projection: Projection;
+  #newest: Proving | undefined;
+  /** The newest head with an Ed25519 signature, which is a moment younger than the one by BLS: the one before, till then. */
+  #newestEd25519: Proving | undefined;
 
   private constructor(path: string, projection: Projection) {
     this.#path = path;
-    this.#tree = new ListTree(projection);
+    this.#projection = projection;
   }
 
   static async open(path: string, projection: Projection): Promise<HeadStore> {
     const store = new HeadStore(path, projection);
     const bytes = await readIfPresent(path, 4_096);
-    if (bytes !== undefined) store.#newest = decodeSignedDrlHead(bytes);
+    if (bytes !== undefined) store.#take(decodeSignedDrlHead(bytes));
     return store;
   }
 
   get newest(): SignedDrlHead | undefined {
-    return this.#newest;
+    return this.#newest?.signed;
   }
 
   /** Keeps a head that is newer than the newest. */
   async put(signed: SignedDrlHead): Promise<void> {
-    if (this.#newest !== undefined && signed.head.number <= this.#newest.head.number) return;
+    if (this.newest !== undefined && signed.head.number <= this.newest.head.number) return;
     await writeAtomically(this.#path, encodeSignedDrlHead(signed));
-    this.#newest = signed;
-    this.#proving = undefined;
+    this.#take(signed);
   }
 
   /**
@@ -79,7 +106,7 @@ export class HeadStore {
    * @throws SwarmkeepError `bad-head-signature`
    */
   async putSignature(number: number, signature: Uint8Array, trust: HeadTrust, checks: SignatureChecks): Promise<void> {
-    const newest = this.#newest;
+    const { newest } = this;
     if (newest === undefined || newest.head.number !== number || newest.ed25519 !== null) return;
     const message = drlHeadToSign(COSE_ALG.eddsa, newest.head, trust);
     if (!verifyByGroup(COSE_ALG.eddsa, trust.keys, message, signature, checks)) {
@@ -91,14 +118,14 @@ export class HeadStore {
     }
     const signed = { ...newest, ed25519: signature };
     await writeAtomically(this.#path, encodeSignedDrlHead(signed));
-    this.#newest = signed;
+    if (this.newest === newest) this.#take(signed);
   }
 
   /** A revocation proof for a device under the newest head. @throws SwarmkeepError `no-head` or `not-listed` */
   proof(index: number, algorithm: GroupAlgorithm): Uint8Array {
-    const newest = this.#newest;
-    const signature = algorithm === COSE_ALG.bls ? newest?.bls : newest?.ed25519;
-    if (newest === undefined || signature === undefined || signature === null) {
+    const proving = algorithm === COSE_ALG.bls ? this.#newest : this.#newestEd25519;
+    const signature = algorithm === COSE_ALG.bls ? proving?.signed.bls : proving?.signed.ed25519;
+    if (proving === undefined || signature === undefined || signature === null) {
       throw new SwarmkeepError("there is no signed revocation head yet", {
         kind: "network",
         code: "no-head",
@@ -106,7 +133,7 @@ export class HeadStore {
       });
     }
     const { position } = drlPosition(index);
-    const { head } = newest;
+    const { head } = proving.signed;
     if (position >= head.words) {
       throw new SwarmkeepError(`device ${index} is beyond the ${head.words} words of head ${head.number}`, {
         kind: "refused",
@@ -114,21 +141,12 @@ export class HeadStore {
         advice: "Try again after the next head, or check the device's index.",
       });
     }
-    const { word, path } = this.#treeOf(head).prove(position);
+    const { word, path } = proving.list().prove(position);
     return encodeDrlProof({ head, algorithm, signature, word, path });
   }
 
-  #treeOf(head: DrlHead): DrlTree {
-    if (this.#proving !== undefined) return this.#proving;
-    const tree = this.#tree.at(head.blockNumber);
-    if (!equalBytes(tree.root(), head.root)) {
-      throw new SwarmkeepError(`this member's ledger does not lead to the root of head ${head.number}`, {
-        kind: "network",
-        code: "no-head",
-        advice: "Ask another validator; this one is catching up.",
-      });
-    }
-    this.#proving = tree;
-    return tree;
+  #take(signed: SignedDrlHead): void {
+    this.#newest = new Proving(signed, this.#projection);
+    if (signed.ed25519 !== null) this.#newestEd25519 = this.#newest;
   }
 }

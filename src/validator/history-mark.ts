@@ -1,0 +1,37 @@
+/** The last finalised block that this validator acted upon, on disk: a restart must not be the way to another history. */
+import type { LedgerSource } from "../ledger/source.js";
+import { LedgerError } from "../ledger/errors.js";
+import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import type { FinalisedBlock } from "./standing.js";
+
+/** Blocks between two writes. */
+const INTERVAL = 16;
+
+export class HistoryMark {
+  readonly #path: string;
+  #marked = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @throws LedgerError `reorganised` if the ledger's history is another one than before. */
+  async check(source: LedgerSource): Promise<void> {
+    const bytes = await readIfPresent(this.#path, 4_096);
+    if (bytes === undefined) return;
+    const { number, hash } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { number: number; hash: string };
+    const now = await source.block(number);
+    if (now.hash === hash) return;
+    throw new LedgerError(
+      "reorganised",
+      `block ${number} was final as ${hash} when this validator last ran and is ${now.hash} now`,
+      { number, before: hash, now: now.hash },
+    );
+  }
+
+  async move({ number, hash }: FinalisedBlock): Promise<void> {
+    if (number < this.#marked + INTERVAL) return;
+    this.#marked = number;
+    await writeAtomically(this.#path, `${JSON.stringify({ number, hash })}\n`);
+  }
+}
