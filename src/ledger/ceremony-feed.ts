@@ -1,11 +1,12 @@
 /** Events of the key ceremony in the form that its engine takes (src/protocol/ceremony), dealings fetched and checked. */
-import { ZeroAddress, getBytes, toBeHex } from "ethers";
+import { ZeroAddress, getBytes } from "ethers";
 
 import type { GroupName } from "../crypto/group.js";
 import { seatsOf, type CeremonyEvent as EngineEvent } from "../protocol/ceremony/events.js";
 import type { MeshAddresses } from "./contracts.js";
 import { readDealing } from "./dealing.js";
 import { LedgerError } from "./errors.js";
+import { g1Bytes } from "./points.js";
 import type { CeremonyEvent } from "./projection.js";
 import type { LedgerSource } from "./source.js";
 
@@ -43,9 +44,7 @@ export class CeremonyFeed {
         return { name: event.name, ...of, accounts, deadline: Number(event.args.deadline) };
       }
       case "Accepted": {
-        const { xHi, xLo, yHi, yLo } = event.args.key;
-        const key = new Uint8Array(128);
-        [xHi, xLo, yHi, yLo].forEach((word, index) => key.set(getBytes(toBeHex(word, 32)), 32 * index));
+        const key = g1Bytes(event.args.key);
         return { name: event.name, ...of, account: event.args.account, key };
       }
       case "Seated":
