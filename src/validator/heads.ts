@@ -21,7 +21,7 @@ import { signatureStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import type { LedgerSource } from "../ledger/source.js";
-import { TickClock, headTimes } from "../ledger/ticks.js";
+import { type DueHead, TickClock, headTimes } from "../ledger/ticks.js";
 import {
   PATH,
   VOTE_KIND,
@@ -139,32 +139,29 @@ export class HeadMaker {
     this.#stop.abort(new Error("the validator stops"));
   }
 
-  async #make(
-    due: { readonly number: number; readonly blockNumber: number; readonly scheduled: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #make(due: DueHead, signal: AbortSignal): Promise<void> {
+    const posted = due.scheduled && this.#isPosted(due.number);
+    await Promise.all([
+      this.#makeHead(due, posted, signal),
+      this.#makeList(due.number, due.blockNumber, signal),
+      due.scheduled ? this.#makeCheckpoint(due.number, due.blockNumber, posted, signal) : undefined,
+    ]);
+  }
+
+  async #makeHead(due: DueHead, posted: boolean, signal: AbortSignal): Promise<void> {
     const { voting, heads, log } = this.#options;
     const head = this.#head(due.number, due.blockNumber);
     const digest = drlHeadToSign(COSE_ALG.bls, head, this.trust);
-    const list = this.#makeList(due.number, due.blockNumber, signal);
-    const checkpoint = due.scheduled ? this.#makeCheckpoint(due.number, due.blockNumber, signal) : undefined;
     const bls = await voting.decide(VOTE_KIND.head, due.number, digest, signal);
     await heads.put({ head, bls, ed25519: null });
     log.info(
       { head: head.number, words: head.words, block: head.blockNumber, scheduled: due.scheduled },
       "head signed",
     );
-    const posts = due.scheduled && this.#isPosted(due.number);
+    const isSigned = (): boolean => heads.newest?.head.number !== head.number || heads.newest.ed25519 !== null;
     await Promise.all([
-      this.#inTurn(
-        due.number,
-        signal,
-        () => heads.newest?.ed25519 !== null,
-        () => this.#signEd25519(head, signal),
-      ),
-      posts ? this.#postHead(head, bls, signal) : undefined,
-      list,
-      checkpoint?.then((signed) => (posts && signed !== undefined ? this.#postCheckpoint(signed, signal) : undefined)),
+      this.#inTurn(due.number, signal, isSigned, () => this.#signEd25519(head, signal)),
+      posted ? this.#postHead(head, bls, signal) : undefined,
     ]);
   }
 
@@ -225,18 +222,15 @@ export class HeadMaker {
     );
   }
 
-  async #makeCheckpoint(number: number, blockNumber: number, signal: AbortSignal): Promise<SignedCheckpoint> {
-    const { voting, source, context } = this.#options;
+  async #makeCheckpoint(number: number, blockNumber: number, posted: boolean, signal: AbortSignal): Promise<void> {
+    const { voting, source, context, projection } = this.#options;
     const { hash } = await source.block(blockNumber);
     const checkpoint = { number, blockNumber, blockHash: getBytes(hash) };
     const digest = statementDigest(context.separators.revocations, "Checkpoint", checkpoint);
-    return { ...checkpoint, signature: await voting.decide(VOTE_KIND.checkpoint, number, digest, signal) };
-  }
-
-  async #postCheckpoint({ signature, ...checkpoint }: SignedCheckpoint, signal: AbortSignal): Promise<void> {
-    const { projection } = this.#options;
-    const isPosted = (): boolean => (projection.latestCheckpoint?.number ?? 0n) >= BigInt(checkpoint.number);
-    await this.#inTurn(checkpoint.number, signal, isPosted, () =>
+    const signature = await voting.decide(VOTE_KIND.checkpoint, number, digest, signal);
+    if (!posted) return;
+    const isPosted = (): boolean => (projection.latestCheckpoint?.number ?? 0n) >= BigInt(number);
+    await this.#inTurn(number, signal, isPosted, () =>
       this.#send("post a checkpoint", "postCheckpoint", [checkpoint, signatureStruct(signature)], signal),
     );
   }
@@ -274,13 +268,6 @@ export class HeadMaker {
     await writeAtomically(listPath, encodeCommitteeList(payload, signature));
     log.debug({ tick, members: members.length }, "committee list signed");
   }
-}
-
-interface SignedCheckpoint {
-  readonly number: number;
-  readonly blockNumber: number;
-  readonly blockHash: Uint8Array;
-  readonly signature: Uint8Array;
 }
 
 /** The committee as devices are told it, at a block. */
