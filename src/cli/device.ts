@@ -21,6 +21,7 @@ import {
   action,
   asSwarmkeepError,
   describe,
+  parseCount,
   parseDuration,
   parseHex,
   readInput,
@@ -46,6 +47,7 @@ interface CertificateOptions {
   readonly lifetime?: string;
   readonly scope?: string;
   readonly newKey?: string;
+  readonly attempts?: string;
 }
 
 interface EnrollOptions extends CertificateOptions {
@@ -67,7 +69,8 @@ function withCertificateOptions(command: Command): Command {
     .option("--alg <name>", "the swarm's key that signs: bls or ed25519")
     .option("--lifetime <time>", "such as 24h; the provisioning file's if not given")
     .option("--scope <scope>", "the provisioning file's if not given")
-    .option("--new-key <type>", "certify a new key: ed25519 or p256");
+    .option("--new-key <type>", "certify a new key: ed25519 or p256")
+    .option("--attempts <number>", "rounds with too few good answers before giving up; 5 if not given");
 }
 
 export function register(group: Command): void {
@@ -213,12 +216,13 @@ async function readPrivateKey(path: string): Promise<KeyObject> {
   }
 }
 
-function certificateOptions({ alg, lifetime, scope, newKey }: CertificateOptions) {
+function certificateOptions({ alg, lifetime, scope, newKey, attempts }: CertificateOptions) {
   return {
     ...(alg !== undefined && { algorithm: parseAlgorithm(alg) }),
     ...(lifetime !== undefined && { lifetimeSeconds: parseDuration(lifetime, "--lifetime") }),
     ...(scope !== undefined && { scope }),
     ...(newKey !== undefined && { newKey: parseKeyType(newKey) }),
+    ...(attempts !== undefined && { attempts: parseCount(attempts, "--attempts", 1_000) }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** All groups of commands, and how a run of one ends: with an exit code, and with one sentence where it failed. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 import { Command, CommanderError } from "commander";
 
@@ -31,8 +31,10 @@ const GROUPS: readonly GroupEntry[] = [
 
 const USAGE_ERROR = 2;
 
+/** From `package.json`, two folders up in the sources and three in what is built of them. */
 function packageVersion(): string {
-  const path = new URL("../../../package.json", import.meta.url);
+  const candidates = ["../../package.json", "../../../package.json"].map((path) => new URL(path, import.meta.url));
+  const path = candidates.find((candidate) => existsSync(candidate)) as URL;
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }
 

@@ -125,6 +125,23 @@ describe("enrolment of a device", () => {
     });
   }
 
+  for (const [misbehaviour, told] of [
+    ["wrong-partial", "a partial signature that does not verify"],
+    ["wrong-evidence", "evidence that its TLS key did not sign"],
+    ["wrong-seat", "a part of seat"],
+    ["wrong-key", "another TLS key than the one that is pinned"],
+    ["garbage", "partial:"],
+    ["dead", "refuses connections"],
+  ] as const) {
+    it(`says of validators that are ${misbehaviour} what they did`, async () => {
+      const { agent } = await makeDevice(mesh);
+      await agent.adoptBundle(mesh.bundle);
+      for (const seat of [2, 3]) mesh.validator(seat).misbehaviour = misbehaviour;
+      const error = await expectFailure(agent.enrol({ attempts: 1 }), "too-few-validators");
+      expect(error.message).to.contain(told);
+    });
+  }
+
   it("is not held up by one validator that never answers", async () => {
     const { agent } = await makeDevice(mesh);
     await agent.adoptBundle(mesh.bundle);

@@ -176,7 +176,8 @@ export class Validator {
     if (request.k >= QUOTA) throw refused("quota-exceeded", "the quota is used up", {});
     if (this.#mesh.revoked.has(request.index)) throw refused("revoked", "the device is revoked", {});
     const { certificate, renewed } = checkRequest(signed, { ...this.#mesh.trust, meshId }, checks);
-    if (renewed !== undefined && now >= renewed.expires + GRACE_SECONDS) throw refused("grace-over", "the certificate ended too long ago", {});
+    if (renewed !== undefined && now >= renewed.expires + GRACE_SECONDS)
+      throw refused("grace-over", "the certificate ended too long ago", {});
 
     const message = certificateToSign(request.algorithm, externalAad, certificatePayload(certificate));
     const slot = `${request.index}/${request.period}/${request.k}`;
