@@ -13,7 +13,8 @@ import { MeshReader } from "../ledger/mesh-reader.js";
 import { Projection } from "../ledger/projection.js";
 import { TransactionSender } from "../ledger/sender.js";
 import { LedgerSource } from "../ledger/source.js";
-import { addressesOf, contractsAt } from "../ledger/contracts.js";
+import { type MeshAddresses, addressesOf, contractsAt } from "../ledger/contracts.js";
+import { LedgerError } from "../ledger/errors.js";
 import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
 import { type RunningSideServer, startSideServer } from "../net/side-server.js";
 import { TokenBuckets } from "../net/token-buckets.js";
@@ -72,6 +73,28 @@ export async function startValidator(options: ValidatorOptions): Promise<Running
   const validator = new Validator(options);
   await validator.start();
   return validator;
+}
+
+/** Where the mesh's contracts are and how it counts finality, as all endpoints say. @throws LedgerError `endpoints-disagree` */
+async function agreedMesh(
+  endpoints: readonly Endpoint[],
+  anchor: string,
+): Promise<{ readonly addresses: MeshAddresses; readonly finalityBlocks: number }> {
+  const answers = await Promise.all(
+    endpoints.map(async ({ provider }) => {
+      const addresses = await addressesOf(anchor, provider);
+      const { finalityBlocks } = await contractsAt(addresses, provider).anchor.parameters();
+      return { addresses, finalityBlocks: Number(finalityBlocks) };
+    }),
+  );
+  const [answer, ...others] = answers;
+  if (answer === undefined || others.some((other) => JSON.stringify(other) !== JSON.stringify(answer))) {
+    throw new LedgerError(
+      "endpoints-disagree",
+      `the ledger endpoints name different contracts for the anchor ${anchor}`,
+    );
+  }
+  return answer;
 }
 
 /** What strangers are told of errors that lower layers throw. */
@@ -135,13 +158,12 @@ class Validator implements RunningValidator {
       });
     }
     this.#cleanUp.push(() => endpoints.forEach((endpoint) => endpoint.close()));
-    const addresses = await addressesOf(mesh.anchor, first.provider);
+    const { addresses, finalityBlocks } = await agreedMesh(endpoints, mesh.anchor);
     const context = meshContext(mesh.meshId, mesh.chainId, addresses);
-    const { finalityBlocks } = await contractsAt(addresses, first.provider).anchor.parameters();
     const source = new LedgerSource({
       endpoints,
       ownNode: mesh.ownNode,
-      finalityBlocks: Number(finalityBlocks),
+      finalityBlocks,
     });
     const mark = new HistoryMark(folder.file("finalised.json"));
     await mark.check(source);
@@ -299,7 +321,7 @@ class Validator implements RunningValidator {
         for (const event of batch.events) standing.projection.apply(event);
         standing.finalised = batch.through;
         if (!batch.upToDate) continue;
-        standing.silence = undefined;
+        if (this.#isFresh(batch.through)) standing.silence = undefined;
         if (!isRegistered) {
           isRegistered = true;
           // Not awaited: the ledger goes on being read while the transaction is on its way.
@@ -322,20 +344,27 @@ class Validator implements RunningValidator {
     if (reason instanceof SwarmkeepError) throw reason;
   }
 
-  /** The ledger may be away for as long as a head lives; when endpoints contradict each other nothing is signed at once. */
-  #look({ ok, error }: FollowerHealth): void {
+  #isFresh({ timestamp }: FinalisedBlock): boolean {
+    const lifetime = Number(this.#standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n);
+    return seconds(this.#clock) <= timestamp + lifetime;
+  }
+
+  /**
+   * The ledger may be away, or make no blocks, for as long as a head lives: then nobody's revocation is missed that a verifier
+   * would still accept. When endpoints contradict each other nothing is signed at once.
+   */
+  #look({ ok, error, finalised }: FollowerHealth): void {
     const standing = this.#standing;
     const now = this.#clock.now();
-    if (ok) {
+    const lifetime = Number(standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n) * 1000;
+    if (ok && finalised !== undefined && this.#isFresh(finalised)) {
       this.#lastGoodLook = now;
       return;
     }
-    const lifetime = Number(standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n) * 1000;
-    const contradicts =
-      error?.code === "endpoints-disagree" || error?.code === "reorganised" || error?.code === "bad-proof";
+    const contradicts = error?.code === "endpoints-disagree" || error?.code === "bad-proof";
     if (contradicts || now > this.#lastGoodLook + lifetime) {
-      standing.silence = error?.message ?? "the ledger is away";
-      this.#options.log.warn({ error }, "signing nothing until the ledger is back");
+      standing.silence = error?.message ?? "the ledger makes no blocks";
+      this.#options.log.warn({ error, finalised: finalised?.number }, "signing nothing until the ledger is back");
     }
   }
 
