@@ -3,16 +3,22 @@ import { signDeviceRevocation } from "../certificate/revocation-request.js";
 import { PATH, encodeRevokeRequest, encodeSignedRevocation } from "../protocol/api.js";
 import { GatherError } from "../protocol/gather.js";
 import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
+import { RemoteError } from "../net/error-body.js";
 import { seconds } from "../runtime/clock.js";
 import type { RevocationReason } from "../statements/cose.js";
 import { backoffMilliseconds } from "./backoff.js";
 import type { DeviceIdentity } from "./identity.js";
 import type { IssuanceContext } from "./issuance.js";
+import type { Mesh } from "./mesh.js";
 import { judgeFailures, tooFewAnswers } from "./refusals.js";
 import { signByBls } from "./swarm-signing.js";
 
-/** How long the ledger takes the swarm's signature. */
-const LIFETIME_SECONDS = 3_600;
+/** How long the ledger takes the swarm's signature: half of what validators allow, so that clocks may differ. */
+const LIFETIME_SECONDS = 1_800;
+/** A validator answers once the transaction is in a block. */
+const SUBMISSION_MILLISECONDS = 60_000;
+/** What a validator answers whose transaction came second: the ledger takes a statement once. */
+const REVERTED = "reverted";
 
 export interface SelfRevocation {
   /** The certified key, or without a certificate the manifest key. */
@@ -51,11 +57,7 @@ export async function revokeSelf(context: IssuanceContext, request: SelfRevocati
       checks,
     );
     const statement = encodeSignedRevocation({ ...entries, reason, expiry, signature });
-    await mesh.ask(
-      mesh.quorum.f + 1,
-      (member, stop) => mesh.request(member, { method: "POST", path: PATH.revocations, body: statement, signal: stop }),
-      { signal },
-    );
+    await submit(mesh, statement, signal);
   };
 
   for (let attempt = 1; ; attempt++) {
@@ -70,4 +72,24 @@ export async function revokeSelf(context: IssuanceContext, request: SelfRevocati
       if (!(await mesh.refresh([], signal))) await clock.sleep(backoffMilliseconds(attempt, random()), signal);
     }
   }
+}
+
+/** Hands the statement to f + 1 validators. The first transaction counts, so the others may well be turned down. */
+async function submit(mesh: Mesh, statement: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  const { parts } = await mesh.ask(
+    mesh.quorum.f + 1,
+    async (member, stop): Promise<RemoteError | undefined> => {
+      const request = { method: "POST", path: PATH.revocations, body: statement, signal: stop } as const;
+      try {
+        await mesh.request(member, { ...request, timeoutMilliseconds: SUBMISSION_MILLISECONDS });
+        return undefined;
+      } catch (error) {
+        if (error instanceof RemoteError && error.code === REVERTED) return error;
+        throw error;
+      }
+    },
+    { signal },
+  );
+  const [first] = parts;
+  if (first?.part !== undefined && parts.every(({ part }) => part !== undefined)) throw first.part;
 }

@@ -246,6 +246,8 @@ export class Validator {
     if (!blstBls.verify(this.#mesh.keys.bls.groupKey, digest, signature))
       throw refused("bad-signature", "not signed", {});
     this.submitted += 1;
+    if (this.#mesh.used.has(digest.join())) throw refused("reverted", "the ledger refused to revoke devices", {});
+    this.#mesh.used.add(digest.join());
     for (const [i, word] of words.entries()) {
       for (let bit = 0; bit < 256; bit++) {
         if ((((masks[i] as Uint8Array)[31 - (bit >> 3)] as number) >> (bit & 7)) & 1)
@@ -275,6 +277,8 @@ export class TestMesh {
   readonly validators: readonly Validator[];
   readonly trust: Omit<typeof certificates.trust, "keys"> & { readonly keys: { bls: Uint8Array; ed25519: Uint8Array } };
   readonly revoked = new Set<number>();
+  /** Digests that the ledger has taken: each once. */
+  readonly used = new Set<string>();
   /** The oldest first. */
   readonly bundles: Uint8Array[] = [];
   forgedBundle = new Uint8Array();
