@@ -1,12 +1,9 @@
-/**
- * The worked examples of docs/protocol.md, made from the code: one mesh of four validators, from its key ceremony to a device
- * that is accepted. All secrets are hashes of labels, so that every run gives the same bytes.
- */
+/** The worked examples of docs/protocol.md, made from the code: what the mesh of example-mesh.ts and its devices say. */
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { concatBytes } from "@noble/hashes/utils.js";
 
 import { encodeBundle } from "../../src/certificate/bundle.js";
 import {
@@ -37,20 +34,10 @@ import {
 import { signDeviceRevocation } from "../../src/certificate/revocation-request.js";
 import { type MeshFacts, createCrossCertificate, createRootCertificate } from "../../src/certificate/x509-root.js";
 import { nobleBls, provePossession } from "../../src/crypto/bls.js";
-import { makeDealing, parseDealing, sealedRoot } from "../../src/crypto/dealing.js";
-import { FrostNonces, aggregateShares } from "../../src/crypto/frost.js";
-import { commit, encodeScalar, g1, randomScalar } from "../../src/crypto/group.js";
-import { type Commitments, decodeCommitments, judgeDealing } from "../../src/crypto/judging.js";
-import {
-  combineShares,
-  deriveGroupKeys,
-  outcomeHash,
-  qualifiedHash,
-  verificationRoot,
-} from "../../src/crypto/outcome.js";
+import { sealedRoot } from "../../src/crypto/dealing.js";
+import { encodeScalar } from "../../src/crypto/group.js";
+import { outcomeHash } from "../../src/crypto/outcome.js";
 import { blsKeyHash, g1ToEip2537 } from "../../src/crypto/points.js";
-import type { SharePair } from "../../src/crypto/sealing.js";
-import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import {
   encodeCommitmentAnswer,
   encodeFrostSignRequest,
@@ -58,7 +45,7 @@ import {
   encodeShareAnswer,
   encodeSignedRevocation,
 } from "../../src/protocol/api.js";
-import { coseStatementDigest, evidenceDigest } from "../../src/protocol/evidence.js";
+import { coseStatementDigest } from "../../src/protocol/evidence.js";
 import {
   preSharedIdentitySeed,
   preSharedKeyIdentity,
@@ -66,126 +53,45 @@ import {
 } from "../../src/protocol/pre-shared-key.js";
 import { revocationDigest, revocationEntries, revocationEntriesHash } from "../../src/protocol/revocation.js";
 import { COSE_ALG, type GroupAlgorithm, JOIN_METHOD, KEY_TYPE } from "../../src/statements/cose.js";
-import { domainSeparator, statementDigest, typeHash } from "../../src/statements/eip712.js";
-import { quorumOf } from "../../src/statements/quorum.js";
-import { seeded } from "../crypto/ceremony-fixture.js";
+import { statementDigest, typeHash } from "../../src/statements/eip712.js";
 
+import {
+  NOW,
+  PERIOD_SECONDS,
+  chainId,
+  contracts,
+  counted,
+  dealings,
+  evidence,
+  externalAad,
+  keys,
+  members,
+  meshId,
+  n,
+  nonce,
+  parsed,
+  qualified,
+  receivingKeys,
+  receivingSecrets,
+  root,
+  rootKey,
+  rootSecret,
+  rootX,
+  rootY,
+  seed,
+  separators,
+  shareOf,
+  shares,
+  signByBls,
+  signByFrost,
+  signByRoot,
+  signBySwarm,
+  spkiOf,
+  t,
+} from "./example-mesh.js";
 /** What an example file holds: byte strings are written as hexadecimal digits. */
 export type Example =
   string | number | bigint | boolean | Uint8Array | readonly Example[] | { readonly [field: string]: Example };
-
-const seed = (label: string): Uint8Array => sha256(utf8ToBytes(`example ${label}`));
-const address = (label: string): Uint8Array => seed(label).slice(12);
-
-const { n, t } = quorumOf(4);
-const NOW = 1_800_000_000;
-const PERIOD_SECONDS = 86_400;
-
-// ---- The mesh ------------------------------------------------------------------------------------------------------
-
-const rootSecret = seed("root key");
-const rootKey = { type: KEY_TYPE.p256, bytes: p256.getPublicKey(rootSecret, true) };
-const signByRoot = (message: Uint8Array): Uint8Array => p256.sign(message, rootSecret, { lowS: true });
-const rootPoint = p256.getPublicKey(rootSecret, false);
-const [rootX, rootY, nonce] = [rootPoint.slice(1, 33), rootPoint.slice(33), seed("nonce")];
-// abi.encode of three words is the words.
-const meshId = keccak_256(concatBytes(rootX, rootY, nonce));
-const chainId = 31337n;
-const contracts = {
-  anchor: address("TrustAnchor"),
-  registry: address("ValidatorRegistry"),
-  ceremony: address("KeyCeremony"),
-  groupKeys: address("GroupKeys"),
-  fleets: address("FleetRegistry"),
-  revocations: address("RevocationList"),
-};
-const separatorOf = (verifyingContract: Uint8Array): Uint8Array =>
-  domainSeparator({ chainId, verifyingContract, meshId });
-const separators = {
-  anchor: separatorOf(contracts.anchor),
-  registry: separatorOf(contracts.registry),
-  ceremony: separatorOf(contracts.ceremony),
-  fleets: separatorOf(contracts.fleets),
-  revocations: separatorOf(contracts.revocations),
-};
-const externalAad = separators.anchor;
-
-/** Accounts in ascending order, as seats are. */
-const members = Array.from({ length: n }, (_, i) => ({
-  seat: i + 1,
-  account: address(`account ${i}`).fill(i + 1, 0, 1),
-  tlsSecret: seed(`TLS key ${i}`),
-}));
-/** SubjectPublicKeyInfo of a P-256 key (RFC 5480) up to the point. */
-const SPKI_PREFIX = Uint8Array.from(Buffer.from("3059301306072a8648ce3d020106082a8648ce3d030107034200", "hex"));
-const spkiOf = (secret: Uint8Array): Uint8Array => concatBytes(SPKI_PREFIX, p256.getPublicKey(secret, false));
-
-function evidence(seat: number, digest: Uint8Array, part: Uint8Array): Uint8Array {
-  const { tlsSecret } = members[seat - 1] as (typeof members)[number];
-  return p256.sign(evidenceDigest(separators.registry, digest, part), tlsSecret, { lowS: true });
-}
-
-// ---- The ceremony --------------------------------------------------------------------------------------------------
-
-const context = { meshId, contract: contracts.ceremony, ceremony: 1n, attempt: 1 };
-const random = seeded("examples");
-const receivingSecrets = members.map(() => randomScalar(g1, random));
-const receivingKeys = receivingSecrets.map((secret) => commit(g1, secret));
-const dealings = members.map(({ seat }) => makeDealing({ context, dealer: seat, t, receivers: receivingKeys, random }));
-const counted = [1, 2, 3];
-const parsed = dealings.map((dealing) => parseDealing(dealing, n, t));
-const committed = counted.map((dealer) => decodeCommitments(parsed[dealer - 1] as (typeof parsed)[number]));
-const keys = deriveGroupKeys("generation", counted, committed as Commitments[], n);
-const qualified = qualifiedHash(1n, 1, counted);
-const root = verificationRoot(keys.verificationKeys);
-
-function shareOf(dealer: number, receiver: number): SharePair {
-  const dealing = parsed[dealer - 1] as (typeof parsed)[number];
-  const judgement = judgeDealing(context, dealer, dealing, receiver, receivingSecrets[receiver - 1] as bigint);
-  if (judgement.verdict !== "good") throw new Error(`the dealing of seat ${dealer} is not good`);
-  return judgement.shares;
-}
-const shares = members.map(({ seat }) =>
-  combineShares(
-    "generation",
-    counted,
-    counted.map((dealer) => shareOf(dealer, seat)),
-  ),
-);
-const edKey = {
-  groupKey: keys.ed25519,
-  t,
-  n,
-  verificationKeys: new Map(keys.verificationKeys.map((key) => [key.seat, key.ed25519])),
-};
-
-interface BlsSigning {
-  readonly signature: Uint8Array;
-  readonly partials: readonly { readonly seat: number; readonly signature: Uint8Array }[];
-}
-
-function signByBls(message: Uint8Array): BlsSigning {
-  const partials = counted.map((seat) => ({
-    seat,
-    signature: nobleBls.sign((shares[seat - 1] as SharePair).g1, message),
-  }));
-  return { signature: combinePartials(partials), partials };
-}
-
-function signByFrost(message: Uint8Array) {
-  const nonces = counted.map((seat) => FrostNonces.draw(seat, (shares[seat - 1] as SharePair).ed25519, random));
-  const session = { message, commitments: nonces.map(({ commitment }) => commitment) };
-  const parts = new Map(
-    nonces.map((nonce) => {
-      const { seat } = nonce.commitment;
-      return [seat, nonce.sign(edKey, (shares[seat - 1] as SharePair).ed25519, session)];
-    }),
-  );
-  return { signature: aggregateShares(edKey, session, parts), commitments: session.commitments, shares: parts };
-}
-
-const signBySwarm = (algorithm: GroupAlgorithm, message: Uint8Array): Uint8Array =>
-  algorithm === COSE_ALG.bls ? signByBls(message).signature : signByFrost(message).signature;
 
 // ---- A fleet and two of its devices --------------------------------------------------------------------------------
 
