@@ -7,7 +7,8 @@ import hardhatMocha from "@nomicfoundation/hardhat-mocha";
 import hardhatNetworkHelpers from "@nomicfoundation/hardhat-network-helpers";
 import hardhatTypechain from "@nomicfoundation/hardhat-typechain";
 import hardhatVerify from "@nomicfoundation/hardhat-verify";
-import { defineConfig } from "hardhat/config";
+import { defineConfig, task } from "hardhat/config";
+import { ArgumentType } from "hardhat/types/arguments";
 
 // The compiler comes from the package registry like every other dependency, pinned by the lock file; nothing is downloaded.
 // `osaka` is the first fork with both EIP-2537 (BLS12-381) and EIP-7951 (P-256).
@@ -24,7 +25,18 @@ const build = { compilers: [solc], overrides: { "contracts/libraries/Ed25519.sol
 
 const local = { chainType: "l1", hardfork: "osaka", chainId: 31337 } as const;
 
+const bench = task("bench", "Measures what README.md states: all, or those named")
+  .addVariadicArgument({
+    name: "names",
+    description: "gas, offchain, or names of operations",
+    type: ArgumentType.STRING,
+    defaultValue: [],
+  })
+  .setAction(() => import("./bench/task.js"))
+  .build();
+
 export default defineConfig({
+  tasks: [bench],
   plugins: [
     hardhatEthers,
     hardhatChaiMatchers,

@@ -1,0 +1,35 @@
+/** All figures, in the order in which they are shown. */
+import type { GasFigure, OffchainFigure } from "./figure.js";
+import { dealing32 } from "./gas/dealing32.js";
+import { dispute17 } from "./gas/dispute17.js";
+import { disputeEd25519 } from "./gas/disputeEd25519.js";
+import { genesis7 } from "./gas/genesis7.js";
+import { keyGeneration16 } from "./gas/keyGeneration16.js";
+import { keyGeneration7 } from "./gas/keyGeneration7.js";
+import { postCheckpoint } from "./gas/postCheckpoint.js";
+import { postHead } from "./gas/postHead.js";
+import { registerFleet1M } from "./gas/registerFleet1M.js";
+import { registerValidator } from "./gas/registerValidator.js";
+import { revoke1 } from "./gas/revoke1.js";
+import { revoke256Dense } from "./gas/revoke256Dense.js";
+import { revoke256Scattered } from "./gas/revoke256Scattered.js";
+import { verifySwarmSignature } from "./gas/verifySwarmSignature.js";
+
+export const GAS: readonly GasFigure[] = [
+  verifySwarmSignature,
+  dispute17,
+  disputeEd25519,
+  dealing32,
+  registerFleet1M,
+  revoke256Dense,
+  revoke256Scattered,
+  registerValidator,
+  genesis7,
+  revoke1,
+  postHead,
+  postCheckpoint,
+  keyGeneration7,
+  keyGeneration16,
+];
+
+export const OFFCHAIN: readonly OffchainFigure[] = [];
