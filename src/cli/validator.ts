@@ -1,4 +1,4 @@
-/** `validator init | run`: one member of the swarm. */
+/** `validator init | run | approve`: one member of the swarm. */
 import { Option, type Command } from "commander";
 
 import { openDataFolder } from "../runtime/data-folder.js";
@@ -8,6 +8,7 @@ import { LIGHT_KDF, STRONG_KDF } from "../runtime/sealed-file.js";
 import { startValidator } from "../validator/daemon.js";
 import { type ValidatorSettings, initialiseValidator, openKeys, readSettings } from "../validator/settings.js";
 import { action } from "./command.js";
+import { registerApprove } from "./validator-approve.js";
 
 interface InitOptions {
   readonly operator: string;
@@ -100,4 +101,6 @@ export function register(group: Command): void {
         }
       }),
     );
+
+  registerApprove(group);
 }

@@ -7,6 +7,7 @@ import { getBytes, hexlify } from "ethers";
 import { decodeX509Certificate } from "../certificate/x509.js";
 import { type MeshFacts, createCrossCertificate } from "../certificate/x509-root.js";
 import { g1FromEip2537 } from "../crypto/points.js";
+import { g1Bytes } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { statementDigest } from "../statements/eip712.js";
@@ -23,11 +24,9 @@ export async function groupFacts({ contracts, addresses, mesh }: MeshLedger): Pr
       advice: "Start the validators and wait until `swarmkeep mesh status` shows a committee in office.",
     });
   }
-  const { xHi, xLo, yHi, yLo } = office.blsKey;
-  const point = Buffer.from([xHi, xLo, yHi, yLo].map((part) => part.toString(16).padStart(64, "0")).join(""), "hex");
   return {
     generation: Number(office.generation),
-    keys: { bls: g1FromEip2537(point).toBytes(), ed25519: getBytes(office.edKey) },
+    keys: { bls: g1FromEip2537(g1Bytes(office.blsKey)).toBytes(), ed25519: getBytes(office.edKey) },
     meshId: mesh.meshId,
     chainId: mesh.chainId,
     anchor: getBytes(addresses.anchor),

@@ -62,15 +62,17 @@ export interface BatchOrder {
   /** Seals what the registrar keeps. */
   readonly sealer: Sealer;
   readonly deviceCost?: KdfCost;
+  /** How many devices, from the first, get folders of their own; all if not given, unless there are very many. */
+  readonly deliveries?: number;
 }
 
 /** @throws SwarmkeepError `bad-batch-size`, `batch-exists`, and those of files. */
 export async function provisionBatch(path: string, order: BatchOrder): Promise<BatchFolder> {
   const count = order.lots.reduce((sum, lot) => sum + sizeOf(lot), 0);
-  const secrets = order.lots.some((lot) => !("publicKeys" in lot));
-  if (count < 1 || count > MAXIMUM_BATCH || (secrets && count > MAXIMUM_DELIVERIES)) {
-    const limit = secrets ? `${MAXIMUM_DELIVERIES} devices whose keys are made here` : `${MAXIMUM_BATCH} devices`;
-    throw new SwarmkeepError(`a batch has 1 to ${limit}, not ${count}`, {
+  const madeHere = order.lots.reduce((sum, lot) => sum + ("publicKeys" in lot ? 0 : lot.count), 0);
+  if (count < 1 || count > MAXIMUM_BATCH || madeHere > MAXIMUM_DELIVERIES) {
+    const limit = `1 to ${MAXIMUM_BATCH} devices, of which ${MAXIMUM_DELIVERIES} may get their keys here`;
+    throw new SwarmkeepError(`a batch has ${limit}, not ${count} and ${madeHere}`, {
       kind: "usage",
       code: "bad-batch-size",
       advice: "Make several batches, or let the devices make their keys and give the public ones.",
@@ -86,7 +88,7 @@ export async function provisionBatch(path: string, order: BatchOrder): Promise<B
     deviceClass: order.deviceClass,
     scope: order.scope,
     lifetimeSeconds: order.lifetimeSeconds,
-    deliveries: count <= MAXIMUM_DELIVERIES ? count : 0,
+    deliveries: order.deliveries ?? (count <= MAXIMUM_DELIVERIES ? count : 0),
     registered: undefined,
   };
   try {

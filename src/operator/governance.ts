@@ -5,12 +5,13 @@
 import { AbiCoder, getAddress, getBytes, hexlify, keccak256 } from "ethers";
 
 import { PATH, type StatementRequest, decodePartialAnswer, encodeStatementRequest } from "../protocol/api.js";
+import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { domainSeparator, statementDigest } from "../statements/eip712.js";
 import { isScope } from "../statements/scope.js";
 import type { MeshLedger } from "./ledger.js";
-import { type Validators, gatherSwarmSignature, signatureStruct } from "./swarm-signature.js";
+import { type Validators, gatherSwarmSignature } from "./swarm-signature.js";
 
 /** A grant as it is proposed. */
 export interface GrantProposal {

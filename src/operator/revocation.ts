@@ -3,10 +3,11 @@ import { Wallet, getBytes, hexlify, solidityPackedKeccak256 } from "ethers";
 
 import { PATH, decodePartialAnswer, encodeRevokeRequest } from "../protocol/api.js";
 import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
+import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MeshLedger } from "./ledger.js";
 import { batchOfDevice, expectRegistrar, signByAccount } from "./registrar.js";
-import { type Validators, gatherSwarmSignature, signatureStruct } from "./swarm-signature.js";
+import { type Validators, gatherSwarmSignature } from "./swarm-signature.js";
 
 /** Seconds for which the ledger takes the statement. */
 const LIFETIME_SECONDS = 600;

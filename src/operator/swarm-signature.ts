@@ -8,7 +8,6 @@ import { ZeroAddress } from "ethers";
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
 import type { CommitteeMember } from "../certificate/committee-list.js";
 import { CryptoError } from "../crypto/errors.js";
-import { g2ForLedger } from "../crypto/points.js";
 import { type SharedBlsKey, assembleSignature, verifyPartial } from "../crypto/threshold-bls.js";
 import { type Client, createClient } from "../net/client.js";
 import { parseEndpoint } from "../net/endpoint.js";
@@ -169,20 +168,4 @@ function tooFewParts(error: GatherError<unknown> | CryptoError): SwarmkeepError 
     advice: remote?.advice ?? "See that enough validators run and can be reached, and try again.",
     cause: error,
   });
-}
-
-/** A swarm signature as the struct that contracts take (EIP-2537 words). */
-export function signatureStruct(signature: Uint8Array) {
-  const bytes = g2ForLedger(signature);
-  const word = (i: number): bigint => BigInt(`0x${Buffer.from(bytes.subarray(32 * i, 32 * i + 32)).toString("hex")}`);
-  return {
-    x0Hi: word(0),
-    x0Lo: word(1),
-    x1Hi: word(2),
-    x1Lo: word(3),
-    y0Hi: word(4),
-    y0Lo: word(5),
-    y1Hi: word(6),
-    y1Lo: word(7),
-  };
 }

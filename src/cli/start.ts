@@ -1,0 +1,130 @@
+/** `swarmkeep start` (and `npm start`): a whole mesh on this machine, from the first key to a revoked device. */
+import type { Command } from "commander";
+
+import type { SwarmkeepError } from "../runtime/errors.js";
+import { type CommandContext, action } from "./command.js";
+import { type Progress, jsonProgressOn, progressOn } from "./progress.js";
+import { tellDeviceStory } from "./start/device-story.js";
+import { bringFleet } from "./start/fleet-story.js";
+import { type LocalMesh, type Running, bringUp } from "./start/local-mesh.js";
+import { type Workspace, openWorkspace } from "./start/workspace.js";
+
+/** One more than two faulty members need, the smallest committee that shows what a quorum is. */
+const VALIDATORS = 7;
+const FOLDER = ".swarmkeep";
+
+interface StartOptions {
+  readonly once?: boolean;
+  readonly persist?: boolean;
+  readonly fresh?: boolean;
+}
+
+export function register(group: Command): void {
+  group
+    .description("run a whole mesh on this machine and show what it does")
+    .option("--once", "end when all is shown, with exit code 0")
+    .option("--persist", "keep the chain, so that the next start continues this mesh")
+    .option("--fresh", "begin a new mesh; earlier data is set aside, not deleted")
+    .action(action(start));
+}
+
+async function start(context: CommandContext, options: StartOptions): Promise<void> {
+  const progress = context.globals.json === true ? jsonProgressOn(process.stdout) : progressOn(process.stdout);
+  const path = context.globals.data ?? process.env["SWARMKEEP_DATA"] ?? FOLDER;
+  const workspace = await openWorkspace(path, {
+    persist: options.persist === true,
+    fresh: options.fresh === true,
+    validators: VALIDATORS,
+  });
+  const running: Running = { node: undefined, validators: [], closers: [], stopping: false };
+  const interrupted = interruption();
+  const begun = performance.now();
+  progress.say(`Swarmkeep: a mesh of ${VALIDATORS} validators on this machine, in ${workspace.folder.path}\n`);
+  sayWhatBecameOfTheLast(workspace, progress, options.fresh === true);
+  const story = tell(workspace, running, progress);
+  try {
+    const local = await Promise.race([story, interrupted.happened]);
+    if (local === undefined || options.once === true) {
+      progress.say(`\nDone in ${((performance.now() - begun) / 1000).toFixed(0)} s.`);
+      return;
+    }
+    progress.say(`\nDone in ${((performance.now() - begun) / 1000).toFixed(0)} s. ${commandsToTry(local)}`);
+    const failure = await Promise.race([interrupted.happened, ...endings(running)]);
+    if (failure !== undefined) throw failure;
+  } finally {
+    interrupted.stop();
+    if (options.once !== true) progress.say("\nStopping ...");
+    await stopAll(running);
+    // What was being started when we were interrupted is there by now.
+    await story.catch(() => undefined);
+    await stopAll(running);
+    await workspace.folder.close();
+  }
+}
+
+async function tell(workspace: Workspace, running: Running, progress: Progress): Promise<LocalMesh> {
+  const local = await bringUp(workspace, running, progress);
+  const fleet = await bringFleet(local, progress);
+  await tellDeviceStory(local, fleet, progress);
+  // Their folders are free again for the commands that are printed next.
+  await closeAll(running);
+  return local;
+}
+
+function sayWhatBecameOfTheLast({ setAside, continues }: Workspace, progress: Progress, fresh: boolean): void {
+  if (continues) progress.say("The mesh of the last start goes on.\n");
+  if (setAside === undefined) return;
+  const why = fresh ? "A new mesh, as asked for" : "The chain of the last start is gone, so this is a new mesh";
+  progress.say(`${why}; the old data is in ${setAside}.\n`);
+}
+
+function endings(running: Running): Promise<SwarmkeepError | undefined>[] {
+  return [running.node?.ended, ...running.validators.map(({ ended }) => ended)].filter((ended) => ended !== undefined);
+}
+
+/** Validators before the chain that they follow; everything is tried, whatever fails. */
+async function stopAll(running: Running): Promise<void> {
+  running.stopping = true;
+  await closeAll(running);
+  await Promise.all(running.validators.splice(0).map((validator) => validator.stop()));
+  const { node } = running;
+  running.node = undefined;
+  await node?.stop();
+}
+
+async function closeAll({ closers }: Running): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await Promise.resolve(close()).catch(() => undefined);
+}
+
+/** The first ^C or SIGTERM ends in order; a second one at once, and what is left is killed at exit. */
+function interruption(): { readonly happened: Promise<undefined>; stop(): void } {
+  let resolve: (value: undefined) => void = () => undefined;
+  const happened = new Promise<undefined>((done) => (resolve = done));
+  let times = 0;
+  const onSignal = (): void => {
+    times += 1;
+    if (times > 1) process.exit(130);
+    resolve(undefined);
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return {
+    happened,
+    stop: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
+  };
+}
+
+function commandsToTry({ workspace }: LocalMesh): string {
+  const { folder, passphraseFile } = workspace;
+  const command = (role: string, ...words: string[]): string =>
+    `  npm run --silent swarmkeep -- ${words.join(" ")} --data ${folder.file(role)} --passphrase-file ${passphraseFile}`;
+  return [
+    "The swarm runs until Ctrl-C. In another terminal:",
+    "",
+    command("operator", "mesh", "status"),
+    command("devices/lamp", "device", "renew"),
+    command("devices/meter", "device", "show"),
+    command("registrar", "revoke", "--index", "1"),
+    command("registrar", "fleet", "provision", "second", "--identity-keys", "10", "--scope", "geo:u33"),
+    command("registrar", "fleet", "register", "second"),
+  ].join("\n");
+}

@@ -1,0 +1,108 @@
+/** The data folder of the local demonstration, and what it remembers from one start to the next. */
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+
+import { readIfPresent, writeAtomically } from "../../runtime/atomic-file.js";
+import { type DataFolder, hasDataFolder, openDataFolder } from "../../runtime/data-folder.js";
+import { SwarmkeepError } from "../../runtime/errors.js";
+
+const ROLE = "local-mesh";
+const STATE_FILE = "start.json";
+const PASSPHRASE_FILE = "passphrase";
+
+export interface Workspace {
+  readonly folder: DataFolder;
+  /** Whether the chain is kept over restarts. */
+  readonly persist: boolean;
+  /** Whether this folder has a chain of an earlier start. */
+  readonly continues: boolean;
+  /** Ports on loopback: the chain's, and each validator's. */
+  readonly chainPort: number;
+  readonly validatorPorts: readonly number[];
+  /** Guards nothing but this demonstration: it lies beside what it opens. */
+  readonly passphrase: string;
+  readonly passphraseFile: string;
+  /** Where the data of an earlier start went, which this one does not continue. */
+  readonly setAside: string | undefined;
+}
+
+interface State {
+  readonly persist: boolean;
+  readonly chainPort: number;
+  readonly validatorPorts: readonly number[];
+}
+
+/** Opens the folder, or sets an earlier one aside and makes a new one. */
+export async function openWorkspace(
+  path: string,
+  options: { readonly persist: boolean; readonly fresh: boolean; readonly validators: number },
+): Promise<Workspace> {
+  let folder = await openDataFolder(path, ROLE);
+  const state = parseState(await readIfPresent(folder.file(STATE_FILE)), folder.file(STATE_FILE));
+  const continues = state?.persist === true && options.persist && !options.fresh;
+  if (state !== undefined && continues) {
+    return { folder, ...state, continues, setAside: undefined, ...(await passphraseOf(folder)) };
+  }
+  let setAside: string | undefined;
+  if (state !== undefined) {
+    setAside = await folder.setAside();
+    folder = await openDataFolder(path, ROLE);
+  }
+  const [chainPort = 0, ...validatorPorts] = await freePorts(options.validators + 1);
+  const next: State = { persist: options.persist, chainPort, validatorPorts };
+  const passphrase = await passphraseOf(folder);
+  await writeAtomically(folder.file(STATE_FILE), `${JSON.stringify(next)}\n`);
+  return { folder, ...next, continues: false, setAside, ...passphrase };
+}
+
+/** Whether something is kept at `path`, by this command or another. */
+export async function isInUse(path: string): Promise<boolean> {
+  return hasDataFolder(resolve(path));
+}
+
+async function passphraseOf(folder: DataFolder): Promise<{ passphrase: string; passphraseFile: string }> {
+  const passphraseFile = folder.file(PASSPHRASE_FILE);
+  const existing = await readIfPresent(passphraseFile, 4_096);
+  if (existing !== undefined) return { passphrase: Buffer.from(existing).toString("utf8").trim(), passphraseFile };
+  const passphrase = randomBytes(16).toString("hex");
+  await writeAtomically(passphraseFile, `${passphrase}\n`);
+  return { passphrase, passphraseFile };
+}
+
+function parseState(content: Uint8Array | undefined, path: string): State | undefined {
+  if (content === undefined) return undefined;
+  try {
+    const { persist, chainPort, validatorPorts } = JSON.parse(Buffer.from(content).toString("utf8")) as State;
+    const ports: readonly unknown[] = [chainPort, ...validatorPorts];
+    if (typeof persist === "boolean" && ports.every((port) => Number.isInteger(port))) {
+      return { persist, chainPort, validatorPorts };
+    }
+    throw new TypeError("a field is missing");
+  } catch (cause) {
+    throw new SwarmkeepError(`${path} is not what this program writes`, {
+      kind: "environment",
+      code: "folder-damaged",
+      advice: "Start with --fresh: it sets the folder aside and makes a new one.",
+      details: { path },
+      cause,
+    });
+  }
+}
+
+/** Ports that nothing listens on now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((done, fail) => {
+          const server = createServer().once("error", fail);
+          server.listen(0, "127.0.0.1", () => done(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
