@@ -270,22 +270,19 @@ export class HeadMaker {
   }
 }
 
-/** The committee as devices are told it, at a block. */
+/** The committee as devices are told it, at a block: every seat, so that its size shows; an empty one has no contact. */
 function listedMembers(projection: Projection, committee: Committee, block: number): CommitteeList["members"] {
-  return committee.keys.verificationKeys.flatMap(({ seat, g1, ed25519 }) => {
+  return committee.keys.verificationKeys.map(({ seat, g1, ed25519 }) => {
     const account = committee.accounts.get(seat);
     const contact = account === undefined ? undefined : projection.memberAt(account, block)?.contact;
-    if (account === undefined || contact === undefined) return [];
-    return [
-      {
-        seat,
-        account: getBytes(account),
-        endpoint: listedEndpoint(contact.endpoint),
-        tlsPin: getBytes(contact.tlsPin),
-        scope: listedScope(contact.scope),
-        blsKey: g1,
-        ed25519Key: ed25519,
-      },
-    ];
+    return {
+      seat,
+      account: account === undefined ? new Uint8Array(20) : getBytes(account),
+      endpoint: listedEndpoint(contact?.endpoint ?? ""),
+      tlsPin: contact === undefined ? new Uint8Array(32) : getBytes(contact.tlsPin),
+      scope: listedScope(contact?.scope ?? ""),
+      blsKey: g1,
+      ed25519Key: ed25519,
+    };
   });
 }

@@ -4,47 +4,52 @@
  */
 import { writeSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { eraseFile, writeAtomically } from "../../src/runtime/atomic-file.js";
 import { openDataFolder } from "../../src/runtime/data-folder.js";
 import { openJournal } from "../../src/runtime/journal.js";
 
 const STEPS = 40;
-const [what, folder = ""] = process.argv.slice(2);
 
 function acknowledge(step: number): void {
   writeSync(1, `${step}\n`);
 }
 
-switch (what) {
-  case "atomic-file":
-    for (let step = 1; step <= STEPS; step++) {
-      await writeAtomically(join(folder, "counter"), String(step).padEnd(9000, "."));
-      acknowledge(step);
-    }
-    break;
-  case "erase":
-    await eraseFile(join(folder, "counter"));
-    break;
-  case "journal": {
-    const journal = await openJournal(join(folder, "journal"), { segmentBytes: 2000 });
-    for (let step = journal.nextSequence; step <= STEPS; step += 4) {
-      const group = [step, step + 1, step + 2, step + 3];
-      for (const sequence of await Promise.all(
-        group.map((n) => journal.append(Buffer.from(`record ${n}`.repeat(9)))),
-      )) {
-        acknowledge(sequence);
+async function main(what: string | undefined, folder: string): Promise<void> {
+  switch (what) {
+    case "atomic-file":
+      for (let step = 1; step <= STEPS; step++) {
+        await writeAtomically(join(folder, "counter"), String(step).padEnd(9000, "."));
+        acknowledge(step);
       }
-      if (step === 37) await journal.prune(step);
+      break;
+    case "erase":
+      await eraseFile(join(folder, "counter"));
+      break;
+    case "journal": {
+      const journal = await openJournal(join(folder, "journal"), { segmentBytes: 2000 });
+      for (let step = journal.nextSequence; step <= STEPS; step += 4) {
+        const group = [step, step + 1, step + 2, step + 3];
+        for (const sequence of await Promise.all(
+          group.map((n) => journal.append(Buffer.from(`record ${n}`.repeat(9)))),
+        )) {
+          acknowledge(sequence);
+        }
+        if (step === 37) await journal.prune(step);
+      }
+      break;
     }
-    break;
+    case "lock": {
+      await openDataFolder(folder, "validator");
+      acknowledge(process.pid);
+      setInterval(() => undefined, 1000);
+      break;
+    }
+    default:
+      throw new Error(`what is ${what}?`);
   }
-  case "lock": {
-    await openDataFolder(folder, "validator");
-    acknowledge(process.pid);
-    setInterval(() => undefined, 1000);
-    break;
-  }
-  default:
-    throw new Error(`what is ${what}?`);
 }
+
+// The test runner loads every file of this folder; only the process that was started for it does anything.
+if (process.argv[1] === fileURLToPath(import.meta.url)) void main(process.argv[2], process.argv[3] ?? "");
