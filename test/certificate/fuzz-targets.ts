@@ -1,3 +1,4 @@
+import { decodeDeviceRevocation, signDeviceRevocation } from "../../src/certificate/revocation-request.js";
 import { decodeBundle, encodeBundle } from "../../src/certificate/bundle.js";
 import { decodeCbor, encodeCbor } from "../../src/certificate/cbor.js";
 import {
@@ -100,6 +101,11 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
   ]);
   const item = encodeCbor([1, -1, null, true, "text", seed("bytes"), new Map([[1, [2 ** 40]]])]);
 
+  const revocation = await signDeviceRevocation(
+    { index: 7, reason: 1, expiry: 9, channelBinding: new Uint8Array(32), subject: certificate },
+    device,
+    externalAad,
+  );
   return [
     fuzzTarget("decodeCbor", [item, certificate.subarray(1)], (bytes) => decodeCbor(bytes, "item"), encodeCbor),
     fuzzTarget("decodeCoseSign1", certificates, (bytes) => decodeCoseSign1(bytes, "message")),
@@ -133,6 +139,7 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
     fuzzTarget("decodeRequest", requests, decodeRequest, (found) =>
       encodeSignedObject({ ...found, payload: encodeRequestPayload(found.request) }),
     ),
+    fuzzTarget("decodeDeviceRevocation", [revocation], decodeDeviceRevocation),
     fuzzTarget(
       "decodeBundle",
       [list, undefined].map((committeeList) => encodeBundle({ root, crossCertificates: [cross], committeeList })),

@@ -1,0 +1,56 @@
+/** Files and settings as text: what people and other programs write, and what is read of it (see fuzz-target.ts). */
+import { decodeProvisioning, encodeProvisioning } from "../src/device/provisioning.js";
+import { decodeError, encodeError } from "../src/net/error-body.js";
+import { formatEndpoint, parseEndpoint } from "../src/net/endpoint.js";
+import { decodeRecord } from "../src/operator/batch-folder.js";
+import { parseMember, parseRegistrar } from "../src/operator/genesis.js";
+import { formatGrant, parseGrant } from "../src/operator/governance.js";
+import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
+import { SwarmkeepError } from "../src/statements/errors.js";
+import { parseListen } from "../src/validator/settings.js";
+import { keySecret } from "./device/device-fixture.js";
+import { TestMesh } from "./device/mesh-fixture.js";
+import { type FuzzTarget, fuzzTarget } from "./fuzz-target.js";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function textTarget<T>(name: string, sample: string, parse: (text: string) => T): FuzzTarget {
+  return fuzzTarget(name, [bytes(sample)], (content) => parse(new TextDecoder().decode(content)));
+}
+
+const account = `0x${"12".repeat(20)}`;
+const hash = `0x${"ab".repeat(32)}`;
+const grant = {
+  meshId: hash,
+  chainId: 31337n,
+  fleets: account,
+  registrar: account,
+  scopes: ["grp:city"],
+  indexes: 5n,
+  expiry: 9n,
+  salt: hash,
+};
+
+export async function textTargets(): Promise<readonly FuzzTarget[]> {
+  const provisioning = encodeProvisioning((await TestMesh.create(4)).provision(keySecret()));
+  return [
+    textTarget("parseEndpoint", "validator.example:8443", (text) => formatEndpoint(parseEndpoint(text))),
+    textTarget("parseListen", "127.0.0.1:0", parseListen),
+    textTarget("parseGrant", formatGrant(grant), parseGrant),
+    textTarget("parseMember", JSON.stringify({ account, operator: hash }), (text) => parseMember(text, "member.json")),
+    textTarget("parseRegistrar", JSON.stringify({ account, scopes: ["grp:city"], indexes: 5, expiry: 9 }), (text) =>
+      parseRegistrar(text, "registrar.json"),
+    ),
+    textTarget("parseParameters", formatParameters(LOCAL_PARAMETERS), (text) =>
+      parseParameters(text, "parameters.json"),
+    ),
+    textTarget("decodeProvisioning", provisioning, decodeProvisioning),
+    fuzzTarget("decodeRecord", [Uint8Array.of(1, 1, ...new Uint8Array(65))], (content) => decodeRecord(content, 0)),
+    // Of a server that may be anybody: whatever it answers becomes an error, and none is thrown on the way.
+    fuzzTarget(
+      "decodeError",
+      [encodeError(new SwarmkeepError("m", { kind: "refused", code: "c", advice: "a", details: { next: 1 } }))],
+      (content) => decodeError(403, undefined, content),
+    ),
+  ];
+}
