@@ -12,6 +12,8 @@ import { type Workspace, openWorkspace } from "./start/workspace.js";
 /** One more than two faulty members need, the smallest committee that shows what a quorum is. */
 const VALIDATORS = 7;
 const FOLDER = ".swarmkeep";
+/** The last one comes when the terminal is closed: what runs in process groups of its own would go on without us. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 interface StartOptions {
   readonly once?: boolean;
@@ -44,11 +46,10 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   const story = tell(workspace, running, progress);
   try {
     const local = await Promise.race([story, interrupted.happened]);
-    if (local === undefined || options.once === true) {
-      progress.say(`\nDone in ${((performance.now() - begun) / 1000).toFixed(0)} s.`);
-      return;
-    }
-    progress.say(`\nDone in ${((performance.now() - begun) / 1000).toFixed(0)} s. ${commandsToTry(local)}`);
+    if (local === undefined) return;
+    const took = `Done in ${((performance.now() - begun) / 1000).toFixed(0)} s.`;
+    progress.say(options.once === true ? `\n${took}` : `\n${took} ${commandsToTry(local)}`);
+    if (options.once === true) return;
     const failure = await Promise.race([interrupted.happened, ...endings(running)]);
     if (failure !== undefined) throw failure;
   } finally {
@@ -106,10 +107,10 @@ function interruption(): { readonly happened: Promise<undefined>; stop(): void }
     if (times > 1) process.exit(130);
     resolve(undefined);
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   return {
     happened,
-    stop: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
+    stop: () => SIGNALS.forEach((signal) => process.off(signal, onSignal)),
   };
 }
 
