@@ -52,11 +52,11 @@ export function openConnection(endpoint: Endpoint, trust: Trust, signal: AbortSi
     socket.once("close", closed);
     socket.once("secureConnect", () => {
       try {
-        expectTrusted(socket, endpoint, trust);
+        const serverKey = expectTrusted(socket, endpoint, trust);
         signal.removeEventListener("abort", abort);
         socket.off("error", fail).off("close", closed);
         socket.setNoDelay(true);
-        resolve(new Connection(endpoint, socket, trust.kind === "psk"));
+        resolve(new Connection(endpoint, socket, serverKey, trust.kind === "psk"));
       } catch (error) {
         fail(error);
       }
@@ -73,10 +73,9 @@ export class Connection {
   readonly #withKey: boolean;
   readonly #agent: Agent;
 
-  constructor(endpoint: Endpoint, socket: TLSSocket, withKey: boolean) {
+  constructor(endpoint: Endpoint, socket: TLSSocket, serverKey: Uint8Array | undefined, withKey: boolean) {
     this.channelBinding = channelBinding(socket);
-    const spki = socket.getPeerX509Certificate()?.publicKey.export({ format: "der", type: "spki" });
-    this.serverKey = spki === undefined ? undefined : Uint8Array.from(spki);
+    this.serverKey = serverKey;
     this.#endpoint = endpoint;
     this.#socket = socket;
     this.#withKey = withKey;
@@ -183,19 +182,24 @@ function tlsOptions({ host }: Endpoint, trust: Trust): ConnectionOptions {
   return { ...options, pskCallback: () => ({ psk: trust.key, identity: trust.identity }) };
 }
 
-function expectTrusted(socket: TLSSocket, endpoint: Endpoint, trust: Trust): void {
+/**
+ * Gives the server's SubjectPublicKeyInfo, DER; undefined with a pre-shared key. Called once for each connection: some
+ * versions of Node hand out the peer's certificate the first time only.
+ */
+function expectTrusted(socket: TLSSocket, endpoint: Endpoint, trust: Trust): Uint8Array | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (trust.kind === "psk") {
     // A server that does not know the identity goes on with its certificate, which proves nothing here.
     if (certificate !== undefined || !socket.isSessionReused()) throw keyRefused(endpoint);
-    return;
+    return undefined;
   }
-  if (trust.kind === "unverified") return;
-  const spki = certificate?.publicKey.export({ format: "der", type: "spki" }) ?? new Uint8Array();
+  const spki = Uint8Array.from(certificate?.publicKey.export({ format: "der", type: "spki" }) ?? []);
+  if (trust.kind === "unverified") return spki;
   const found = createHash("sha256").update(spki).digest();
   if (trust.pin.length !== found.length || !timingSafeEqual(found, trust.pin)) {
     throw wrongKey(endpoint, trust.pin, found);
   }
+  return spki;
 }
 
 async function collect(incoming: IncomingMessage, maximumBytes: number, tooLarge: () => Error): Promise<Uint8Array> {

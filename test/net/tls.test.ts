@@ -52,6 +52,20 @@ describe("TLS", () => {
     expect((await seen(client(byKey))).fields[1]).to.equal(PSK_IDENTITY);
   });
 
+  it("tells with each answer which key the server has, and none where a pre-shared key vouches for it", async () => {
+    const identity = await tlsIdentity(await generateTlsKey());
+    const { client } = await serve({ identity });
+    const pinned = client({ kind: "pin", pin: identity.pin });
+    const answers = [
+      await pinned.request({ method: "GET", path: "/v1/seen" }),
+      await pinned.request({ method: "GET", path: "/v1/seen" }),
+      await client({ kind: "unverified" }).request({ method: "GET", path: "/v1/seen" }),
+    ];
+    for (const { serverKey } of answers) expect(serverKey).to.deep.equal(identity.spki);
+    const { serverKey } = await client(byKey).request({ method: "GET", path: "/v1/seen" });
+    expect(serverKey).to.equal(undefined);
+  });
+
   it("refuses a server with another key than the pinned one, before anything is sent", async () => {
     const { server, client } = await serve();
     let asked = false;
