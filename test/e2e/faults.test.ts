@@ -1,6 +1,6 @@
 /** Scenario: some validators are dead, one lies, and f of them conspire. */
 import { randomBytes } from "node:crypto";
-import { appendFile, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 
 import { expect } from "chai";
 
@@ -21,11 +21,11 @@ import { PATH } from "../../src/protocol/api.js";
 import { blstBls } from "../../src/runtime/blst.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { openDataFolder } from "../../src/runtime/data-folder.js";
-import { createLogger } from "../../src/runtime/log.js";
+import { silentLogger } from "../../src/runtime/log.js";
 import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
 import { COSE_ALG, JOIN_METHOD, KEY_TYPE } from "../../src/statements/cose.js";
 import { signRequest } from "../../src/certificate/request.js";
-import { type RunningValidator, startValidator } from "../../src/validator/daemon.js";
+import { startValidator } from "../../src/validator/daemon.js";
 import { openKeys, readSettings } from "../../src/validator/settings.js";
 import {
   type Device,
@@ -96,11 +96,13 @@ describe("a swarm of which some members fail", function () {
     const verifier = new OfflineVerifier((await mesh.clients()).trust);
     expect(await verifier.judge((challenge) => agent.prove(challenge))).to.include({ accepted: true });
 
-    await (mesh.validators[2] as ValidatorProcess).signal("SIGSTOP");
-    const third = await device(1);
-    expect(await codeOf(third.agent.enrol({ attempts: 1 }))).to.equal("too-few-validators");
-    await (mesh.validators[2] as ValidatorProcess).signal("SIGCONT");
-    await third.agent.enrol();
+    // With a third one frozen there are too few, and the device's request waits for it.
+    await alive.signal("SIGSTOP");
+    const second = await device(1);
+    const enrolled = second.agent.enrol();
+    await eventually("the device has asked", () => readFile(`${second.path}/request.json`));
+    await alive.signal("SIGCONT");
+    await enrolled;
     await Promise.all(dead.map((validator) => validator.start()));
     await Promise.all(dead.map((validator) => validator.inOffice()));
   });
@@ -108,7 +110,7 @@ describe("a swarm of which some members fail", function () {
   it("a validator that answers with wrong parts is named by its own evidence, and left out of the same request", async () => {
     const liar = mesh.validator(4);
     await liar.kill();
-    const running = await startLiar(liar);
+    const stopLiar = await startLiar(liar);
     try {
       const { members, trust } = await mesh.clients();
       const member = members.find(({ endpoint }) => endpoint.endsWith(`:${liar.place.port}`));
@@ -156,7 +158,7 @@ describe("a swarm of which some members fail", function () {
         await store.close();
       }
     } finally {
-      await running.stop();
+      await stopLiar();
     }
     await liar.start();
     await liar.inOffice();
@@ -186,9 +188,8 @@ describe("a swarm of which some members fail", function () {
       client.close();
     }
     sealer.wipe();
-    // Signed by another key than the manifest's, whichever way it is put.
-    expect(new Set(refusals).size).to.equal(1);
-    expect(refusals[0]).to.be.oneOf(["bad-signature", "not-listed"]);
+    // A request counts only by the manifest key, which no channel key tells.
+    expect(refusals).to.deep.equal(members.map(() => "bad-signature"));
   });
 
   it("t-1 parts are no signature, and t parts are", async () => {
@@ -201,7 +202,7 @@ describe("a swarm of which some members fail", function () {
       const partials = parts.slice(0, count).map(({ seat, partial }) => ({ seat, signature: partial }));
       return encodeCertificate(COSE_ALG.bls, payload, combinePartials(partials));
     };
-    expect(() => verifyCertificate(certificate(quorum.t - 1), trust, now(), checks)).to.throw(/signature/);
+    expect(() => verifyCertificate(certificate(quorum.t - 1), trust, now(), checks)).to.throw(/not signed by/);
     expect(verifyCertificate(certificate(quorum.t), trust, now(), checks).index).to.equal(order.provisioning.index);
     expect(message[0]).to.equal(0x84);
   });
@@ -228,17 +229,21 @@ describe("a swarm of which some members fail", function () {
     await device(5);
     const first = await orderOf(5);
     const second = { ...first, notBefore: first.notBefore + 1 };
-    const asked = members.flatMap((member, i) => (i % 2 === 0 ? [first, second] : [second, first]).map((order) => ({ member, order })));
+    const asked = members.flatMap((member, i) =>
+      (i % 2 === 0 ? [first, second] : [second, first]).map((order) => ({ member, order })),
+    );
     const answers = await Promise.all(
       asked.map(async ({ member, order }) => ({ order, code: await codeOf(askOne(member, order, trust)) })),
     );
-    const signed = [first, second].map((order) => answers.filter((one) => one.order === order && one.code === "nothing failed").length);
+    const signed = [first, second].map(
+      (order) => answers.filter((one) => one.order === order && one.code === "nothing failed").length,
+    );
     expect((signed[0] ?? 0) + (signed[1] ?? 0)).to.equal(members.length);
     expect(Math.min(...signed)).to.be.lessThan(quorum.t);
   });
 
   /** The same member, in this process, with a broken signature. */
-  async function startLiar({ place, logFile }: ValidatorProcess): Promise<RunningValidator> {
+  async function startLiar({ place }: ValidatorProcess): Promise<() => Promise<void>> {
     const bls: Bls = { ...blstBls, sign: (secret) => blstBls.sign(secret, new Uint8Array(randomBytes(32))) };
     const folder = await openDataFolder(place.folder, "validator");
     const running = await startValidator({
@@ -246,12 +251,13 @@ describe("a swarm of which some members fail", function () {
       keys: await openKeys(folder, PASSPHRASE),
       settings: await readSettings(place.folder),
       mesh: mesh.mesh,
-      log: createLogger({ name: "liar", destination: { write: (line: string) => void appendFile(logFile, line) } } as never),
+      log: silentLogger,
       bls,
     });
-    await eventually("the liar is in office", async () => ((await (mesh.validator(place.number)).health()).seat === null ? undefined : true));
-    return { ...running, account: running.account, server: running.server, side: running.side, ended: running.ended, stop: async () => { await running.stop(); await folder.close(); } };
+    await mesh.validator(place.number).inOffice();
+    return async () => {
+      await running.stop();
+      await folder.close();
+    };
   }
-
-  void readFile;
 });
