@@ -111,8 +111,6 @@ interface ITrustAnchor {
     error NotOfThisMesh(address account);
     /// @notice `generation` has no group keys to certify; the last one is `last`.
     error UnknownGeneration(uint64 generation, uint64 last);
-    /// @notice The root CA's statement was used before.
-    error AlreadyCertified(bytes32 certificateHash);
     /// @notice The swarm named a successor before.
     error SuccessorAlreadyNamed(address anchor);
     /// @notice A mesh goes on somewhere else than here, at an anchor that is not zero.

@@ -47,7 +47,7 @@ export const COMMITTEE_LIST_LIMITS: CborLimits = { maximumLength: 24_576, maximu
 const KIND = { typ: COSE_TYP.committeeList, algorithm: COSE_ALG.bls } as const;
 const KEY = { generation: 1, epoch: 2, tick: 3, issued: 4, members: 5 } as const;
 
-const HOST_AND_PORT = /^(?:\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/;
+const HOST_AND_PORT = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/;
 const MAXIMUM_ENDPOINT_LENGTH = 255;
 
 /**

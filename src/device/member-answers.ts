@@ -11,7 +11,7 @@ import {
   encodeFrostSignRequest,
 } from "../protocol/api.js";
 import { type SharedEdKey, type SigningSession, verifySignatureShare } from "../crypto/frost.js";
-import { evidenceDigest, evidenceDomain, verifyEvidence } from "../protocol/evidence.js";
+import { evidenceDigest, evidenceDomain, frostDigest, verifyEvidence } from "../protocol/evidence.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { Mesh } from "./mesh.js";
 
@@ -102,6 +102,7 @@ export async function askShare(
   const { seat, share, evidence } = decodeShareAnswer(reply.body);
   checkSeat(member, seat);
   if (!verifySignatureShare(key, signing, seat, share)) throw lied(member, "a signature share that does not verify");
-  checkEvidence(member, mesh.trust, signed, { part: share, evidence, serverKey: reply.serverKey }, checks);
+  const named = { ...signed, digest: frostDigest(signed.digest, signing.commitments) };
+  checkEvidence(member, mesh.trust, named, { part: share, evidence, serverKey: reply.serverKey }, checks);
   return share;
 }

@@ -8,6 +8,7 @@ import type { Client, ClientAnswer, ClientRequest, Trust } from "../net/client.j
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
 import type { CommitteeList, CommitteeMember } from "../certificate/committee-list.js";
 import { Refusal } from "../certificate/refusal.js";
+import { equalBytes } from "../crypto/bytes.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import { PATH } from "../protocol/api.js";
 import { type Gathered, gather } from "../protocol/gather.js";
@@ -124,7 +125,10 @@ export class Mesh {
    */
   async adopt(bundle: Uint8Array): Promise<boolean> {
     const found = this.#verify(bundle, seconds(this.#options.clock), this.#trust?.generation);
-    if (this.#trust !== undefined && !isNewer(found, this.#trust)) return false;
+    if (this.#trust !== undefined) {
+      expectSameKeys(found, this.#trust);
+      if (!isNewer(found, this.#trust)) return false;
+    }
     await this.#options.store.saveBundle(bundle);
     this.#trust = found;
     return true;
@@ -276,5 +280,21 @@ function noBundleFound(problems: readonly unknown[]): SwarmkeepError {
     code: "no-bundle-found",
     advice: "Name a validator with --validator <host:port>, or give a bundle with --bundle <file>.",
     details: { reasons },
+  });
+}
+
+/**
+ * A device keeps to the group keys that it has seen: whoever steals the root CA's key can certify others to devices that
+ * have never seen this mesh, and to no other. New keys take the old ones' signature.
+ */
+function expectSameKeys(found: MeshTrust, pinned: MeshTrust): void {
+  const same =
+    found.generation === pinned.generation &&
+    equalBytes(found.keys.bls, pinned.keys.bls) &&
+    equalBytes(found.keys.ed25519, pinned.keys.ed25519);
+  if (same) return;
+  const what = `other group keys (generation ${found.generation}) than those pinned (generation ${pinned.generation})`;
+  throw new Refusal("wrong-mesh", `the bundle has ${what}, and nothing that the old keys signed`, {
+    field: "bundle.crossCertificates",
   });
 }

@@ -348,7 +348,7 @@ export type VoteKind = (typeof VOTE_KIND)[keyof typeof VOTE_KIND];
 /** A member's vote on an ordered statement. */
 export interface Vote extends PartialAnswer {
   readonly kind: VoteKind;
-  /** The tick, or the epoch of an activation. */
+  /** The tick; of an activation, ceremony * 2^20 + attempt. */
   readonly number: number;
 }
 
@@ -374,18 +374,24 @@ export function decodeVote(encoded: Uint8Array): Vote {
 export interface FrostCommitRequest {
   readonly kind: typeof VOTE_KIND.head;
   readonly number: number;
+  /** The asking member's. */
+  readonly seat: number;
+  /** SubjectPublicKeyInfo of its registered TLS key, DER, 91 bytes. */
+  readonly tlsKey: Uint8Array;
+  /** By that key, as over a part of the statement, over the connection's channel binding: strangers open no sessions. */
+  readonly proof: Uint8Array;
 }
 
-const readFrostCommit = tuple({ kind: uint(1), number: uint() });
+const readFrostCommit = tuple({ kind: uint(1), number: uint(), seat, tlsKey: bytes(91), proof: bytes(64) });
 
-export function encodeFrostCommitRequest({ kind, number }: FrostCommitRequest): Uint8Array {
-  return encodeCbor([kind, number]);
+export function encodeFrostCommitRequest({ kind, number, seat, tlsKey, proof }: FrostCommitRequest): Uint8Array {
+  return encodeCbor([kind, number, seat, tlsKey, proof]);
 }
 
 export function decodeFrostCommitRequest(encoded: Uint8Array): FrostCommitRequest {
   const request = readFrostCommit(decodeCbor(encoded, "frostCommit", SMALL), "frostCommit");
   if (request.kind !== VOTE_KIND.head) throw malformed("frostCommit.kind", "takes 1");
-  return { kind: VOTE_KIND.head, number: request.number };
+  return { ...request, kind: VOTE_KIND.head };
 }
 
 /** What a vote is answered with: the finished swarm signature where there is one already. */

@@ -6,12 +6,32 @@ import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 
+import { encodeCbor } from "../certificate/cbor.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
+import { concatBytes } from "../crypto/bytes.js";
 import { type Domain, domainSeparator, statementDigest } from "../statements/eip712.js";
 
 /** The digest under which a COSE object's parts are evidenced. */
 export function coseStatementDigest(sigStructure: Uint8Array): Uint8Array {
   return sha256(sigStructure);
+}
+
+/** One member's commitments in round one of FROST. */
+interface Commitment {
+  readonly seat: number;
+  readonly hiding: Uint8Array;
+  readonly binding: Uint8Array;
+}
+
+/**
+ * The digest under which a FROST signature share is evidenced: whether a share is right depends on the commitments of all who
+ * sign, so they are named too. SHA-256(statement digest | CBOR [[seat, hiding, binding], ...] in ascending order of seat).
+ */
+export function frostDigest(statement: Uint8Array, commitments: readonly Commitment[]): Uint8Array {
+  const list = commitments
+    .toSorted((a, b) => a.seat - b.seat)
+    .map(({ seat, hiding, binding }) => [seat, hiding, binding]);
+  return sha256(concatBytes(statement, encodeCbor(list)));
 }
 
 /** The separator that evidence is signed under: of the ValidatorRegistry. */

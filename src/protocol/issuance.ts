@@ -197,7 +197,7 @@ function checkPolicy(request: IssuanceRequest, policy: FleetPolicy, ledger: Issu
 }
 
 function checkEnrolment(
-  { enrolment, joinMethod }: EnrolRequest,
+  { enrolment, joinMethod, csr }: EnrolRequest,
   device: RegisteredDevice,
   channel: RequestChannel,
 ): void {
@@ -221,6 +221,12 @@ function checkEnrolment(
       joinMethod,
       allowed: policy.joinMethods,
     });
+  }
+  if (joinMethod === JOIN_METHOD.attestation) {
+    throw refused("join-method", "this validator cannot judge attestations", "Join by a key that the manifest has.");
+  }
+  if (joinMethod === JOIN_METHOD.csr && csr === undefined) {
+    throw refused("join-method", "a join by certificate request came without one", "Send the request (PKCS#10) along.");
   }
   const byPreSharedKey = joinMethod === JOIN_METHOD.preSharedKey;
   if (byPreSharedKey && channel.preSharedKeyIndex === undefined) {

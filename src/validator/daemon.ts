@@ -287,7 +287,9 @@ class Validator implements RunningValidator {
       const { genesis } = projection;
       if (genesis === undefined) return;
       if (start === 0) start = (await source.block(genesis.blockNumber)).timestamp;
-      issued.forgetBefore(Math.floor(finalised.timestamp / Number(genesis.parameters.certificatePeriodSeconds)) - 1);
+      await issued.forgetBefore(
+        Math.floor(finalised.timestamp / Number(genesis.parameters.certificatePeriodSeconds)) - 1,
+      );
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
       await mark.move(finalised);
@@ -344,9 +346,10 @@ class Validator implements RunningValidator {
     if (reason instanceof SwarmkeepError) throw reason;
   }
 
+  /** Whether a block is young enough to sign about. Before genesis was read nothing is signed anyway. */
   #isFresh({ timestamp }: FinalisedBlock): boolean {
-    const lifetime = Number(this.#standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n);
-    return seconds(this.#clock) <= timestamp + lifetime;
+    const { genesis } = this.#standing.projection;
+    return genesis === undefined || seconds(this.#clock) <= timestamp + Number(genesis.parameters.headLifetimeSeconds);
   }
 
   /**

@@ -23,6 +23,7 @@ import type { TransactionSender } from "../ledger/sender.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { type DueHead, TickClock, headTimes } from "../ledger/ticks.js";
 import {
+  type CommitmentAnswer,
   PATH,
   VOTE_KIND,
   decodeCommitmentAnswer,
@@ -48,6 +49,8 @@ import type { Voting } from "./voting.js";
 
 /** Milliseconds that a member waits for each one whose turn is before its own. */
 const TURN_MILLISECONDS = 3_000;
+/** Milliseconds until a member that is behind is asked again. */
+const AGAIN_MILLISECONDS = 300;
 
 export interface HeadMakerOptions {
   readonly context: MeshContext;
@@ -190,13 +193,12 @@ export class HeadMaker {
     const { committee, signer, peers, heads, checks } = this.#options;
     const message = drlHeadToSign(COSE_ALG.eddsa, head, this.trust);
     const own = signer.commit(message);
-    const request = encodeFrostCommitRequest({ kind: VOTE_KIND.head, number: head.number });
     const needed = committee.quorum.t - 1;
     const { parts } = await gather({
       members: peers.seats,
       needed,
       signal,
-      ask: async (seat, abort) => decodeCommitmentAnswer(await peers.post(seat, PATH.frostCommit, request, abort)),
+      ask: (seat, abort) => this.#askCommitment(seat, head.number, message, abort),
     });
     const chosen = parts.slice(0, needed);
     const commitments = [own.commitment, ...chosen.map(({ member, part }) => ({ ...part, seat: member }))];
@@ -212,6 +214,26 @@ export class HeadMaker {
     await heads.putSignature(head.number, signature, this.trust, checks);
     const body = encodeHeadSignature({ number: head.number, signature });
     await Promise.allSettled(peers.seats.map((seat) => peers.post(seat, PATH.headSignature, body, signal)));
+  }
+
+  /** A member that does not hold the head yet is asked again: it is a moment behind. */
+  async #askCommitment(
+    seat: number,
+    number: number,
+    message: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<CommitmentAnswer> {
+    const { peers, signer, clock } = this.#options;
+    for (;;) {
+      try {
+        const body = (binding: Uint8Array): Uint8Array =>
+          encodeFrostCommitRequest(signer.commitRequest(number, message, binding));
+        return decodeCommitmentAnswer(await peers.post(seat, PATH.frostCommit, body, signal));
+      } catch (error) {
+        if (!(error instanceof SwarmkeepError) || error.code !== "statement-unknown") throw error;
+        await clock.sleep(AGAIN_MILLISECONDS, signal);
+      }
+    }
   }
 
   async #postHead(head: DrlHead, bls: Uint8Array, signal: AbortSignal): Promise<void> {

@@ -56,7 +56,8 @@ type Slots = Map<number, Claim>;
 export class IssuedBook {
   readonly #journal: Journal;
   readonly #periods = new Map<number, Map<number, Slots>>();
-  /** Records that were written, for the transparency log. */
+  /** The first record of each period: those before the oldest one's are not needed. */
+  readonly #begins = new Map<number, number>();
   #count = 0;
 
   private constructor(journal: Journal) {
@@ -65,14 +66,16 @@ export class IssuedBook {
 
   static async open(journal: Journal): Promise<IssuedBook> {
     const book = new IssuedBook(journal);
-    for await (const { payload } of journal.replay()) {
+    for await (const { sequence, payload } of journal.replay()) {
       const { digest, ...slot } = decodeRecord(payload);
+      book.#begin(slot.period, sequence);
       book.#slots(slot).set(slot.k, { digest, stored: Promise.resolve() });
       book.#count += 1;
     }
     return book;
   }
 
+  /** Certificates that this validator helped to sign, as far as it remembers. */
   get count(): number {
     return this.#count;
   }
@@ -95,7 +98,7 @@ export class IssuedBook {
     const stored = this.#journal.append(encodeRecord({ ...slot, digest }));
     slots.set(slot.k, { digest, stored });
     try {
-      await stored;
+      this.#begin(slot.period, await stored);
     } catch (error) {
       slots.delete(slot.k);
       throw error;
@@ -104,9 +107,13 @@ export class IssuedBook {
     failpoint("issued.after-append");
   }
 
-  /** Forgets periods before `period`: nothing is signed for them any more. */
-  forgetBefore(period: number): void {
-    for (const old of this.#periods.keys()) if (old < period) this.#periods.delete(old);
+  /** Forgets periods before `period`, on disk as well: nothing is signed for them any more. */
+  async forgetBefore(period: number): Promise<void> {
+    let forgotten = false;
+    for (const old of this.#periods.keys()) forgotten = (old < period && this.#periods.delete(old)) || forgotten;
+    if (!forgotten) return;
+    for (const old of this.#begins.keys()) if (old < period) this.#begins.delete(old);
+    await this.#journal.prune(Math.min(this.#journal.nextSequence, ...this.#begins.values()));
   }
 
   /** SHA-256 of what was signed in a period, in order of device and number. */
@@ -120,6 +127,10 @@ export class IssuedBook {
   periodRoot(period: number, hash: (bytes: Uint8Array) => Uint8Array): Uint8Array | undefined {
     const leaves = this.digests(period);
     return leaves.length === 0 ? undefined : merkleRoot(hash, leaves);
+  }
+
+  #begin(period: number, sequence: number): void {
+    this.#begins.set(period, Math.min(sequence, this.#begins.get(period) ?? Infinity));
   }
 
   #slots({ index, period }: CertificateSlot): Slots {

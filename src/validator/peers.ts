@@ -6,11 +6,14 @@ import { type Client, createClient } from "../net/client.js";
 import { parseEndpoint } from "../net/endpoint.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
+/** CBOR, or what makes it from the channel binding of the connection that it is sent on. */
+type Body = Uint8Array | ((channelBinding: Uint8Array) => Uint8Array);
+
 export interface Peers {
   /** Their seats. */
   readonly seats: readonly number[];
   /** Posts a CBOR body to a member. @throws SwarmkeepError of kind `network` or `refused` */
-  post(seat: number, path: string, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+  post(seat: number, path: string, body: Body, signal?: AbortSignal): Promise<Uint8Array>;
   close(): void;
 }
 

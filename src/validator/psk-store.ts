@@ -6,6 +6,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { decodePreSharedKeys, encodeKeyList, encodePreSharedKeys } from "../protocol/api.js";
 import { indexOfIdentity } from "../protocol/pre-shared-key.js";
@@ -68,8 +69,7 @@ export class PskStore {
         throw refuse("unknown-device", `device ${index} is not of fleet ${fleetId}`, "Register the batch first.");
       }
     }
-    const first = keys[0]?.index ?? 0;
-    const path = join(this.#folder, `${fleetId}-${first}.sealed`);
+    const path = join(this.#folder, `${fleetId}-${bytesToHex(keysHash.subarray(0, 16))}.sealed`);
     await this.#sealer.write(path, PURPOSE, encodePreSharedKeys(message));
     for (const { index, key } of keys) this.#keys.set(index, key.slice());
     return keys.length;

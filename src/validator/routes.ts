@@ -23,6 +23,7 @@ import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
 import { coSignStatement } from "./governing.js";
 import { type IssuingOptions, issue } from "./issuing.js";
+import { expectMember } from "./member-proof.js";
 import type { InOfficeParts } from "./office.js";
 import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
@@ -218,10 +219,12 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.frostCommit,
-      handle: ({ body }) => {
-        const { number } = decodeFrostCommitRequest(body);
+      handle: ({ body, peer }) => {
         const { signer } = standing.inOffice();
-        const { session, commitment } = signer.commit(inOffice().maker.frostMessage(number));
+        const request = decodeFrostCommitRequest(body);
+        const message = inOffice().maker.frostMessage(request.number);
+        expectMember(standing, context, request, message, peer.channelBinding, issuing.checks);
+        const { session, commitment } = signer.commit(message);
         return { body: encodeCommitmentAnswer({ ...commitment, session }) };
       },
     },

@@ -8,8 +8,8 @@ import type { Bls } from "../crypto/bls.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
 import type { SharePair } from "../crypto/sealing.js";
 import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
-import type { PartialAnswer, ShareAnswer } from "../protocol/api.js";
-import { coseStatementDigest, evidenceDigest } from "../protocol/evidence.js";
+import { type FrostCommitRequest, type PartialAnswer, type ShareAnswer, VOTE_KIND } from "../protocol/api.js";
+import { coseStatementDigest, evidenceDigest, frostDigest } from "../protocol/evidence.js";
 import { SessionBook } from "../protocol/sessions.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
@@ -49,7 +49,7 @@ export class Signer {
   /** A partial BLS signature over `message`. */
   partial(message: Uint8Array): PartialAnswer {
     const partial = this.#options.bls.sign(this.#options.shares.g1, message);
-    return { seat: this.seat, partial, evidence: this.#evidence(message, partial) };
+    return { seat: this.seat, partial, evidence: this.#evidence(statementId(message), partial) };
   }
 
   /** Round one of FROST over `message`: a session that signs this message once, or nothing. */
@@ -71,7 +71,14 @@ export class Signer {
     const { message, nonces } = found;
     const { edKey, shares } = this.#options;
     const share = nonces.sign(edKey, shares.ed25519, { message, commitments });
-    return { seat: this.seat, share, evidence: this.#evidence(message, share) };
+    return { seat: this.seat, share, evidence: this.#evidence(frostDigest(statementId(message), commitments), share) };
+  }
+
+  /** Shows to another member who asks it for a commitment over `message`, on the connection with this binding. */
+  commitRequest(number: number, message: Uint8Array, channelBinding: Uint8Array): FrostCommitRequest {
+    const { identity } = this.#options;
+    const proof = this.#evidence(statementId(message), channelBinding);
+    return { kind: VOTE_KIND.head, number, seat: this.seat, tlsKey: identity.spki, proof };
   }
 
   /** Forgets the shares: this member has left office. */
@@ -80,8 +87,8 @@ export class Signer {
     this.#options.shares.ed25519.fill(0);
   }
 
-  #evidence(message: Uint8Array, partial: Uint8Array): Uint8Array {
-    const digest = evidenceDigest(this.#options.registrySeparator, statementId(message), partial);
+  #evidence(named: Uint8Array, partial: Uint8Array): Uint8Array {
+    const digest = evidenceDigest(this.#options.registrySeparator, named, partial);
     return signWithTlsKey(this.#options.identity, digest);
   }
 }

@@ -32,7 +32,8 @@ function voteName(kind: VoteKind, number: number): string {
 /** Votes given, on disk: nobody gets this member to vote for two different statements of one kind and number. */
 export class VoteRecord {
   readonly #journal: Journal;
-  readonly #votes = new Map<string, Uint8Array>();
+  /** In the order in which they were given, each with the number of its record. */
+  readonly #votes = new Map<string, { readonly id: Uint8Array; readonly sequence: number }>();
 
   private constructor(journal: Journal) {
     this.#journal = journal;
@@ -40,12 +41,10 @@ export class VoteRecord {
 
   static async open(journal: Journal): Promise<VoteRecord> {
     const record = new VoteRecord(journal);
-    for await (const { payload } of journal.replay()) {
+    for await (const { sequence, payload } of journal.replay()) {
       const bytes = Buffer.from(payload);
-      record.#remember(
-        voteName(bytes.readUInt8(0) as VoteKind, Number(bytes.readBigUInt64BE(1))),
-        Uint8Array.from(bytes.subarray(9, RECORD_LENGTH)),
-      );
+      const name = voteName(bytes.readUInt8(0) as VoteKind, Number(bytes.readBigUInt64BE(1)));
+      record.#votes.set(name, { id: Uint8Array.from(bytes.subarray(9, RECORD_LENGTH)), sequence });
     }
     return record;
   }
@@ -55,26 +54,30 @@ export class VoteRecord {
     const name = voteName(kind, number);
     const before = this.#votes.get(name);
     if (before !== undefined) {
-      if (equalBytes(before, id)) return;
+      if (equalBytes(before.id, id)) return;
       throw new SwarmkeepError(`this member voted for another statement of kind ${kind} and number ${number} before`, {
         kind: "refused",
         code: "already-voted",
         advice: "The ledger's finalised history changed; find out why before this member signs again.",
       });
     }
-    this.#remember(name, id);
+    // In memory at once, so that no second statement passes while the disk is busy.
+    this.#votes.set(name, { id, sequence: this.#journal.nextSequence });
     const bytes = Buffer.alloc(RECORD_LENGTH);
     bytes.writeUInt8(kind, 0);
     bytes.writeBigUInt64BE(BigInt(number), 1);
     bytes.set(id, 9);
     failpoint("voting.before-append");
-    await this.#journal.append(bytes);
+    this.#votes.set(name, { id, sequence: await this.#journal.append(bytes) });
     failpoint("voting.after-append");
+    await this.#forget();
   }
 
-  #remember(name: string, id: Uint8Array): void {
-    this.#votes.set(name, id);
-    if (this.#votes.size > REMEMBERED_VOTES) this.#votes.delete(this.#votes.keys().next().value as string);
+  async #forget(): Promise<void> {
+    const excess = [...this.#votes].slice(0, Math.max(0, this.#votes.size - REMEMBERED_VOTES));
+    for (const [name] of excess) this.#votes.delete(name);
+    const [oldest] = this.#votes.values();
+    if (excess.length > 0 && oldest !== undefined) await this.#journal.prune(oldest.sequence);
   }
 }
 

@@ -40,7 +40,7 @@ import {
   encodePartialAnswer,
   encodeShareAnswer,
 } from "../../src/protocol/api.js";
-import { coseStatementDigest, evidenceDigest, evidenceDomain } from "../../src/protocol/evidence.js";
+import { coseStatementDigest, evidenceDigest, evidenceDomain, frostDigest } from "../../src/protocol/evidence.js";
 import { validatorPreSharedKey } from "../../src/protocol/pre-shared-key.js";
 import { revocationDigest, revocationEntries } from "../../src/protocol/revocation.js";
 import { SessionBook } from "../../src/protocol/sessions.js";
@@ -227,7 +227,7 @@ export class Validator {
     return encodeShareAnswer({
       seat: this.seat,
       share: shown,
-      evidence: this.#evidence(coseStatementDigest(message), shown),
+      evidence: this.#evidence(frostDigest(coseStatementDigest(message), commitments), shown),
     });
   }
 

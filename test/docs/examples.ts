@@ -45,7 +45,7 @@ import {
   encodeShareAnswer,
   encodeSignedRevocation,
 } from "../../src/protocol/api.js";
-import { coseStatementDigest } from "../../src/protocol/evidence.js";
+import { coseStatementDigest, frostDigest } from "../../src/protocol/evidence.js";
 import {
   preSharedIdentitySeed,
   preSharedKeyIdentity,
@@ -393,7 +393,7 @@ async function renewalExample(): Promise<Example> {
       encodeFrostSignRequest({ session: session(seat), commitments: edSigning.commitments }),
     ),
     shareAnswers: [...edSigning.shares].map(([seat, share]) =>
-      encodeShareAnswer({ seat, share, evidence: evidence(seat, digest, share) }),
+      encodeShareAnswer({ seat, share, evidence: evidence(seat, frostDigest(digest, edSigning.commitments), share) }),
     ),
     certificate: edCertificate,
   };

@@ -76,7 +76,7 @@ export const protocolTargets: readonly FuzzTarget[] = [
   target<api.Vote>("decodeVote", [{ kind: 1, number: 9, seat: 1, partial, evidence }], api.encodeVote, api.decodeVote),
   target<api.FrostCommitRequest>(
     "decodeFrostCommitRequest",
-    [{ kind: 1, number: 9 }],
+    [{ kind: 1, number: 9, seat: 2, tlsKey: new Uint8Array(91), proof: new Uint8Array(64) }],
     api.encodeFrostCommitRequest,
     api.decodeFrostCommitRequest,
   ),

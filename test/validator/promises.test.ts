@@ -63,7 +63,7 @@ describe("what a validator promised", () => {
       for (const one of slots) await first?.claim(one, message(`${one.index}`));
       for (const one of slots.toReversed()) await second?.claim(one, message(`${one.index}`));
       expect(first?.digests(7)).to.deep.equal(second?.digests(7)).and.to.have.length(3);
-      first?.forgetBefore(8);
+      await first?.forgetBefore(8);
       expect(first?.digests(7)).to.deep.equal([]);
     });
   });
