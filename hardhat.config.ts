@@ -32,7 +32,7 @@ const bench = task("bench", "Measures what README.md states: all, or those named
     type: ArgumentType.STRING,
     defaultValue: [],
   })
-  .setAction(() => import("./bench/task.js"))
+  .setAction(async () => ({ default: (await import("./bench/task.js")).bench }))
   .build();
 
 export default defineConfig({

@@ -1,8 +1,9 @@
-/** The committed results: bench/results/*.json, one row a figure in the order of figures.ts. */
+/** The committed results: bench/results/*.json, one row a figure in the order of gas.ts and offchain.ts. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import type { Figure, GasRow, OffchainFigure, OffchainRow } from "./figure.js";
-import { GAS, OFFCHAIN } from "./figures.js";
+import { GAS } from "./gas.js";
+import { OFFCHAIN } from "./offchain.js";
 
 export const GAS_FILE = new URL("./results/gas.json", import.meta.url);
 export const OFFCHAIN_FILE = new URL("./results/offchain.json", import.meta.url);

@@ -16,6 +16,7 @@ export * from "./presentation.js";
 export * from "./verify.js";
 export * from "./committee-list.js";
 export * from "./manifest.js";
+export * from "./manifest-nodes.js";
 export * from "./pkcs10.js";
 export * from "./request.js";
 export * from "./request-check.js";

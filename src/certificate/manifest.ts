@@ -9,6 +9,7 @@ import { chunks, equalBytes, toBytes } from "../crypto/bytes.js";
 import { rootFromPath } from "../crypto/merkle.js";
 import { MERKLE } from "../statements/tags.js";
 import type { DeviceKey } from "./cose-key.js";
+import type { ManifestNodes } from "./manifest-nodes.js";
 import { Refusal } from "./refusal.js";
 
 const HASH = 32;
@@ -95,16 +96,24 @@ export interface ManifestProof {
   readonly path: Uint8Array;
 }
 
-/** @throws Refusal `not-listed` if `entry` is not in the batch. */
-export function checkManifest(entry: ManifestEntry, { root, base, count, path }: ManifestProof): void {
+/**
+ * @param nodes what earlier checks of the same batch have hashed, for whoever does many.
+ * @throws Refusal `not-listed` if `entry` is not in the batch.
+ */
+export function checkManifest(
+  entry: ManifestEntry,
+  { root, base, count, path }: ManifestProof,
+  nodes?: ManifestNodes,
+): void {
   const position = entry.index - base;
   if (position < 0 || position >= count) {
     const range = `${base} to ${base + count - 1}`;
     throw new Refusal("not-listed", `device ${entry.index} is not in the batch of devices ${range}`);
   }
+  const walk = nodes?.walk(root, count);
   let found: Uint8Array;
   try {
-    found = rootFromPath(keccak_256, manifestLeaf(entry), position, count, chunks(path, HASH));
+    found = rootFromPath(keccak_256, manifestLeaf(entry), position, count, chunks(path, HASH), walk?.node);
   } catch (error) {
     if (!(error instanceof CryptoError)) throw error;
     throw new Refusal("not-listed", `the manifest path of device ${entry.index} is wrong: ${error.message}`, {
@@ -114,4 +123,5 @@ export function checkManifest(entry: ManifestEntry, { root, base, count, path }:
   if (!equalBytes(found, root)) {
     throw new Refusal("not-listed", `device ${entry.index} with this key, salt and class is not in the manifest`);
   }
+  walk?.keep();
 }

@@ -86,9 +86,11 @@ export function tuple<T extends object>(places: { readonly [K in keyof T]: Reade
     if (!Array.isArray(value) || value.length !== readers.length) {
       throw malformed(field, `takes an array of ${readers.length} items, not ${describe(value as CborValue)}`);
     }
-    return Object.fromEntries(
-      readers.map(([name, read], position) => [name, read(value[position] as CborValue, `${field}.${name}`)]),
-    ) as T;
+    const fields: Record<string, unknown> = {};
+    for (const [position, [name, read]] of readers.entries()) {
+      fields[name] = read(value[position] as CborValue, `${field}.${name}`);
+    }
+    return fields as T;
   };
 }
 
@@ -116,13 +118,12 @@ export function map<T extends object>(entries: { readonly [K in keyof T]: Entry<
     for (const key of value.keys()) {
       if (!known.has(key)) throw malformed(field, `has the unknown key ${JSON.stringify(String(key))}`);
     }
-    return Object.fromEntries(
-      named.map(([name, { key, read, optional: mayMiss }]) => {
-        const found = value.get(key);
-        if (found !== undefined) return [name, read(found, `${field}.${name}`)];
-        if (mayMiss) return [name, undefined];
-        throw malformed(`${field}.${name}`, `is missing (key ${key})`);
-      }),
-    ) as T;
+    const fields: Record<string, unknown> = {};
+    for (const [name, { key, read, optional: mayMiss }] of named) {
+      const found = value.get(key);
+      if (found === undefined && !mayMiss) throw malformed(`${field}.${name}`, `is missing (key ${key})`);
+      fields[name] = found === undefined ? undefined : read(found, `${field}.${name}`);
+    }
+    return fields as T;
   };
 }

@@ -10,6 +10,7 @@ import {
 import { bytesToSign } from "./cose.js";
 import { type DeviceKey, algorithmOf, verifyByDevice } from "./cose-key.js";
 import { checkManifest } from "./manifest.js";
+import type { ManifestNodes } from "./manifest-nodes.js";
 import { verifyCertificateRequest } from "./pkcs10.js";
 import { Refusal, malformed } from "./refusal.js";
 import {
@@ -34,15 +35,17 @@ export interface CheckedRequest {
 /**
  * Checks all of a request that follows from its own bytes and the mesh's keys. Left to the caller: that the batch, policy and
  * times are those of the ledger, that nothing is revoked, and that the channel binding is the connection's.
+ * @param nodes of manifests, for whoever checks many requests.
  * @throws Refusal `bad-signature`, `not-listed`, `generation-old`, `generation-unknown`, `malformed` or `wrong-kind`
  */
 export function checkRequest(
   signed: SignedRequest,
   trust: CertificateTrust & { readonly meshId: Uint8Array },
   checks: SignatureChecks,
+  nodes?: ManifestNodes,
 ): CheckedRequest {
   const { request } = signed;
-  const { signer, deviceClass, renewed } = checkSubject(request, trust, checks);
+  const { signer, deviceClass, renewed } = checkSubject(request, trust, checks, nodes);
   const message = bytesToSign(signed, trust.externalAad, signed.payload);
   if (signed.algorithm !== algorithmOf(signer) || !verifyByDevice(signer, message, signed.signature, checks.device)) {
     const expected = renewed === undefined ? "manifest key" : "renewed certificate's key";
@@ -58,10 +61,11 @@ function checkSubject(
   request: IssuanceRequest,
   trust: CertificateTrust,
   checks: SignatureChecks,
+  nodes: ManifestNodes | undefined,
 ): { signer: DeviceKey; deviceClass: number; renewed: CertificateFields | undefined } {
   if (request.kind === REQUEST_KIND.enrol) {
     const { enrolment, index } = request;
-    checkManifest({ ...enrolment, index }, enrolment);
+    checkManifest({ ...enrolment, index }, enrolment, nodes);
     return { signer: enrolment.key, deviceClass: enrolment.deviceClass, renewed: undefined };
   }
   const renewed = decodeCertificate(request.certificate);

@@ -30,7 +30,8 @@ export function toBytes(value: bigint | number, width: number): Uint8Array {
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
-  for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] as number);
+  // By index: the iterator of entries takes ten times as long, and everything that is decoded passes here.
+  for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number);
   return difference === 0;
 }
 

@@ -46,9 +46,16 @@ export function merklePath(hash: Hash, leaves: readonly Uint8Array[], position: 
   return path;
 }
 
+/** Where a node of a tree is: leaves have height 0, and positions count from the left. */
+export interface NodePlace {
+  readonly height: number;
+  readonly position: number;
+}
+
 /**
  * The root that `leaf` at `position` of `count` leads to along `path`.
  * @throws CryptoError `length` if the path is shorter or longer than the position's, or a sibling is not 32 bytes.
+ * @param parent hashes two nodes; `merkleNode` if not given.
  */
 export function rootFromPath(
   hash: Hash,
@@ -56,16 +63,19 @@ export function rootFromPath(
   position: number,
   count: number,
   path: readonly Uint8Array[],
+  parent = (left: Uint8Array, right: Uint8Array, _place: NodePlace): Uint8Array => merkleNode(hash, left, right),
 ): Uint8Array {
   if (!Number.isSafeInteger(count) || !Number.isSafeInteger(position) || position < 0 || position >= count) {
     throw new CryptoError("seats", `position ${position} is not in a tree of ${count} leaves`);
   }
-  let [node, at, used] = [leaf, position, 0];
+  let [node, at, used, height] = [leaf, position, 0, 0];
   for (let width = count; width > 1; width = Math.ceil(width / 2), at = Math.floor(at / 2)) {
+    height++;
     if (at % 2 === 0 && at === width - 1) continue;
     const sibling = path[used++];
     if (sibling?.length !== 32) throw new CryptoError("length", `the Merkle path lacks sibling ${used} of 32 bytes`);
-    node = at % 2 === 0 ? merkleNode(hash, node, sibling) : merkleNode(hash, sibling, node);
+    const place = { height, position: Math.floor(at / 2) };
+    node = at % 2 === 0 ? parent(node, sibling, place) : parent(sibling, node, place);
   }
   if (used !== path.length) throw new CryptoError("length", `the Merkle path has ${path.length} siblings, not ${used}`);
   return node;

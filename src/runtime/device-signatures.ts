@@ -4,31 +4,38 @@ import { createPublicKey, verify, type KeyObject } from "node:crypto";
 import { isUsableEd25519Key } from "../certificate/ed25519-key.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
 
-/** SubjectPublicKeyInfo up to the key itself: RFC 8410 section 4, and RFC 5480 with a compressed point. */
-const SPKI_PREFIX = {
-  ed25519: Buffer.from("302a300506032b6570032100", "hex"),
-  p256: Buffer.from("3039301306072a8648ce3d020106082a8648ce3d030107032200", "hex"),
-};
+/** SubjectPublicKeyInfo of a compressed point up to the point itself: RFC 5480. */
+const P256_PREFIX = Buffer.from("3039301306072a8648ce3d020106082a8648ce3d030107032200", "hex");
 
-function publicKey(prefix: Buffer, key: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([prefix, key]), format: "der", type: "spki" });
-}
-
-function isValid(check: () => boolean): boolean {
+function orUndefined<T>(attempt: () => T): T | undefined {
   try {
-    return check();
+    return attempt();
   } catch {
-    return false;
+    return undefined;
   }
 }
 
+/** Undefined for bytes that are no key. */
+export function p256Key(key: Uint8Array): KeyObject | undefined {
+  if (key.length !== 33) return undefined;
+  return orUndefined(() => createPublicKey({ key: Buffer.concat([P256_PREFIX, key]), format: "der", type: "spki" }));
+}
+
+/** As a JWK (RFC 8037): half the time of DER, for which OpenSSL tries its decoders. Undefined for bytes that are no key. */
+export function ed25519Key(key: Uint8Array): KeyObject | undefined {
+  if (!isUsableEd25519Key(key)) return undefined;
+  const x = Buffer.from(key.buffer, key.byteOffset, key.length).toString("base64url");
+  return orUndefined(() => createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }));
+}
+
 export const nativeSignatures: DeviceSignatures = {
-  verifyEd25519: (key, message, signature) =>
-    isValid(() => isUsableEd25519Key(key) && verify(null, message, publicKey(SPKI_PREFIX.ed25519, key), signature)),
-  verifyP256: (key, message, signature) =>
-    isValid(
-      () =>
-        key.length === 33 &&
-        verify("sha256", message, { key: publicKey(SPKI_PREFIX.p256, key), dsaEncoding: "ieee-p1363" }, signature),
-    ),
+  verifyEd25519(publicKey, message, signature) {
+    const key = ed25519Key(publicKey);
+    return key !== undefined && (orUndefined(() => verify(null, message, key, signature)) ?? false);
+  },
+  verifyP256(publicKey, message, signature) {
+    const key = p256Key(publicKey);
+    if (key === undefined) return false;
+    return orUndefined(() => verify("sha256", message, { key, dsaEncoding: "ieee-p1363" }, signature)) ?? false;
+  },
 };

@@ -4,6 +4,7 @@
  */
 import { hexlify } from "ethers";
 
+import { ManifestNodes } from "../certificate/manifest-nodes.js";
 import type { Bls } from "../crypto/bls.js";
 import { CryptoError } from "../crypto/errors.js";
 import { Endpoint } from "../ledger/endpoint.js";
@@ -243,7 +244,8 @@ class Validator implements RunningValidator {
 
     const prover = new WordProver(new MeshReader(source, addresses), standing);
     const devices = new TokenBuckets(DEVICE_RATE);
-    const issuing = { context, standing, issued, prover, checks, devices, nowSeconds };
+    const nodes = new ManifestNodes();
+    const issuing = { context, standing, issued, prover, checks, nodes, devices, nowSeconds };
     const { host, port } = parseListen(settings.listen);
     this.#server = await startServer({
       host,

@@ -2,7 +2,7 @@
  * What this validator has signed for devices: at most one certificate for (device, period, k). The record is on disk before
  * the signature leaves, so that neither a crash nor a second request makes it sign another one.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
+import { createHash } from "node:crypto";
 
 import { equalBytes } from "../crypto/bytes.js";
 import { merkleRoot } from "../crypto/merkle.js";
@@ -85,7 +85,7 @@ export class IssuedBook {
    * @throws SwarmkeepError `serial-taken` with the next free k.
    */
   async claim(slot: CertificateSlot, message: Uint8Array): Promise<void> {
-    const digest = sha256(message);
+    const digest = Uint8Array.from(createHash("sha256").update(message).digest());
     const slots = this.#slots(slot);
     const taken = slots.get(slot.k);
     if (taken !== undefined) {

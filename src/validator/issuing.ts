@@ -1,6 +1,8 @@
 /** Certificates: judges a device's request, takes its slot on disk, and gives this member's part of the signature. */
 import { getBytes } from "ethers";
 
+import type { ManifestNodes } from "../certificate/manifest-nodes.js";
+import { Refusal } from "../certificate/refusal.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import type { Projection } from "../ledger/projection.js";
 import { HttpError } from "../net/error-body.js";
@@ -18,6 +20,7 @@ import type { Standing } from "./standing.js";
 import type { WordProver } from "./word-prover.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { failpoint } from "../runtime/failpoint.js";
+import { PooledSignatures } from "../runtime/pooled-signatures.js";
 
 /** What the projection says at its last block, in the terms of the issuance rules. */
 export function issuanceLedger(projection: Projection, block: { number: number; timestamp: number }): IssuanceLedger {
@@ -61,6 +64,8 @@ export interface IssuingOptions {
   readonly issued: IssuedBook;
   readonly prover: WordProver;
   readonly checks: SignatureChecks;
+  /** Of manifests, as devices have shown them. */
+  readonly nodes: ManifestNodes;
   /** How often one device may ask: a token a request, taken once the request is known to be the device's own. */
   readonly devices: TokenBuckets;
   readonly nowSeconds: () => number;
@@ -72,7 +77,8 @@ export async function issue(
   request: Uint8Array,
   channel: RequestChannel,
 ): Promise<Uint8Array> {
-  const { context, standing, issued, prover, checks, devices } = options;
+  const { context, standing, issued, prover, checks, nodes, devices } = options;
+  const device = new PooledSignatures();
   const { signer, committee, projection, finalised } = standing.inOffice();
   const trust = {
     externalAad: context.separators.anchor,
@@ -86,8 +92,12 @@ export async function issue(
     issuanceLedger(projection, finalised),
     channel,
     options.nowSeconds(),
-    checks,
+    { bls: checks.bls, device },
+    nodes,
   );
+  if (!(await device.allValid())) {
+    throw new Refusal("bad-signature", "the request, or a key in it, is not signed by the device for this mesh");
+  }
   const wait = devices.take(String(order.slot.index));
   if (wait > 0) {
     throw new HttpError(`device ${order.slot.index} asks too often`, {

@@ -9,8 +9,10 @@ import {
   checkManifest,
   manifestLeaf,
 } from "../../src/certificate/manifest.js";
+import { ManifestNodes } from "../../src/certificate/manifest-nodes.js";
 import { chunks } from "../../src/crypto/bytes.js";
 import { merklePath, merkleRoot } from "../../src/crypto/merkle.js";
+import type { Refusal } from "../../src/certificate/refusal.js";
 import { ed25519Holder, expectRefusal, hex, p256Holder, seed } from "./fixtures.js";
 
 const BASE = 512;
@@ -37,6 +39,29 @@ describe("manifest", () => {
         const path = tree.path(position);
         expect(chunks(path, 32).map(hex)).to.deep.equal(merklePath(keccak_256, leaves, position).map(hex));
         checkManifest(entries[position] as ManifestEntry, { root: tree.root(), base: BASE, count, path });
+      }),
+    );
+  });
+
+  it("is judged alike with nodes that were hashed before and without, however paths are altered", () => {
+    const { entries, tree } = makeTree(23);
+    const proofAt = (position: number) => ({ root: tree.root(), base: BASE, count: 23, path: tree.path(position) });
+    const nodes = new ManifestNodes();
+    const verdict = (position: number, path: Uint8Array, known?: ManifestNodes): string => {
+      try {
+        checkManifest(entries[position] as ManifestEntry, { ...proofAt(position), path }, known);
+        return "listed";
+      } catch (error) {
+        return (error as Refusal).code;
+      }
+    };
+    for (const position of [0, 7, 22, 13]) checkManifest(entries[position] as ManifestEntry, proofAt(position), nodes);
+    fc.assert(
+      fc.property(fc.nat({ max: 22 }), fc.nat(), fc.nat({ max: 3 }), (position, at, flip) => {
+        const path = tree.path(position);
+        path[at % path.length] = (path[at % path.length] as number) ^ flip;
+        expect(verdict(position, path, nodes)).to.equal(verdict(position, path));
+        expect(verdict(position, path)).to.equal(flip === 0 ? "listed" : "not-listed");
       }),
     );
   });

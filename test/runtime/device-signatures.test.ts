@@ -5,6 +5,7 @@ import fc from "fast-check";
 
 import { nobleSignatures } from "../../src/certificate/signatures.js";
 import { nativeSignatures } from "../../src/runtime/device-signatures.js";
+import { PooledSignatures } from "../../src/runtime/pooled-signatures.js";
 
 describe("native device signatures", () => {
   const message = fc.uint8Array({ maxLength: 200 });
@@ -35,6 +36,26 @@ describe("native device signatures", () => {
           expect(nativeSignatures[check](key, new Uint8Array(3), signature)).to.equal(false);
         }),
       );
+    });
+
+    it(`${name} gives the same answers in the thread pool, of all that were asked`, async () => {
+      const { secretKey, publicKey } = curve.keygen();
+      const signature = Uint8Array.from(curve.sign(Uint8Array.of(1), secretKey));
+      for (const [messages, expected] of [
+        [[], true],
+        [[1, 1], true],
+        [[1, 2, 1], false],
+      ] as const) {
+        const pooled = new PooledSignatures();
+        for (const message of messages) {
+          expect(pooled[check](publicKey, Uint8Array.of(message), signature)).to.equal(true);
+        }
+        expect(await pooled.allValid()).to.equal(expected);
+      }
+      const pooled = new PooledSignatures();
+      expect(pooled[check](new Uint8Array(7), Uint8Array.of(1), signature)).to.equal(false);
+      expect(pooled[check](publicKey, Uint8Array.of(1), new Uint8Array(3))).to.equal(true);
+      expect(await pooled.allValid()).to.equal(false);
     });
   }
 });

@@ -1,5 +1,5 @@
-/** All figures, in the order in which they are shown. */
-import type { GasFigure, OffchainFigure } from "./figure.js";
+/** Figures on the ledger, in the order in which they are shown. */
+import type { GasFigure } from "./figure.js";
 import { dealing32 } from "./gas/dealing32.js";
 import { dispute17 } from "./gas/dispute17.js";
 import { disputeEd25519 } from "./gas/disputeEd25519.js";
@@ -31,5 +31,3 @@ export const GAS: readonly GasFigure[] = [
   keyGeneration7,
   keyGeneration16,
 ];
-
-export const OFFCHAIN: readonly OffchainFigure[] = [];

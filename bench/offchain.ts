@@ -1,0 +1,15 @@
+/** Figures off the ledger, in the order in which they are shown. */
+import type { OffchainFigure } from "./figure.js";
+import { certificateBytes } from "./offchain/certificateBytes.js";
+import { drlProofBytes1048576 } from "./offchain/drlProofBytes1048576.js";
+import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
+import { issuedPerSecondOverBareSign } from "./offchain/issuedPerSecondOverBareSign.js";
+import { verifyCertificateOverBareBls } from "./offchain/verifyCertificateOverBareBls.js";
+
+export const OFFCHAIN: readonly OffchainFigure[] = [
+  certificateBytes,
+  drlProofBytes131072,
+  drlProofBytes1048576,
+  verifyCertificateOverBareBls,
+  issuedPerSecondOverBareSign,
+];
