@@ -13,5 +13,9 @@ function newest(folder) {
 }
 
 if (!existsSync(BUILT) || Math.max(...SOURCES.map(newest)) > statSync(BUILT).mtimeMs) {
-  execSync("npm run --silent build", { stdio: ["ignore", "inherit", "inherit"] });
+  try {
+    execSync("npm run --silent build", { stdio: ["ignore", "inherit", "inherit"] });
+  } catch (error) {
+    process.exit(error.status ?? 1); // the build has said itself what is wrong
+  }
 }
