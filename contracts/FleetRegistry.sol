@@ -78,8 +78,9 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
         string[] calldata grantScopes,
         Policy calldata policy,
         bytes32 manifestRoot,
+        uint64 base,
         uint64 count
-    ) external returns (uint64 fleetId, uint64 base) {
+    ) external returns (uint64 fleetId) {
         if (_grants[grantId].registrar == address(0)) revert UnknownGrant(grantId);
         if (_grants[grantId].scopesHash != keccak256(abi.encode(grantScopes))) revert WrongGrantScopes(grantId);
         _checkPolicy(policy, grantScopes);
@@ -93,21 +94,22 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
         });
         emit FleetRegistered(fleetId, grantId, policy);
 
-        base = _append(fleetId, 0, manifestRoot, count);
+        _append(fleetId, 0, manifestRoot, base, count);
     }
 
     /// @inheritdoc IFleetRegistry
     function appendBatch(
         uint64 fleetId,
         bytes32 manifestRoot,
+        uint64 base,
         uint64 count
-    ) external returns (uint32 batch, uint64 base) {
+    ) external returns (uint32 batch) {
         FleetRecord storage fleet = _fleets[fleetId];
         if (fleet.grantId == 0) revert UnknownFleet(fleetId);
         _spend(fleet.grantId, count);
 
         batch = fleet.batches++;
-        base = _append(fleetId, batch, manifestRoot, count);
+        _append(fleetId, batch, manifestRoot, base, count);
     }
 
     /// @inheritdoc IFleetRegistry
@@ -164,12 +166,12 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
         grant.remaining -= uint48(count);
     }
 
-    function _append(uint64 fleetId, uint32 batch, bytes32 manifestRoot, uint64 count) private returns (uint64 base) {
+    function _append(uint64 fleetId, uint32 batch, bytes32 manifestRoot, uint64 base, uint64 count) private {
         if (manifestRoot == 0) revert InvalidManifestRoot();
         uint256 aligned = (nextIndex + BATCH_ALIGNMENT - 1) & ~(BATCH_ALIGNMENT - 1);
         if (aligned + count > INDEX_LIMIT) revert IndexesExhausted(nextIndex, count);
+        if (base != aligned) revert BaseMoved(base, uint64(aligned));
 
-        base = uint64(aligned);
         nextIndex = base + count;
         batchHash[fleetId][batch] = keccak256(abi.encode(fleetId, batch, manifestRoot, base, count));
         emit BatchAppended(fleetId, batch, manifestRoot, base, count);

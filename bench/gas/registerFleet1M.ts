@@ -22,6 +22,6 @@ export const registerFleet1M: GasFigure = {
   async measure() {
     const mesh = await openMesh(await network.create());
     const fleets = mesh.fleets.connect(mesh.registrar);
-    return Number(await gasOf(fleets.registerFleet(1, SCOPES, policy, keccak256("0x01"), 1_000_000)));
+    return Number(await gasOf(fleets.registerFleet(1, SCOPES, policy, keccak256("0x01"), 0, 1_000_000)));
   },
 };

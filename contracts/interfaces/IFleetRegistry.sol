@@ -87,6 +87,8 @@ interface IFleetRegistry {
     error InvalidManifestRoot();
     /// @notice `next` indexes are allocated and `count` more would not fit below 2^40.
     error IndexesExhausted(uint64 next, uint64 count);
+    /// @notice The manifest was made for indexes from `base` on, and the next batch begins at `next`: another batch came first.
+    error BaseMoved(uint64 base, uint64 next);
 
     /// @notice Gives the first grants in order. Only the anchor, at genesis.
     function acceptGenesis(ITrustAnchor.Registrar[] calldata registrars) external;
@@ -96,23 +98,27 @@ interface IFleetRegistry {
 
     /// @notice Registers a fleet with its first batch. Only the registrar of the grant.
     /// @param grantScopes The grant's scopes as they were granted; the ledger kept their hash.
+    /// @param base Index of its first device, which the manifest was made for: the next multiple of 256.
     /// @param count Devices in the manifest.
     /// @return fleetId Of the new fleet.
-    /// @return base Index of its first device.
     function registerFleet(
         uint64 grantId,
         string[] calldata grantScopes,
         Policy calldata policy,
         bytes32 manifestRoot,
+        uint64 base,
         uint64 count
-    ) external returns (uint64 fleetId, uint64 base);
+    ) external returns (uint64 fleetId);
 
     /// @notice Adds devices to a fleet, under the grant and policy it has. Only the registrar of the grant.
+    /// @param base As for {registerFleet}.
+    /// @return batch Number of the batch in the fleet.
     function appendBatch(
         uint64 fleetId,
         bytes32 manifestRoot,
+        uint64 base,
         uint64 count
-    ) external returns (uint32 batch, uint64 base);
+    ) external returns (uint32 batch);
 
     /// @notice Terms of a grant and what is left of it; all zero if there is none.
     function grantOf(

@@ -79,9 +79,14 @@ export async function registerFleet(
     [...grant.scopes],
     { ...policy, scopes: [...scopes] },
     hexlify(batch.facts.manifestRoot),
+    batch.facts.base,
     batch.facts.count,
   ]);
-  const receipt = await sender.send({ to: addresses.fleets, data, action: "register the fleet" });
+  const receipt = await sendForBase(ledger, sender, batch, {
+    to: addresses.fleets,
+    data,
+    action: "register the fleet",
+  });
   return afterwards(ledger, batch, receipt);
 }
 
@@ -97,9 +102,25 @@ export async function appendBatch(
   if (known !== undefined) return known;
   await expectBase(ledger, batch);
   const root = hexlify(batch.facts.manifestRoot);
-  const data = contracts.fleets.interface.encodeFunctionData("appendBatch", [fleetId, root, batch.facts.count]);
-  const receipt = await sender.send({ to: addresses.fleets, data, action: "append the batch" });
+  const { base, count } = batch.facts;
+  const data = contracts.fleets.interface.encodeFunctionData("appendBatch", [fleetId, root, base, count]);
+  const receipt = await sendForBase(ledger, sender, batch, { to: addresses.fleets, data, action: "append the batch" });
   return afterwards(ledger, batch, receipt);
+}
+
+/** Sends; the contract refuses, and takes nothing, where somebody else's batch came first. */
+async function sendForBase(
+  ledger: MeshLedger,
+  sender: TransactionSender,
+  batch: BatchFolder,
+  call: Parameters<TransactionSender["send"]>[0],
+): Promise<Receipt> {
+  try {
+    return await sender.send(call);
+  } catch (error) {
+    if (!(error instanceof LedgerError) || error.details["error"] !== "BaseMoved") throw error;
+    throw baseMoved(batch, await nextBase(ledger));
+  }
 }
 
 /** Looks for the batch on the ledger: a process that was killed after sending must not register it twice. */

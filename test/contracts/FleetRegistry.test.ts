@@ -138,8 +138,11 @@ describe("FleetRegistry", () => {
     it("of a million devices is registered within its gas", async () => {
       const mesh = await loadFixture(opened);
       const fleets = byRegistrar(mesh);
-      for (const root of [ROOT, keccak256("0x02")]) {
-        const gas = await gasOf(fleets.registerFleet(1, SCOPES, policy, root, MILLION));
+      for (const [root, base] of [
+        [ROOT, 0n],
+        [keccak256("0x02"), 1_000_192n],
+      ] as const) {
+        const gas = await gasOf(fleets.registerFleet(1, SCOPES, policy, root, base, MILLION));
         expect(gas).to.be.at.most(REGISTER_FLEET_1M_CEILING);
       }
     });
@@ -148,14 +151,14 @@ describe("FleetRegistry", () => {
       const mesh = await loadFixture(opened);
       const grant = grantOf(mesh, { indexes: 2n * MILLION });
       await mesh.fleets.giveGrant(grant, await sign(mesh, grant));
-      await byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 1);
-      const gas = await gasOf(mesh.fleets.connect(mesh.stranger).registerFleet(2, SCOPES, policy, ROOT, MILLION));
+      await byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0, 1);
+      const gas = await gasOf(mesh.fleets.connect(mesh.stranger).registerFleet(2, SCOPES, policy, ROOT, 256, MILLION));
       expect(gas).to.be.at.most(REGISTER_FLEET_1M_CEILING);
     });
 
     it("leaves the hash of its policy and of its first batch, and tells the rest", async () => {
       const mesh = await loadFixture(opened);
-      const sent = byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 1_000);
+      const sent = byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0, 1_000);
       await expect(sent).to.emit(mesh.fleets, "FleetRegistered").withArgs(1n, 1n, Object.values(policy).map(asEvent));
       await expect(sent).to.emit(mesh.fleets, "BatchAppended").withArgs(1n, 0n, ROOT, 0n, 1_000n);
 
@@ -169,20 +172,21 @@ describe("FleetRegistry", () => {
 
     it("is registered by the grant's registrar alone", async () => {
       const mesh = await loadFixture(opened);
-      await expect(mesh.fleets.connect(mesh.stranger).registerFleet(1, SCOPES, policy, ROOT, 1))
+      await expect(mesh.fleets.connect(mesh.stranger).registerFleet(1, SCOPES, policy, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "NotRegistrar")
         .withArgs(mesh.stranger.address, mesh.registrar.address);
-      await expect(byRegistrar(mesh).registerFleet(2, SCOPES, policy, ROOT, 1))
+      await expect(byRegistrar(mesh).registerFleet(2, SCOPES, policy, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "UnknownGrant")
         .withArgs(2n);
-      await expect(byRegistrar(mesh).registerFleet(1, ["grp:city", "geo:u"], policy, ROOT, 1))
+      await expect(byRegistrar(mesh).registerFleet(1, ["grp:city", "geo:u"], policy, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "WrongGrantScopes")
         .withArgs(1n);
     });
 
     it("stays inside the scopes of its grant", async () => {
       const mesh = await loadFixture(opened);
-      const register = (scopes: string[]) => byRegistrar(mesh).registerFleet(1, SCOPES, { ...policy, scopes }, ROOT, 1);
+      const register = (scopes: string[]) =>
+        byRegistrar(mesh).registerFleet(1, SCOPES, { ...policy, scopes }, ROOT, 0, 1);
       for (const scope of ["geo:u3", "geo:u32", "grp:cityhall", "grp:cit", "grp:u33", "geo:v33"]) {
         await expect(register(["geo:u33", scope]))
           .to.be.revertedWithCustomError(mesh.fleets, "ScopeNotGranted")
@@ -211,24 +215,24 @@ describe("FleetRegistry", () => {
         ["joinMethods", 16],
         ["graceSeconds", 366 * 86_400 + 1],
       ] as const) {
-        await expect(byRegistrar(mesh).registerFleet(1, SCOPES, { ...policy, [field]: value }, ROOT, 1))
+        await expect(byRegistrar(mesh).registerFleet(1, SCOPES, { ...policy, [field]: value }, ROOT, 0, 1))
           .to.be.revertedWithCustomError(mesh.fleets, "InvalidPolicy")
           .withArgs(field, BigInt(value));
       }
-      for (const edge of [
+      for (const [base, edge] of [
         { maximumLifetime: 60, quota: 1, joinMethods: 1, graceSeconds: 0 },
         { maximumLifetime: 366 * 86_400, quota: 65_535, joinMethods: 8, graceSeconds: 366 * 86_400 },
-      ]) {
-        await byRegistrar(mesh).registerFleet(1, SCOPES, { ...policy, ...edge }, ROOT, 1);
+      ].entries()) {
+        await byRegistrar(mesh).registerFleet(1, SCOPES, { ...policy, ...edge }, ROOT, 256 * base, 1);
       }
     });
 
     it("has a manifest and at least one device", async () => {
       const mesh = await loadFixture(opened);
       await expect(
-        byRegistrar(mesh).registerFleet(1, SCOPES, policy, ethers.ZeroHash, 1),
+        byRegistrar(mesh).registerFleet(1, SCOPES, policy, ethers.ZeroHash, 0, 1),
       ).to.be.revertedWithCustomError(mesh.fleets, "InvalidManifestRoot");
-      await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0))
+      await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0, 0))
         .to.be.revertedWithCustomError(mesh.fleets, "BudgetExceeded")
         .withArgs(0n, 2_000_000n);
     });
@@ -237,31 +241,44 @@ describe("FleetRegistry", () => {
   describe("a batch", () => {
     async function fleetOfThree(): Promise<Mesh> {
       const mesh = await opened();
-      await byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 3);
+      await byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0, 3);
       return mesh;
     }
 
     it("begins at the next word of the revocation list", async () => {
       const mesh = await loadFixture(fleetOfThree);
-      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 256))
+      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 256, 256))
         .to.emit(mesh.fleets, "BatchAppended")
         .withArgs(1n, 1n, ROOT, 256n, 256n);
-      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 1))
+      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 512, 1))
         .to.emit(mesh.fleets, "BatchAppended")
         .withArgs(1n, 2n, ROOT, 512n, 1n);
       expect(await mesh.fleets.nextIndex()).to.equal(513n);
       expect((await mesh.fleets.fleetOf(1)).batches).to.equal(3n);
     });
 
+    it("is refused where another batch took its indexes: its manifest was made for them", async () => {
+      const mesh = await loadFixture(fleetOfThree);
+      for (const base of [0, 3, 512]) {
+        await expect(byRegistrar(mesh).appendBatch(1, ROOT, base, 1))
+          .to.be.revertedWithCustomError(mesh.fleets, "BaseMoved")
+          .withArgs(BigInt(base), 256n);
+        await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, base, 1))
+          .to.be.revertedWithCustomError(mesh.fleets, "BaseMoved")
+          .withArgs(BigInt(base), 256n);
+      }
+      expect((await mesh.fleets.grantOf(1)).remaining).to.equal(1_999_997n);
+    });
+
     it("is appended by the registrar alone, to a fleet that exists", async () => {
       const mesh = await loadFixture(fleetOfThree);
-      await expect(mesh.fleets.connect(mesh.stranger).appendBatch(1, ROOT, 1))
+      await expect(mesh.fleets.connect(mesh.stranger).appendBatch(1, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "NotRegistrar")
         .withArgs(mesh.stranger.address, mesh.registrar.address);
-      await expect(byRegistrar(mesh).appendBatch(2, ROOT, 1))
+      await expect(byRegistrar(mesh).appendBatch(2, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "UnknownFleet")
         .withArgs(2n);
-      await expect(byRegistrar(mesh).appendBatch(1, ethers.ZeroHash, 1)).to.be.revertedWithCustomError(
+      await expect(byRegistrar(mesh).appendBatch(1, ethers.ZeroHash, 0, 1)).to.be.revertedWithCustomError(
         mesh.fleets,
         "InvalidManifestRoot",
       );
@@ -269,12 +286,12 @@ describe("FleetRegistry", () => {
 
     it("spends the grant's budget to the last device and no further", async () => {
       const mesh = await loadFixture(fleetOfThree);
-      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 1_999_998))
+      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 0, 1_999_998))
         .to.be.revertedWithCustomError(mesh.fleets, "BudgetExceeded")
         .withArgs(1_999_998n, 1_999_997n);
-      await byRegistrar(mesh).appendBatch(1, ROOT, 1_999_997);
+      await byRegistrar(mesh).appendBatch(1, ROOT, 256, 1_999_997);
       expect((await mesh.fleets.grantOf(1)).remaining).to.equal(0n);
-      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 1)).to.be.revertedWithCustomError(
+      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 0, 1)).to.be.revertedWithCustomError(
         mesh.fleets,
         "BudgetExceeded",
       );
@@ -283,7 +300,7 @@ describe("FleetRegistry", () => {
     it("is not appended after the grant's end", async () => {
       const mesh = await loadFixture(fleetOfThree);
       await time.setNextBlockTimestamp(FAR + 1n);
-      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 1))
+      await expect(byRegistrar(mesh).appendBatch(1, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "GrantExpired")
         .withArgs(FAR, FAR + 1n);
     });
@@ -306,8 +323,8 @@ describe("FleetRegistry", () => {
       const grant = grantOf(mesh, { indexes: most });
       await mesh.fleets.giveGrant(grant, await sign(mesh, grant));
       const fleets = mesh.fleets.connect(mesh.stranger);
-      await fleets.registerFleet(2, SCOPES, policy, ROOT, most - 1n);
-      await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 1))
+      await fleets.registerFleet(2, SCOPES, policy, ROOT, 0, most - 1n);
+      await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0, 1))
         .to.be.revertedWithCustomError(mesh.fleets, "IndexesExhausted")
         .withArgs(most - 1n, 1n);
     });

@@ -34,7 +34,7 @@ contract FleetsHandler {
             _signature
         );
         IFleetRegistry.Policy memory policy = IFleetRegistry.Policy(scopes, 3600, 1, 1, 0);
-        (_fleetId, ) = fleets.registerFleet(1, scopes, policy, bytes32(uint256(1)), 1);
+        _fleetId = fleets.registerFleet(1, scopes, policy, bytes32(uint256(1)), 0, 1);
         registered = 1;
         _end = 1;
         _last = IFleetRegistry.Batch(_fleetId, 0, bytes32(uint256(1)), 0, 1);
@@ -42,7 +42,8 @@ contract FleetsHandler {
 
     function append(uint64 count) external {
         count = count % (BUDGET / 4);
-        try fleets.appendBatch(_fleetId, bytes32(uint256(2)), count) returns (uint32 batch, uint64 base) {
+        uint64 base = ((fleets.nextIndex() + 255) / 256) * 256;
+        try fleets.appendBatch(_fleetId, bytes32(uint256(2)), base, count) returns (uint32 batch) {
             if (base < _end || base % 256 != 0) everOverlapped = true;
             registered += count;
             _end = base + count;

@@ -21,8 +21,10 @@ const second = { fleetId: 1n, batch: 1n, manifestRoot: ROOT, base: 512n, count: 
 /** A mesh with 300 devices from 0, and 65,536 from 512. */
 async function withDevices(): Promise<Mesh> {
   const mesh = await opened();
-  await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, policy, first.manifestRoot, first.count);
-  await mesh.fleets.connect(mesh.registrar).appendBatch(1, second.manifestRoot, second.count);
+  await mesh.fleets
+    .connect(mesh.registrar)
+    .registerFleet(1, SCOPES, policy, first.manifestRoot, first.base, first.count);
+  await mesh.fleets.connect(mesh.registrar).appendBatch(1, second.manifestRoot, second.base, second.count);
   return mesh;
 }
 
@@ -163,7 +165,7 @@ describe("RevocationList", () => {
 
     it("knows the last allocated device to the bit", async () => {
       const mesh = await loadFixture(opened);
-      await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, policy, ROOT, 300);
+      await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, policy, ROOT, 0, 300);
       await expect(revoke(mesh, [1], [1n << 44n]))
         .to.be.revertedWithCustomError(mesh.revocations, "IndexNotAllocated")
         .withArgs(1n, 300n);

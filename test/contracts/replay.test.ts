@@ -98,7 +98,7 @@ const cases: Case[] = [
 /** The fixture's mesh, with a device to revoke. */
 async function withDevice(): Promise<Mesh> {
   const mesh = await opened();
-  await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 1);
+  await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 0, 1);
   return mesh;
 }
 
@@ -121,7 +121,7 @@ describe("a statement of the swarm is not replayed", () => {
     it(`${test.name}: on another mesh`, async () => {
       const mesh = await networkHelpers.loadFixture(withDevice);
       const other = await openMesh(connection, 2n);
-      await other.fleets.connect(other.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 1);
+      await other.fleets.connect(other.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 0, 1);
       const digest = await digestOn(mesh, test.contract, test);
       await expectRefused(other, digest);
       await test.call(mesh, blsSign(GROUP_SECRET, digest));

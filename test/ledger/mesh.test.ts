@@ -42,9 +42,9 @@ describe("ledger layer on a mesh", () => {
       await mesh.registry.connect(member).register(registration, { value: PARAMETERS.minimumStake });
     }
     const fleets = mesh.fleets.connect(mesh.registrar);
-    await fleets.registerFleet(1, SCOPES, POLICY, word(1), 300);
-    await fleets.registerFleet(1, SCOPES, { ...POLICY, quota: 9 }, word(2), 10);
-    await fleets.appendBatch(1, word(3), 5);
+    await fleets.registerFleet(1, SCOPES, POLICY, word(1), 0, 300);
+    await fleets.registerFleet(1, SCOPES, { ...POLICY, quota: 9 }, word(2), 512, 10);
+    await fleets.appendBatch(1, word(3), 768, 5);
   });
 
   after(async () => {
