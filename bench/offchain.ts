@@ -3,7 +3,9 @@ import type { OffchainFigure } from "./figure.js";
 import { certificateBytes } from "./offchain/certificateBytes.js";
 import { drlProofBytes1048576 } from "./offchain/drlProofBytes1048576.js";
 import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
+import { enrolOverHandshake } from "./offchain/enrolOverHandshake.js";
 import { issuedPerSecondOverBareSign } from "./offchain/issuedPerSecondOverBareSign.js";
+import { revocationSeconds } from "./offchain/revocationSeconds.js";
 import { verifyCertificateOverBareBls } from "./offchain/verifyCertificateOverBareBls.js";
 
 export const OFFCHAIN: readonly OffchainFigure[] = [
@@ -12,4 +14,6 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   drlProofBytes1048576,
   verifyCertificateOverBareBls,
   issuedPerSecondOverBareSign,
+  enrolOverHandshake,
+  revocationSeconds,
 ];
