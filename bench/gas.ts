@@ -1,6 +1,7 @@
 /** Figures on the ledger, in the order in which they are shown. */
 import type { GasFigure } from "./figure.js";
 import { dealing32 } from "./gas/dealing32.js";
+import { deployment } from "./gas/deployment.js";
 import { dispute17 } from "./gas/dispute17.js";
 import { disputeEd25519 } from "./gas/disputeEd25519.js";
 import { genesis7 } from "./gas/genesis7.js";
@@ -28,6 +29,7 @@ export const GAS: readonly GasFigure[] = [
   revoke1,
   postHead,
   postCheckpoint,
+  deployment,
   keyGeneration7,
   keyGeneration16,
 ];

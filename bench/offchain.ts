@@ -1,5 +1,7 @@
 /** Figures off the ledger, in the order in which they are shown. */
 import type { OffchainFigure } from "./figure.js";
+import { agentInstalledMegabytes } from "./offchain/agentInstalledMegabytes.js";
+import { agentResidentMegabytes } from "./offchain/agentResidentMegabytes.js";
 import { certificateBytes } from "./offchain/certificateBytes.js";
 import { drlProofBytes1048576 } from "./offchain/drlProofBytes1048576.js";
 import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
@@ -16,4 +18,6 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   issuedPerSecondOverBareSign,
   enrolOverHandshake,
   revocationSeconds,
+  agentInstalledMegabytes,
+  agentResidentMegabytes,
 ];

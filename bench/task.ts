@@ -3,11 +3,12 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { type Figure, isAtLeast, meetsGoal } from "./figure.js";
+import { writeCosts } from "./costs.js";
+import { type Figure, type GasRow, isAtLeast, meetsGoal } from "./figure.js";
 import { GAS } from "./gas.js";
 import { OFFCHAIN } from "./offchain.js";
 import { updateReadme } from "./readme.js";
-import { storeGas, storeOffchain } from "./results.js";
+import { GAS_FILE, readRows, storeGas, storeOffchain } from "./results.js";
 
 const MEASURE = fileURLToPath(new URL("../dist/bench/measure.js", import.meta.url));
 
@@ -30,6 +31,7 @@ export async function bench({ names }: { names: string[] }): Promise<void> {
     show(figure, value, figure.unit);
   }
   updateReadme();
+  writeCosts(readRows<GasRow>(GAS_FILE));
 }
 
 async function inItsOwnProcess({ operation }: Figure): Promise<number> {

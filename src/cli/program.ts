@@ -50,10 +50,26 @@ export function createProgram(groups: readonly GroupEntry[] = GROUPS): Command {
     .exitOverride()
     .hook("preSubcommand", async (_, called) => {
       const entry = groups.find(({ name }) => name === called.name());
-      if (entry !== undefined && called.commands.length === 0) (await entry.load()).register(called);
+      if (entry !== undefined && called.commands.length === 0) (await loaded(entry)).register(called);
     });
   for (const { name, summary } of groups) program.command(name).summary(summary).description(summary).exitOverride();
   return program;
+}
+
+/** @throws SwarmkeepError `package-missing` where only the part of a device is installed. */
+async function loaded({ name, load }: GroupEntry): Promise<CommandGroup> {
+  try {
+    return await load();
+  } catch (cause) {
+    const { code } = cause as { code?: unknown };
+    if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") throw cause;
+    throw new SwarmkeepError(`\`swarmkeep ${name}\` needs packages that are not installed here`, {
+      kind: "environment",
+      code: "package-missing",
+      advice: "Install swarmkeep with its optional packages: without them it is the agent of a device alone.",
+      cause,
+    });
+  }
 }
 
 /** Runs one command line and gives the exit code (src/runtime/errors.ts). */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { expect } from "chai";
 
+import { COSTS, costsDocument } from "../../bench/costs.js";
 import { type GasRow, type OffchainRow, meetsGoal } from "../../bench/figure.js";
 import { GAS } from "../../bench/gas.js";
 import { OFFCHAIN } from "../../bench/offchain.js";
@@ -28,6 +29,10 @@ describe("committed results", () => {
       ({ operation, value, goal }) => !meetsGoal(operation, value, goal),
     );
     expect(missed).to.deep.equal([]);
+  });
+
+  it("are what docs/costs.md counts with", () => {
+    expect(readFileSync(COSTS, "utf8")).to.equal(costsDocument(gas));
   });
 
   it("are what README.md shows", () => {
