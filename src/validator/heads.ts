@@ -15,24 +15,13 @@ import {
 } from "../certificate/committee-list.js";
 import { type DrlHead, type HeadTrust, drlHeadToSign } from "../certificate/drl.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
-import { aggregateShares } from "../crypto/frost.js";
 import { INTERFACES } from "../ledger/contracts.js";
 import { signatureStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { type DueHead, TickClock, headTimes } from "../ledger/ticks.js";
-import {
-  type CommitmentAnswer,
-  PATH,
-  VOTE_KIND,
-  decodeCommitmentAnswer,
-  decodeShareAnswer,
-  encodeFrostCommitRequest,
-  encodeFrostSignRequest,
-  encodeHeadSignature,
-} from "../protocol/api.js";
-import { gather } from "../protocol/gather.js";
+import { PATH, VOTE_KIND, encodeHeadSignature } from "../protocol/api.js";
 import type { Clock } from "../runtime/clock.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
 import type { Logger } from "../runtime/log.js";
@@ -41,6 +30,7 @@ import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { Committee } from "./committee.js";
 import { type HeadStore, ListTree } from "./head-store.js";
+import { signHeadByFrost } from "./head-frost.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Peers } from "./peers.js";
 import type { Signer } from "./signer.js";
@@ -49,8 +39,6 @@ import type { Voting } from "./voting.js";
 
 /** Milliseconds that a member waits for each one whose turn is before its own. */
 const TURN_MILLISECONDS = 3_000;
-/** Milliseconds until a member that is behind is asked again. */
-const AGAIN_MILLISECONDS = 300;
 
 export interface HeadMakerOptions {
   readonly context: MeshContext;
@@ -190,50 +178,12 @@ export class HeadMaker {
 
   /** Gathers the Ed25519 signature in two rounds and gives it to the others. */
   async #signEd25519(head: DrlHead, signal: AbortSignal): Promise<void> {
-    const { committee, signer, peers, heads, checks } = this.#options;
+    const { peers, heads, checks } = this.#options;
     const message = drlHeadToSign(COSE_ALG.eddsa, head, this.trust);
-    const own = signer.commit(message);
-    const needed = committee.quorum.t - 1;
-    const { parts } = await gather({
-      members: peers.seats,
-      needed,
-      signal,
-      ask: (seat, abort) => this.#askCommitment(seat, head.number, message, abort),
-    });
-    const chosen = parts.slice(0, needed);
-    const commitments = [own.commitment, ...chosen.map(({ member, part }) => ({ ...part, seat: member }))];
-    const session = { message, commitments };
-    const shares = new Map<number, Uint8Array>([[signer.seat, signer.share(own.session, commitments).share]]);
-    await Promise.all(
-      chosen.map(async ({ member, part }) => {
-        const body = encodeFrostSignRequest({ session: part.session, commitments });
-        shares.set(member, decodeShareAnswer(await peers.post(member, PATH.frostSign, body, signal)).share);
-      }),
-    );
-    const signature = aggregateShares(committee.edKey, session, shares);
+    const signature = await signHeadByFrost(this.#options, { number: head.number, message }, signal);
     await heads.putSignature(head.number, signature, this.trust, checks);
     const body = encodeHeadSignature({ number: head.number, signature });
     await Promise.allSettled(peers.seats.map((seat) => peers.post(seat, PATH.headSignature, body, signal)));
-  }
-
-  /** A member that does not hold the head yet is asked again: it is a moment behind. */
-  async #askCommitment(
-    seat: number,
-    number: number,
-    message: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<CommitmentAnswer> {
-    const { peers, signer, clock } = this.#options;
-    for (;;) {
-      try {
-        const body = (binding: Uint8Array): Uint8Array =>
-          encodeFrostCommitRequest(signer.commitRequest(number, message, binding));
-        return decodeCommitmentAnswer(await peers.post(seat, PATH.frostCommit, body, signal));
-      } catch (error) {
-        if (!(error instanceof SwarmkeepError) || error.code !== "statement-unknown") throw error;
-        await clock.sleep(AGAIN_MILLISECONDS, signal);
-      }
-    }
   }
 
   async #postHead(head: DrlHead, bls: Uint8Array, signal: AbortSignal): Promise<void> {

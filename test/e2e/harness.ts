@@ -115,9 +115,16 @@ export class LocalMesh {
       JSON.stringify({ account: this.registrar.address, scopes: SCOPES, indexes: 1_000_000, expiry }),
     );
     await succeed([
-      ...["mesh", "deploy", "--data", operatorFolder, "--rpc", this.node.url],
-      ...["--chain-id", String(LOCAL_CHAIN_ID), "--own-node", "--confirmations", "1", "--registrar", grant],
-      ...["--member", ...this.validators.map(({ place }) => join(place.folder, "member.json"))],
+      "mesh",
+      "deploy",
+      `--data=${operatorFolder}`,
+      `--rpc=${this.node.url}`,
+      `--chain-id=${LOCAL_CHAIN_ID}`,
+      "--own-node",
+      "--confirmations=1",
+      `--registrar=${grant}`,
+      "--member",
+      ...this.validators.map(({ place }) => join(place.folder, "member.json")),
     ]);
     this.mesh = await readMeshFile(this.meshFile);
     this.ledger = await openMeshLedger(this.mesh);
@@ -138,6 +145,16 @@ export class LocalMesh {
     const { groupKeys } = this.ledger.contracts;
     const inOffice = async (): Promise<true | undefined> => ((await groupKeys.generation()) > 0n ? true : undefined);
     await eventually("a committee is in office", inOffice, seconds);
+  }
+
+  /** Waits for a head that was not due yet when this was called, with the signatures of both keys. */
+  async untilNewHead(validator: ValidatorProcess): Promise<void> {
+    const { tickSeconds, headSeconds } = await this.ledger.contracts.anchor.parameters();
+    const due = ((await validator.health()).head ?? 0) + Number(headSeconds / tickSeconds);
+    await eventually(`head ${due} is signed by both keys`, async () => {
+      const { head, headSignedByBoth } = await validator.health();
+      return (head ?? 0) >= due && headSignedByBoth ? true : undefined;
+    });
   }
 
   /** The committee as an outsider reaches it, once it has signed its list. */
