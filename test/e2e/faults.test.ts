@@ -89,8 +89,9 @@ describe("a swarm of which some members fail", function () {
     expect(await verifier.judge((challenge) => agent.prove(challenge))).to.include({ accepted: true });
 
     // With a third one frozen there are too few, and the device's request waits for it.
-    await alive.signal("SIGSTOP");
     const second = await device(1);
+    await second.agent.refreshBundle();
+    await alive.signal("SIGSTOP");
     const enrolled = second.agent.enrol();
     await eventually("the device has asked", () => readFile(`${second.path}/request.json`));
     await alive.signal("SIGCONT");

@@ -60,6 +60,8 @@ export class Proxy {
   }
 
   async #answer(request: IncomingMessage): Promise<{ status: number; body: string } | undefined> {
+    // A client that asks for a WebSocket, which there is none of.
+    if (request.method !== "POST") return { status: 404, body: "{}" };
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString()) as Call & { id: number };
