@@ -19,7 +19,7 @@ export const FOUNDING_FAILPOINTS: readonly (readonly string[])[] = [
 /** Where validators die while a device enrols. */
 export const ISSUING_FAILPOINTS = ["issued.before-append", "issued.after-append", "issuing.before-answer"] as const;
 
-/** Those that a running validator does not come to: it erases no file, prunes no journal and leaves none torn. */
+/** Those that a validator does not come to within a day, if ever; test/runtime/kill.test.ts kills a process at each. */
 export const NOT_IN_A_VALIDATOR = [
   "atomic-file.before-erase",
   "atomic-file.after-erase",
