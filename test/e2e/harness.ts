@@ -175,7 +175,7 @@ export class LocalMesh {
     return Number(new URL(url).port);
   }
 
-  async fund(accounts: readonly string[], wei = 1000n * ETHER): Promise<void> {
+  async fund(accounts: readonly string[], wei = 100n * ETHER): Promise<void> {
     const endpoint = new Endpoint({ url: this.node.url, chainId: LOCAL_CHAIN_ID });
     try {
       await fundFromNode(endpoint, accounts, wei);
