@@ -1,0 +1,24 @@
+import { expect } from "chai";
+
+import { createProgram } from "../../src/cli/program.js";
+import { SwarmkeepError } from "../../src/runtime/errors.js";
+
+describe("the command line", () => {
+  const failureOf = async (cause: Error): Promise<unknown> => {
+    const load = (): Promise<never> => Promise.reject(cause);
+    const program = createProgram([{ name: "mesh", summary: "a group whose packages are not there", load }]);
+    return program.parseAsync(["node", "swarmkeep", "mesh", "status"]).catch((error: unknown) => error);
+  };
+
+  it("says what to install where only a device's packages are", async () => {
+    const missing = Object.assign(new Error("Cannot find package 'ethers'"), { code: "ERR_MODULE_NOT_FOUND" });
+    const failure = await failureOf(missing);
+    expect(failure).to.be.instanceOf(SwarmkeepError);
+    expect((failure as SwarmkeepError).code).to.equal("package-missing");
+  });
+
+  it("hides no other fault of a group", async () => {
+    const fault = new TypeError("a fault");
+    expect(await failureOf(fault)).to.equal(fault);
+  });
+});
