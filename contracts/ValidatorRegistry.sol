@@ -15,6 +15,8 @@ import {Statements} from "./libraries/Statements.sol";
 contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuardTransient {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant MAXIMUM_ENDPOINT = 255;
+    /// @dev 1 in each byte.
+    uint256 private constant EACH_BYTE = type(uint256).max / 255;
     /// @dev What a missing dealing costs of a bad one: it may have been an outage.
     uint256 private constant MISSING_DEALING_DIVISOR = 4;
 
@@ -219,10 +221,26 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
 
     function _setReach(Validator storage self, string calldata endpoint, string calldata scope) private {
         uint256 length = bytes(endpoint).length;
-        if (length == 0 || length > MAXIMUM_ENDPOINT) revert InvalidEndpoint(length);
+        // Whoever reads the ledger decodes it as a text, and not every reader survives bytes that are none.
+        if (length == 0 || length > MAXIMUM_ENDPOINT || !_isVisible(bytes(endpoint))) revert InvalidEndpoint(length);
         Scope.requireValid(scope);
 
         self.endpoint = endpoint;
         self.scope = scope;
+    }
+
+    /// @dev Whether all bytes are visible ASCII characters, 0x21 to 0x7e; 32 at a time, since each is paid for.
+    function _isVisible(bytes calldata text) private pure returns (bool) {
+        for (uint256 at = 0; at < text.length; at += 32) {
+            uint256 word = uint256(bytes32(text[at:]));
+            if (text.length - at < 32) word |= (EACH_BYTE * 0x21) >> (8 * (text.length - at));
+            // With no high bit set, no byte carries into the next: 0x21 + 0x5f and 0x7f + 0x01 are the first to set one.
+            unchecked {
+                uint256 tooHigh = word | (word + EACH_BYTE);
+                uint256 tooLow = ~(word + EACH_BYTE * 0x5f);
+                if ((tooHigh | tooLow) & (EACH_BYTE * 0x80) != 0) return false;
+            }
+        }
+        return true;
     }
 }

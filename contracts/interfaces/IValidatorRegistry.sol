@@ -29,7 +29,7 @@ interface IValidatorRegistry {
     /// @param blsKey Identity key, in the subgroup of G1 and not infinity.
     /// @param possession Its signature over the ProofOfPossession statement under DST `BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_`.
     /// @param tlsPin SHA-256 of the SPKI DER of its P-256 TLS key.
-    /// @param endpoint `host:port`, 1 to 255 bytes.
+    /// @param endpoint `host:port`, 1 to 255 visible ASCII characters.
     /// @param scope Where it stands (docs/protocol.md, section 3.3).
     struct Registration {
         BLS12381.G1Point blsKey;
@@ -88,7 +88,7 @@ interface IValidatorRegistry {
     error InvalidTlsPin();
     /// @notice The proof of possession is not one of this key for this account in this registry, or a point is outside its group.
     error InvalidPossession(address account, bytes32 keyHash);
-    /// @notice An endpoint has 1 to 255 bytes, not `length`.
+    /// @notice An endpoint is 1 to 255 visible ASCII characters; this one has `length` bytes.
     error InvalidEndpoint(uint256 length);
     /// @notice The stake of `amount` is under the minimum or above what the ledger counts with.
     error InvalidStake(uint256 amount, uint256 minimum);

@@ -1,5 +1,5 @@
 /** The bytes of a dealing, from the transaction that posted it, checked against the hashes of its event (docs/protocol.md, 4.2). */
-import { getBytes, hexlify, keccak256, concat } from "ethers";
+import { AbiCoder, concat, dataSlice, getBytes, hexlify, keccak256 } from "ethers";
 
 import { parseDealing, sealedRoot, type Dealing } from "../crypto/dealing.js";
 import { INTERFACES, type MeshAddresses } from "./contracts.js";
@@ -36,8 +36,7 @@ export async function readDealing(
   let bytes: Uint8Array;
   let dealing: Dealing;
   try {
-    const call = INTERFACES.ceremony.decodeFunctionData("deal", transaction.input);
-    bytes = getBytes(call.getValue("dealing"));
+    bytes = dealingOf(transaction.input);
     dealing = parseDealing(bytes, n, t);
   } catch (cause) {
     throw refuse("holds no dealing", cause);
@@ -49,4 +48,14 @@ export async function readDealing(
     hexlify(sealedRoot(dealing)) === root;
   if (!same) throw refuse(`holds another dealing than seat ${event.args.dealer} posted`);
   return { bytes, dealing };
+}
+
+/**
+ * The argument `dealing` of a call of `deal`, read as loosely as the contract reads it: what it takes, every member must be able to
+ * read. It does not ask for padding behind the last argument, for one.
+ */
+function dealingOf(input: string): Uint8Array {
+  const { selector, inputs } = INTERFACES.ceremony.getFunction("deal");
+  if (!input.startsWith(selector)) throw new RangeError(`the call begins with ${input.slice(0, 10)}, not ${selector}`);
+  return getBytes(AbiCoder.defaultAbiCoder().decode(inputs, dataSlice(input, 4), true).getValue("dealing") as string);
 }

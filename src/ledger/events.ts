@@ -66,9 +66,22 @@ function badLog(log: LedgerLog, what: string, cause?: unknown): LedgerError {
   return new LedgerError("bad-log", message, { address, blockNumber, logIndex, topic: log.topics[0] }, cause);
 }
 
-/** Names and decoded values as a plain object; used for errors' arguments too. */
+/**
+ * Names and decoded values as a plain object; used for errors' arguments too. A contract takes any bytes for a text, an endpoint
+ * for instance; what is no UTF-8 is read as the empty text, or one member could stop every reader of the ledger with it.
+ */
 export function plainFields(inputs: readonly ParamType[], values: readonly unknown[]): Record<string, unknown> {
-  return Object.fromEntries(inputs.map((input, index) => [input.name, plain(input, values[index])]));
+  return Object.fromEntries(inputs.map((input, index) => [input.name, plain(input, valueAt(input, values, index))]));
+}
+
+/** ethers throws what it could not decode when it is looked at. */
+function valueAt(input: ParamType, values: readonly unknown[], index: number): unknown {
+  try {
+    return values[index];
+  } catch (cause) {
+    if (input.baseType === "string") return "";
+    throw cause;
+  }
 }
 
 function plain(type: ParamType, value: unknown): unknown {

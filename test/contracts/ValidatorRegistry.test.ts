@@ -221,6 +221,31 @@ describe("ValidatorRegistry", () => {
         .withArgs("geo:");
       await as(mesh, 0).register({ ...registration, endpoint: "e".repeat(255) }, { value: STAKE });
     });
+
+    it("refuses an endpoint that is not of visible ASCII characters: readers must be able to decode it", async () => {
+      const mesh = await loadFixture(opened);
+      const registration = await registrationOf(mesh, member(mesh, 0).address, secretOf(100n), 100n);
+      await as(mesh, 0).register(registration, { value: STAKE });
+      const { selector } = mesh.registry.interface.getFunction("update");
+      for (const endpoint of [
+        "0xfffe",
+        "0x00",
+        "0x6120623a31",
+        "0xc3a93a31",
+        "0x7f",
+        `0x${"61".repeat(32)}80`,
+        `0x20${"7e".repeat(31)}`,
+      ]) {
+        // Bytes are encoded as texts are, and ethers would not encode these as a text.
+        const types = ["bytes32", "bytes", "string"];
+        const values = ethers.AbiCoder.defaultAbiCoder().encode(types, [registration.tlsPin, endpoint, "grp:a"]);
+        const data = ethers.concat([selector, values]);
+        await expect(member(mesh, 0).sendTransaction({ to: mesh.registry.target, data }))
+          .to.be.revertedWithCustomError(mesh.registry, "InvalidEndpoint")
+          .withArgs(BigInt(ethers.dataLength(endpoint)));
+      }
+      await as(mesh, 0).update(registration.tlsPin, "!~[::1]:9".repeat(8), "grp:a");
+    });
   });
 
   describe("proof of possession", () => {
