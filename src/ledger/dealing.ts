@@ -1,5 +1,5 @@
 /** The bytes of a dealing, from the transaction that posted it, checked against the hashes of its event (docs/protocol.md, 4.2). */
-import { AbiCoder, concat, dataSlice, getBytes, hexlify, keccak256 } from "ethers";
+import { AbiCoder, type FunctionFragment, concat, dataSlice, getBytes, hexlify, keccak256 } from "ethers";
 
 import { parseDealing, sealedRoot, type Dealing } from "../crypto/dealing.js";
 import { INTERFACES, type MeshAddresses } from "./contracts.js";
@@ -55,7 +55,7 @@ export async function readDealing(
  * read. It does not ask for padding behind the last argument, for one.
  */
 function dealingOf(input: string): Uint8Array {
-  const { selector, inputs } = INTERFACES.ceremony.getFunction("deal");
+  const { selector, inputs } = INTERFACES.ceremony.getFunction("deal") as FunctionFragment;
   if (!input.startsWith(selector)) throw new RangeError(`the call begins with ${input.slice(0, 10)}, not ${selector}`);
   return getBytes(AbiCoder.defaultAbiCoder().decode(inputs, dataSlice(input, 4), true).getValue("dealing") as string);
 }

@@ -1,6 +1,6 @@
 /** What a member may write on the ledger to stop those who read it: every reader goes on. */
 import { expect } from "chai";
-import { AbiCoder, concat, hexlify, toBeHex, zeroPadValue } from "ethers";
+import { AbiCoder, type EventFragment, type FunctionFragment, concat, hexlify, toBeHex, zeroPadValue } from "ethers";
 
 import { INTERFACES, addressesOf, type MeshAddresses } from "../../src/ledger/contracts.js";
 import { readDealing } from "../../src/ledger/dealing.js";
@@ -18,10 +18,10 @@ describe("hostile members", () => {
     const addresses = Object.fromEntries(
       ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations"].map((name, i) => [name, account(i + 1)]),
     ) as unknown as MeshAddresses;
-    const fragment = INTERFACES.registry.getEvent("ValidatorUpdated");
+    const { topicHash } = INTERFACES.registry.getEvent("ValidatorUpdated") as EventFragment;
     const event = eventDecoder(addresses)({
       address: addresses.registry,
-      topics: [fragment.topicHash, zeroPadValue(account(9), 32)],
+      topics: [topicHash, zeroPadValue(account(9), 32)],
       // As an encoder that does not care writes it: bytes in place of a text.
       data: AbiCoder.defaultAbiCoder().encode(
         ["bytes32", "bytes", "string"],
@@ -45,7 +45,7 @@ describe("hostile members", () => {
     await mesh.takeSeats();
     const dealing = mesh.makeDealing(1);
     expect(dealing.length % 32).not.to.equal(0);
-    const { selector } = INTERFACES.ceremony.getFunction("deal");
+    const { selector } = INTERFACES.ceremony.getFunction("deal") as FunctionFragment;
     const words = [mesh.id, mesh.attempt, 1, 6 * 32, 5 * 32, 0, dealing.length].map((word) => toBeHex(word, 32));
     const wallet = mesh.memberAt(1).wallet;
     const sent = await wallet.sendTransaction({
