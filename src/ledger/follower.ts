@@ -70,6 +70,8 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch<Event>, void, undefined> {
     const { source, signal, pollMs } = this.#options;
     const heads = new HeadSignal(source.endpoints, pollMs);
+    // The consumer may never ask for another batch, and then nothing below runs again.
+    signal?.addEventListener("abort", () => heads.close(), { once: true });
     const backoff = new Backoff();
     let { cursor } = this.#options;
     try {
