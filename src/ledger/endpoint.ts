@@ -30,6 +30,17 @@ function labelOf(url: string): string {
   return `${protocol}//${host}`;
 }
 
+/** `fetch` takes no address with user and password, and would repeat it in its error: they go into a header (RFC 7617). */
+function withoutCredentials(address: string): { url: string; authorization: { authorization?: string } } {
+  const url = new URL(address);
+  const { username, password } = url;
+  if (username === "" && password === "") return { url: address, authorization: {} };
+  url.username = "";
+  url.password = "";
+  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
+  return { url: url.href, authorization: { authorization: `Basic ${credentials}` } };
+}
+
 export class Endpoint {
   /** How the endpoint is named in messages: scheme, host and port. */
   readonly label: string;
@@ -37,6 +48,7 @@ export class Endpoint {
   /** For typed contract handles and signers. Destroyed by `close`. */
   readonly provider: JsonRpcApiProvider;
   readonly #url: string;
+  readonly #authorization: { readonly authorization?: string };
   readonly #webSocketUrl: string | undefined;
   readonly #timeoutMs: number;
   #socket: Promise<JsonRpcSocket> | undefined;
@@ -48,7 +60,9 @@ export class Endpoint {
     if (!["http:", "https:", "ws:", "wss:"].includes(scheme)) {
       throw new LedgerError("refused", `A ledger endpoint is an http, https, ws or wss address, not "${scheme}"`);
     }
-    this.#url = options.url;
+    const { url, authorization } = withoutCredentials(options.url);
+    this.#url = scheme.startsWith("ws") ? options.url : url;
+    this.#authorization = authorization;
     this.#webSocketUrl = scheme.startsWith("ws") ? options.url : options.webSocketUrl;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.label = labelOf(options.url);
@@ -146,7 +160,7 @@ export class Endpoint {
     try {
       response = await fetch(this.#url, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json", ...this.#authorization },
         body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
         redirect: "error",
         signal: AbortSignal.timeout(this.#timeoutMs),

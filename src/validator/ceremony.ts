@@ -214,10 +214,12 @@ export class CeremonyRunner {
   /** Sends a transaction once, and again only if the ledger does not show it after a while. */
   #send(action: string, data: string, finalised: FinalisedBlock): void {
     const { sender, context, log } = this.#options;
-    const last = this.#tried.get(data);
-    if (this.#underWay.has(data) || (last !== undefined && finalised.timestamp < last + RETRY_SECONDS)) return;
-    this.#tried.set(data, finalised.timestamp);
-    this.#underWay.add(data);
+    // By what it does: a complaint has another proof, and so other bytes, each time that it is made.
+    const name = `${this.#running?.id ?? 0n}/${this.#running?.member.view.attempt ?? 0} ${action}`;
+    const last = this.#tried.get(name);
+    if (this.#underWay.has(name) || (last !== undefined && finalised.timestamp < last + RETRY_SECONDS)) return;
+    this.#tried.set(name, finalised.timestamp);
+    this.#underWay.add(name);
     failpoint("ceremony.before-send");
     sender
       .send({ to: context.addresses.ceremony, data, action })
@@ -226,7 +228,7 @@ export class CeremonyRunner {
         // Often another member was faster. What matters is tried again for as long as the engine asks for it.
         (error: unknown) => log.info({ action, error }, "not sent"),
       )
-      .finally(() => this.#underWay.delete(data));
+      .finally(() => this.#underWay.delete(name));
   }
 
   #signActivation(

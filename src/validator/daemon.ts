@@ -27,6 +27,7 @@ import { openJournal } from "../runtime/journal.js";
 import type { Logger } from "../runtime/log.js";
 import type { MeshFile } from "../runtime/mesh-file.js";
 import { createMetrics } from "../runtime/metrics.js";
+import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { CeremonyRunner } from "./ceremony.js";
 import type { Committee } from "./committee.js";
@@ -122,6 +123,7 @@ class Validator implements RunningValidator {
   #office: InOfficeParts | undefined;
   #lastGoodLook = 0;
   #ended: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
   #cleanUp: (() => Promise<void> | void)[] = [];
 
   constructor(options: ValidatorOptions) {
@@ -289,9 +291,10 @@ class Validator implements RunningValidator {
       const { genesis } = projection;
       if (genesis === undefined) return;
       if (start === 0) start = (await source.block(genesis.blockNumber)).timestamp;
-      await issued.forgetBefore(
-        Math.floor(finalised.timestamp / Number(genesis.parameters.certificatePeriodSeconds)) - 1,
-      );
+      // The oldest period that a request may still name (`judgeIssuance`), and one more.
+      const { certificatePeriodSeconds } = genesis.parameters;
+      const oldest = Math.floor((finalised.timestamp - CLOCK_SKEW_SECONDS) / Number(certificatePeriodSeconds));
+      await issued.forgetBefore(oldest - 1);
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
       await mark.move(finalised);
@@ -303,7 +306,13 @@ class Validator implements RunningValidator {
     this.#ended.catch(() => undefined);
   }
 
-  async stop(): Promise<void> {
+  /** Once, however often it is called: a signal stops it while its end does. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopOnce();
+    return this.#stopped;
+  }
+
+  async #stopOnce(): Promise<void> {
     this.#stop.abort(new Error("the validator stops"));
     await this.#server?.close();
     await this.#side?.close();

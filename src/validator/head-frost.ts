@@ -65,7 +65,7 @@ export async function signHeadByFrost(
     const members = peers.seats.filter((seat) => !leftOut.has(seat));
     const { parts } = await gather({ members, needed: key.t - 1, signal, ask: commitment });
     const others = parts.map(({ part }) => part);
-    const own = signer.commit(message);
+    const own = signer.commit(message, `seat ${signer.seat}`);
     const commitments = [own.commitment, ...others].map(({ seat, hiding, binding }) => ({ seat, hiding, binding }));
     const session: SigningSession = { message, commitments: commitments.sort((a, b) => a.seat - b.seat) };
 

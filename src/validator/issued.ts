@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 
 import { equalBytes } from "../crypto/bytes.js";
-import { merkleRoot } from "../crypto/merkle.js";
 import type { CertificateSlot } from "../protocol/issuance.js";
 import type { Journal } from "../runtime/journal.js";
 import { failpoint } from "../runtime/failpoint.js";
@@ -121,12 +120,6 @@ export class IssuedBook {
     return [...(this.#periods.get(period) ?? [])]
       .toSorted(([a], [b]) => a - b)
       .flatMap(([, slots]) => [...slots].toSorted(([a], [b]) => a - b).map(([, { digest }]) => digest));
-  }
-
-  /** Merkle root over those digests; undefined where there are none. */
-  periodRoot(period: number, hash: (bytes: Uint8Array) => Uint8Array): Uint8Array | undefined {
-    const leaves = this.digests(period);
-    return leaves.length === 0 ? undefined : merkleRoot(hash, leaves);
   }
 
   #begin(period: number, sequence: number): void {

@@ -112,6 +112,6 @@ export async function issue(
   await issued.claim(order.slot, order.message);
   failpoint("issuing.before-answer");
   if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(signer.partial(order.message));
-  const { session, commitment } = signer.commit(order.message);
+  const { session, commitment } = signer.commit(order.message, `device ${order.slot.index}`);
   return encodeCommitmentAnswer({ ...commitment, session });
 }

@@ -28,7 +28,7 @@ export function registeredPeers(
   accounts: ReadonlyMap<number, string>,
   own: number | undefined,
 ): Peers {
-  const clients = new Map<string, Client>();
+  const clients = new Map<number, { readonly name: string; readonly client: Client }>();
 
   function clientOf(seat: number): Client {
     const account = accounts.get(seat);
@@ -42,14 +42,15 @@ export function registeredPeers(
     }
     // A member may move or change its key: then the registry names another one.
     const name = `${contact.endpoint} ${contact.tlsPin}`;
-    const known = clients.get(name);
-    if (known !== undefined) return known;
+    const known = clients.get(seat);
+    if (known?.name === name) return known.client;
+    known?.client.close();
     const client = createClient({
       endpoint: parseEndpoint(contact.endpoint),
       trust: { kind: "pin", pin: getBytes(contact.tlsPin) },
       timeoutMilliseconds: TIMEOUT_MILLISECONDS,
     });
-    clients.set(name, client);
+    clients.set(seat, { name, client });
     return client;
   }
 
@@ -65,7 +66,7 @@ export function registeredPeers(
       return answer.body;
     },
     close() {
-      for (const client of clients.values()) client.close();
+      for (const { client } of clients.values()) client.close();
       clients.clear();
     },
   };

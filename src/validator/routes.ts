@@ -1,4 +1,5 @@
 /** The validator's HTTP interface (docs/protocol.md, section 9): paths to services, and how often each may be called. */
+import { addressKey } from "../net/addresses.js";
 import type { Exchange, Route } from "../net/server.js";
 import { HttpError } from "../net/error-body.js";
 import { TokenBuckets } from "../net/token-buckets.js";
@@ -27,7 +28,7 @@ import { expectMember } from "./member-proof.js";
 import type { InOfficeParts } from "./office.js";
 import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
-import { healthStatement, signedDigests } from "./transparency.js";
+import { HealthStatements, signedDigests } from "./transparency.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
 import type { Voting } from "./voting.js";
 import type { HeadStore } from "./head-store.js";
@@ -57,8 +58,9 @@ export function validatorRoutes(options: RouteOptions): Route[] {
   const { issuing, revoking, psk, heads } = options;
   const { standing, context } = issuing;
   const costly = new TokenBuckets(COSTLY);
+  const health = new HealthStatements(issuing.issued, options.identity, context.separators.anchor);
   const limited = ({ peer }: Exchange): void => {
-    const wait = costly.take(peer.address);
+    const wait = costly.take(addressKey(peer.address));
     if (wait === 0) return;
     throw new HttpError("too many requests of this kind from this address", {
       status: 429,
@@ -185,13 +187,8 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       method: "GET",
       path: PATH.log,
       handle: ({ query }) => ({
-        body: healthStatement(
-          issuing.issued,
-          indexParameter(query.get("period")),
-          options.nowSeconds(),
-          options.identity,
-          context.separators.anchor,
-        ),
+        body: health.statement(indexParameter(query.get("period")), options.nowSeconds()),
+        maximumAge: 1,
       }),
     },
     {
@@ -224,7 +221,7 @@ export function validatorRoutes(options: RouteOptions): Route[] {
         const request = decodeFrostCommitRequest(body);
         const message = inOffice().maker.frostMessage(request.number);
         expectMember(standing, context, request, message, peer.channelBinding, issuing.checks);
-        const { session, commitment } = signer.commit(message);
+        const { session, commitment } = signer.commit(message, `seat ${request.seat}`);
         return { body: encodeCommitmentAnswer({ ...commitment, session }) };
       },
     },

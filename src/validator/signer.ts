@@ -52,10 +52,10 @@ export class Signer {
     return { seat: this.seat, partial, evidence: this.#evidence(statementId(message), partial) };
   }
 
-  /** Round one of FROST over `message`: a session that signs this message once, or nothing. */
-  commit(message: Uint8Array): { readonly session: Uint8Array; readonly commitment: NonceCommitment } {
+  /** Round one of FROST over `message`: a session that signs this message once, or nothing. `asker` names who asked for it. */
+  commit(message: Uint8Array, asker: string): { readonly session: Uint8Array; readonly commitment: NonceCommitment } {
     const nonces = FrostNonces.draw(this.seat, this.#options.shares.ed25519, (length) => randomBytes(length));
-    return { session: this.#sessions.open({ message, nonces }), commitment: nonces.commitment };
+    return { session: this.#sessions.open({ message, nonces }, asker), commitment: nonces.commitment };
   }
 
   /** Round two. @throws SwarmkeepError `session-unknown`; CryptoError for commitments that do not fit. */

@@ -7,6 +7,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 
 import { encodeCbor } from "../certificate/cbor.js";
 import { bytesToSign, encodeSignedObject } from "../certificate/cose.js";
+import { merkleRoot } from "../crypto/merkle.js";
 import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
 import { COSE_ALG, COSE_TYP } from "../statements/cose.js";
 import type { IssuedBook } from "./issued.js";
@@ -14,22 +15,39 @@ import type { IssuedBook } from "./issued.js";
 const KIND = { typ: COSE_TYP.healthStatement, algorithm: COSE_ALG.es256 } as const;
 const EMPTY_ROOT = new Uint8Array(32);
 
-/**
- * The health statement of a period: COSE_Sign1 over CBOR [period, count, root, time], root zero where nothing was signed.
- * @param externalAad separator of the TrustAnchor.
- */
-export function healthStatement(
-  issued: IssuedBook,
-  period: number,
-  time: number,
-  identity: TlsIdentity,
-  externalAad: Uint8Array,
-): Uint8Array {
-  const digests = issued.digests(period);
-  const root = issued.periodRoot(period, sha256) ?? EMPTY_ROOT;
-  const payload = encodeCbor([period, digests.length, root, time]);
-  const signature = signWithTlsKey(identity, bytesToSign(KIND, externalAad, payload));
-  return encodeSignedObject({ ...KIND, payload, signature });
+/** Seconds for which a statement is given out: a period of a large fleet takes a while to hash, and anybody may ask. */
+const KEPT_SECONDS = 30;
+/** Statements kept, those of periods that this validator knows nothing of included. */
+const KEPT_STATEMENTS = 64;
+
+/** Health statements: COSE_Sign1 over CBOR [period, count, root, time], root zero where nothing was signed. */
+export class HealthStatements {
+  readonly #issued: IssuedBook;
+  readonly #identity: TlsIdentity;
+  readonly #externalAad: Uint8Array;
+  readonly #kept = new Map<number, { readonly time: number; readonly statement: Uint8Array }>();
+
+  /** @param externalAad separator of the TrustAnchor. */
+  constructor(issued: IssuedBook, identity: TlsIdentity, externalAad: Uint8Array) {
+    this.#issued = issued;
+    this.#identity = identity;
+    this.#externalAad = externalAad;
+  }
+
+  /** The statement of a period, at most half a minute old. */
+  statement(period: number, now: number): Uint8Array {
+    const known = this.#kept.get(period);
+    if (known !== undefined && Math.abs(now - known.time) < KEPT_SECONDS) return known.statement;
+    const digests = this.#issued.digests(period);
+    const root = digests.length === 0 ? EMPTY_ROOT : merkleRoot(sha256, digests);
+    const payload = encodeCbor([period, digests.length, root, now]);
+    const signature = signWithTlsKey(this.#identity, bytesToSign(KIND, this.#externalAad, payload));
+    const statement = encodeSignedObject({ ...KIND, payload, signature });
+    this.#kept.delete(period);
+    this.#kept.set(period, { time: now, statement });
+    if (this.#kept.size > KEPT_STATEMENTS) this.#kept.delete(this.#kept.keys().next().value as number);
+    return statement;
+  }
 }
 
 /** The digests of a period in the order of the tree: CBOR array of 32-byte strings. */

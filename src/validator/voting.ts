@@ -19,6 +19,8 @@ import { type Signer, statementId } from "./signer.js";
 
 /** Milliseconds between tries to give a vote to a member that did not take it. */
 const RETRY = { first: 200, most: 2_000 } as const;
+/** Milliseconds until a vote that was taken is given again: a member that restarts has forgotten the votes of others. */
+const REPEAT = 5_000;
 /** Votes kept in memory; older statements are never signed again, since their numbers only rise. */
 const REMEMBERED_VOTES = 512;
 
@@ -32,8 +34,8 @@ function voteName(kind: VoteKind, number: number): string {
 /** Votes given, on disk: nobody gets this member to vote for two different statements of one kind and number. */
 export class VoteRecord {
   readonly #journal: Journal;
-  /** In the order in which they were given, each with the number of its record. */
-  readonly #votes = new Map<string, { readonly id: Uint8Array; readonly sequence: number }>();
+  /** In the order in which they were given, each with the number of its record once that is on disk. */
+  readonly #votes = new Map<string, { readonly id: Uint8Array; readonly stored: Promise<number> }>();
 
   private constructor(journal: Journal) {
     this.#journal = journal;
@@ -44,7 +46,8 @@ export class VoteRecord {
     for await (const { sequence, payload } of journal.replay()) {
       const bytes = Buffer.from(payload);
       const name = voteName(bytes.readUInt8(0) as VoteKind, Number(bytes.readBigUInt64BE(1)));
-      record.#votes.set(name, { id: Uint8Array.from(bytes.subarray(9, RECORD_LENGTH)), sequence });
+      const id = Uint8Array.from(bytes.subarray(9, RECORD_LENGTH));
+      record.#votes.set(name, { id, stored: Promise.resolve(sequence) });
     }
     return record;
   }
@@ -54,21 +57,28 @@ export class VoteRecord {
     const name = voteName(kind, number);
     const before = this.#votes.get(name);
     if (before !== undefined) {
-      if (equalBytes(before.id, id)) return;
+      if (equalBytes(before.id, id)) return void (await before.stored);
       throw new SwarmkeepError(`this member voted for another statement of kind ${kind} and number ${number} before`, {
         kind: "refused",
         code: "already-voted",
         advice: "The ledger's finalised history changed; find out why before this member signs again.",
       });
     }
-    // In memory at once, so that no second statement passes while the disk is busy.
-    this.#votes.set(name, { id, sequence: this.#journal.nextSequence });
     const bytes = Buffer.alloc(RECORD_LENGTH);
     bytes.writeUInt8(kind, 0);
     bytes.writeBigUInt64BE(BigInt(number), 1);
     bytes.set(id, 9);
     failpoint("voting.before-append");
-    this.#votes.set(name, { id, sequence: await this.#journal.append(bytes) });
+    // In memory at once, so that no second statement passes while the disk is busy.
+    const stored = this.#journal.append(bytes);
+    this.#votes.set(name, { id, stored });
+    try {
+      await stored;
+    } catch (error) {
+      // A vote that is not on disk was not given.
+      this.#votes.delete(name);
+      throw error;
+    }
     failpoint("voting.after-append");
     await this.#forget();
   }
@@ -77,7 +87,7 @@ export class VoteRecord {
     const excess = [...this.#votes].slice(0, Math.max(0, this.#votes.size - REMEMBERED_VOTES));
     for (const [name] of excess) this.#votes.delete(name);
     const [oldest] = this.#votes.values();
-    if (excess.length > 0 && oldest !== undefined) await this.#journal.prune(oldest.sequence);
+    if (excess.length > 0 && oldest !== undefined) await this.#journal.prune(await oldest.stored);
   }
 }
 
@@ -166,9 +176,8 @@ export class Voting {
     for (let delay: number = RETRY.first; !signal.aborted; delay = Math.min(delay * 2, RETRY.most)) {
       try {
         const signature = decodeVoteAnswer(await peers.post(seat, PATH.vote, vote, signal));
-        if (signature === undefined) return;
-        if (bls.verify(committee.keys.bls, message, signature)) finish(signature);
-        return;
+        if (signature !== undefined && bls.verify(committee.keys.bls, message, signature)) return finish(signature);
+        await clock.sleep(REPEAT, signal).catch(() => undefined);
       } catch {
         // Away, or not as far yet: the vote is offered again until the statement is decided.
         await clock.sleep(delay, signal).catch(() => undefined);

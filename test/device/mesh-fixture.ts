@@ -210,7 +210,7 @@ export class Validator {
   #commit(message: Uint8Array): Uint8Array {
     const share = this.#mesh.keys.edShares.get(this.seat) as Uint8Array;
     const nonces = FrostNonces.draw(this.seat, share, (length) => new Uint8Array(randomBytes(length)));
-    const session = this.#sessions.open({ message, nonces });
+    const session = this.#sessions.open({ message, nonces }, "device");
     const { hiding, binding } = nonces.commitment;
     const shown = this.misbehaviour === "wrong-commitment" ? new Uint8Array(32).fill(0xff) : hiding;
     return encodeCommitmentAnswer({ seat: this.#answerSeat(), session, hiding: shown, binding });

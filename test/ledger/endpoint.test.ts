@@ -1,5 +1,10 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+
 import { expect } from "chai";
 
+import { Endpoint } from "../../src/ledger/endpoint.js";
 import type { LedgerError, LedgerErrorCode } from "../../src/ledger/errors.js";
 import { endpointOf, startChain, type TestChain } from "./support/chain.js";
 import { Proxy } from "./support/proxy.js";
@@ -42,6 +47,24 @@ describe("ledger endpoint", () => {
       expect(await endpoint.provider.getBlockNumber()).to.equal(Number(head));
       endpoint.close();
     }
+  });
+
+  it("gives user and password in a header, and repeats them in no error", async () => {
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, result: "0x7a69" }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const endpoint = new Endpoint({ url: `http://user:p%40ss@127.0.0.1:${port}/`, chainId: 31337n });
+    await endpoint.send("eth_blockNumber");
+    expect(seen[0]).to.equal(`Basic ${Buffer.from("user:p@ss").toString("base64")}`);
+    await new Promise((resolve) => server.close(resolve).closeAllConnections());
+    const error = await failure(endpoint.send("eth_blockNumber"));
+    expect(error.code).to.equal("refused");
+    expect(inspect(error, { depth: 9 })).not.to.match(/p@ss|p%40ss/);
+    endpoint.close();
   });
 
   it("tells of heads over WebSocket, and that the connection ended", async () => {

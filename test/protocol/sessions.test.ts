@@ -25,14 +25,14 @@ describe("signing sessions", () => {
 
   it("gives the nonces of a session once", () => {
     const sessions = book(4);
-    const id = sessions.open(session(7));
+    const id = sessions.open(session(7), "device 1");
     expect(sessions.take(id)?.nonces).to.equal(7);
     expect(sessions.take(id)).to.equal(undefined);
   });
 
   it("forgets and wipes a session that is too old", () => {
     const sessions = book(4);
-    const id = sessions.open(session(7));
+    const id = sessions.open(session(7), "device 1");
     now = 100;
     expect(sessions.take(id)).to.equal(undefined);
     expect(wiped).to.deep.equal([7]);
@@ -40,9 +40,18 @@ describe("signing sessions", () => {
 
   it("holds a bounded number, wiping the oldest", () => {
     const sessions = book(2);
-    const ids = [1, 2, 3].map((nonces) => sessions.open(session(nonces)));
+    const ids = [1, 2, 3].map((nonces) => sessions.open(session(nonces), `device ${nonces}`));
     expect(wiped).to.deep.equal([1]);
     expect(ids.map((id) => sessions.take(id)?.nonces)).to.deep.equal([undefined, 2, 3]);
+  });
+
+  it("one asker that opens many pushes out its own, and nobody else's", () => {
+    const sessions = book(64);
+    const other = sessions.open(session(0), "device 1");
+    const ids = Array.from({ length: 60 }, (_, i) => sessions.open(session(i + 1), "seat 2"));
+    expect(sessions.take(other)?.nonces).to.equal(0);
+    expect(ids.filter((id) => sessions.take(id) !== undefined)).to.have.length(8);
+    expect(wiped).to.have.length(52);
   });
 });
 

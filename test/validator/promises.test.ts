@@ -85,5 +85,14 @@ describe("what a validator promised", () => {
       expect(await codeOf(again.claim(1, 10, other))).to.equal("already-voted");
       expect(await codeOf(again.claim(1, 10, one))).to.equal("done");
     });
+
+    it("one that could not be stored was not given, also when it is asked for again", async () => {
+      const journal = await openJournal(join(await scratchFolder(), "votes"));
+      const record = await VoteRecord.open(journal);
+      await journal.close();
+      const outcomes = await Promise.all([1, 2].map(() => codeOf(record.claim(1, 10, one))));
+      expect(outcomes).to.deep.equal(["journal-closed", "journal-closed"]);
+      expect(await codeOf(record.claim(1, 10, one))).to.equal("journal-closed");
+    });
   });
 });
