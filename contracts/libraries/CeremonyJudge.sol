@@ -2,7 +2,6 @@
 pragma solidity ^0.8.37;
 
 import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
-import {BLS12381} from "./BLS12381.sol";
 import {Dealing} from "./Dealing.sol";
 import {KeccakMerkle} from "./KeccakMerkle.sol";
 import {MalformedCommitment} from "./MalformedCommitment.sol";

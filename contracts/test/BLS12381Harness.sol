@@ -5,6 +5,8 @@ import {BLS12381} from "../libraries/BLS12381.sol";
 
 /// @title The functions of {BLS12381} as calls, for tests
 contract BLS12381Harness {
+    error PrecompileFailed(uint160 precompile);
+
     function verifyDigest(
         BLS12381.G1Point memory publicKey,
         bytes32 digest,
@@ -69,7 +71,7 @@ contract BLS12381Harness {
     /// @notice What `precompile` answers to `input` when it is given `price` gas.
     function ask(uint160 precompile, bytes calldata input, uint256 price) external view returns (bytes memory) {
         (bool success, bytes memory answer) = address(precompile).staticcall{gas: price}(input);
-        require(success, "the precompile failed");
+        if (!success) revert PrecompileFailed(precompile);
         return answer;
     }
 
