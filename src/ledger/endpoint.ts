@@ -21,6 +21,22 @@ export interface EndpointOptions {
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Numbers of blocks and transactions, and gas: up to 2^52. */
+const COUNT = /^0x[0-9a-f]{1,13}$/i;
+/** Wei. */
+const AMOUNT = /^0x[0-9a-f]{1,64}$/i;
+const BYTES = /^0x([0-9a-f]{2})*$/i;
+/** Methods whose results are used as they are, and what those look like (EIP-1474). */
+const SHAPES: ReadonlyMap<string, RegExp> = new Map([
+  ["eth_blockNumber", COUNT],
+  ["eth_getTransactionCount", COUNT],
+  ["eth_estimateGas", COUNT],
+  ["eth_maxPriorityFeePerGas", AMOUNT],
+  ["eth_gasPrice", AMOUNT],
+  ["eth_getBalance", AMOUNT],
+  ["eth_call", BYTES],
+  ["eth_getCode", BYTES],
+]);
 /** JSON-RPC "limit exceeded" (EIP-1474). */
 const LIMIT_EXCEEDED = -32005;
 
@@ -133,7 +149,7 @@ export class Endpoint {
       const answer = this.#url.startsWith("ws")
         ? await (await this.#openSocket(this.#url)).request(method, params, this.#timeoutMs)
         : await this.#post(method, params);
-      return this.#result(answer, method);
+      return this.#expectShape(this.#result(answer, method), method);
     } catch (error) {
       if (error instanceof LedgerError && (error.code === "refused" || error.code === "timeout")) {
         this.#chainChecked = undefined;
@@ -200,6 +216,16 @@ export class Endpoint {
     }
     if (result === undefined) throw this.#notJsonRpc("neither result nor error");
     return result;
+  }
+
+  /** What is used as a number or as bytes right away is one, so that a lying node is told of in these words and not in others. */
+  #expectShape(result: unknown, method: string): unknown {
+    const shape = SHAPES.get(method);
+    if (shape === undefined || (typeof result === "string" && shape.test(result))) return result;
+    const found = (JSON.stringify(result) ?? "nothing").slice(0, 80);
+    throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered ${method} with ${found}`, {
+      method,
+    });
   }
 
   #rateLimited(retryAfter: string | null): LedgerError {

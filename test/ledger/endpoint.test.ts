@@ -67,6 +67,17 @@ describe("ledger endpoint", () => {
     endpoint.close();
   });
 
+  for (const lie of [null, {}, 7, "0x", "0xzz", `0x${"f".repeat(400)}`]) {
+    it(`${String(JSON.stringify(lie)).slice(0, 20)} as a number is a bad answer, told in one sentence`, async () => {
+      proxy.lie = ({ method }, result) => (method === "eth_chainId" ? result : lie);
+      const endpoint = endpointOf(proxy.url);
+      const error = await failure(endpoint.send("eth_blockNumber"));
+      expect(error.code).to.equal("bad-answer");
+      expect(error.message).to.contain("eth_blockNumber").and.to.have.length.below(200);
+      endpoint.close();
+    });
+  }
+
   it("tells of heads over WebSocket, and that the connection ended", async () => {
     const endpoint = endpointOf(chain.url, { webSocketUrl: chain.webSocketUrl });
     let tell: () => void = () => undefined;
