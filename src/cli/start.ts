@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 
 import type { SwarmkeepError } from "../runtime/errors.js";
+import { quorumOf } from "../statements/quorum.js";
 import { type CommandContext, action } from "./command.js";
 import { type Progress, jsonProgressOn, progressOn } from "./progress.js";
 import { tellDeviceStory } from "./start/device-story.js";
@@ -12,8 +13,10 @@ import { type Workspace, openWorkspace } from "./start/workspace.js";
 /** One more than two faulty members need, the smallest committee that shows what a quorum is. */
 const VALIDATORS = 7;
 const FOLDER = ".swarmkeep";
+const NPM_COMMAND = "npm run --silent swarmkeep --";
 /** The last one comes when the terminal is closed: what runs in process groups of its own would go on without us. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const ECHO_MILLISECONDS = 500;
 
 interface StartOptions {
   readonly once?: boolean;
@@ -50,16 +53,18 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
     const took = `Done in ${((performance.now() - begun) / 1000).toFixed(0)} s.`;
     progress.say(options.once === true ? `\n${took}` : `\n${took} ${commandsToTry(local)}`);
     if (options.once === true) return;
-    const failure = await Promise.race([interrupted.happened, ...endings(running)]);
+    sayWhichValidatorsEnd(running, progress);
+    const failure = await Promise.race([interrupted.happened, running.node?.ended]);
     if (failure !== undefined) throw failure;
   } finally {
-    interrupted.stop();
     if (options.once !== true) progress.say("\nStopping ...");
     await stopAll(running);
     // What was being started when we were interrupted is there by now.
     await story.catch(() => undefined);
     await stopAll(running);
     await workspace.folder.close();
+    // Not before: unheard, a second signal would end us and leave behind what still runs.
+    interrupted.stop();
   }
 }
 
@@ -79,8 +84,18 @@ function sayWhatBecameOfTheLast({ setAside, continues }: Workspace, progress: Pr
   progress.say(`${why}; the old data is in ${setAside}.\n`);
 }
 
-function endings(running: Running): Promise<SwarmkeepError | undefined>[] {
-  return [running.node?.ended, ...running.validators.map(({ ended }) => ended)].filter((ended) => ended !== undefined);
+/** Whoever kills validators here wants to see what becomes of the swarm, so that it is not stopped for them. */
+function sayWhichValidatorsEnd({ validators }: Running, progress: Progress): void {
+  const { n, t } = quorumOf(validators.length);
+  let left = n;
+  const say = (failure: SwarmkeepError | undefined, words: readonly string[]): void => {
+    if (failure === undefined) return;
+    left -= 1;
+    const consequence =
+      left < t ? `${left} of ${n} are left, and nothing is signed without ${t}` : `the other ${left} of ${n} go on`;
+    progress.say(`\n${failure.message}; ${consequence}. Start it again with:\n\n  ${NPM_COMMAND} ${words.join(" ")}`);
+  };
+  for (const { ended, words } of validators) void ended.then((failure) => say(failure, words));
 }
 
 /** Validators before the chain that they follow; everything is tried, whatever fails. */
@@ -97,14 +112,17 @@ async function closeAll({ closers }: Running): Promise<void> {
   for (const close of closers.splice(0).reverse()) await Promise.resolve(close()).catch(() => undefined);
 }
 
-/** The first ^C or SIGTERM ends in order; a second one at once, and what is left is killed at exit. */
+/**
+ * The first ^C or SIGTERM ends in order; a second one at once, and what is left is killed at exit. What follows at the heels
+ * of the first is the same one: npm passes on what the terminal has sent to us already.
+ */
 function interruption(): { readonly happened: Promise<undefined>; stop(): void } {
   let resolve: (value: undefined) => void = () => undefined;
   const happened = new Promise<undefined>((done) => (resolve = done));
-  let times = 0;
+  let first: number | undefined;
   const onSignal = (): void => {
-    times += 1;
-    if (times > 1) process.exit(130);
+    first ??= performance.now();
+    if (performance.now() - first > ECHO_MILLISECONDS) process.exit(130);
     resolve(undefined);
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
@@ -117,7 +135,7 @@ function interruption(): { readonly happened: Promise<undefined>; stop(): void }
 function commandsToTry({ workspace }: LocalMesh): string {
   const { folder, passphraseFile } = workspace;
   const command = (role: string, ...words: string[]): string =>
-    `  npm run --silent swarmkeep -- ${words.join(" ")} --data ${folder.file(role)} --passphrase-file ${passphraseFile}`;
+    `  ${NPM_COMMAND} ${words.join(" ")} --data ${folder.file(role)} --passphrase-file ${passphraseFile}`;
   return [
     "The swarm runs until Ctrl-C. In another terminal:",
     "",

@@ -18,6 +18,8 @@ export interface ValidatorProcessOptions {
 export interface ValidatorProcess {
   readonly name: string;
   readonly pid: number;
+  /** The words of the command with which somebody starts it again. */
+  readonly words: readonly string[];
   /** Resolves when the process ends: with undefined after `stop`, else with the reason. */
   readonly ended: Promise<SwarmkeepError | undefined>;
   /** Ends the process, and resolves when it is gone. */
@@ -32,12 +34,9 @@ const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
 export async function startValidatorProcess(options: ValidatorProcessOptions): Promise<ValidatorProcess> {
   const { name, dataFolder, meshFile, passphraseFile, logFile } = options;
   const log = openSync(logFile, "a", 0o600);
-  const child = spawn(
-    process.execPath,
-    [MAIN, "validator", "run", "--json", "--data", dataFolder, "--mesh", meshFile, "--passphrase-file", passphraseFile],
-    // In a process group of its own: ^C at a terminal is for us, and we stop it in our order.
-    { stdio: ["ignore", "pipe", log], detached: true },
-  );
+  const words = ["validator", "run", "--data", dataFolder, "--mesh", meshFile, "--passphrase-file", passphraseFile];
+  // In a process group of its own: ^C at a terminal is for us, and we stop it in our order.
+  const child = spawn(process.execPath, [MAIN, ...words, "--json"], { stdio: ["ignore", "pipe", log], detached: true });
   closeSync(log);
   let stopping = false;
   const ended = new Promise<SwarmkeepError | undefined>((resolve) => {
@@ -58,6 +57,7 @@ export async function startValidatorProcess(options: ValidatorProcessOptions): P
   return {
     name,
     pid: child.pid as number,
+    words,
     ended,
     async stop() {
       stopping = true;
@@ -89,12 +89,17 @@ function endedError(name: string, how: string, logFile: string, cause?: unknown)
   });
 }
 
-/** The first line that the command itself wrote, which is no JSON of the log. */
+/** What the command itself said last, in the form of `--json`; lines of the log begin otherwise. */
 async function lastError(logFile: string): Promise<string> {
   const text = await readLimited(logFile, 1 << 26).then(
     (content) => Buffer.from(content).toString("utf8"),
     () => "",
   );
-  const line = text.split("\n").findLast((candidate) => /"error":\{|^error: /.test(candidate));
-  return line === undefined ? "" : `: ${line.slice(0, 300)}`;
+  const line = text.split("\n").findLast((candidate) => candidate.startsWith('{"error":{'));
+  if (line === undefined) return "";
+  try {
+    return `: ${(JSON.parse(line) as { error: { message: string } }).error.message}`;
+  } catch {
+    return "";
+  }
 }
