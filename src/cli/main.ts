@@ -4,8 +4,9 @@
  * goes on with the Node that came along where that is newer. Each group of commands is loaded when it is called, so that
  * a device does not pay in memory for what a validator needs.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** The oldest Node that everything runs on. */
@@ -31,6 +32,21 @@ function bundledNode(): string | undefined {
   }
 }
 
+/**
+ * Runs the same command with another Node and gives its exit code. What stops us stops that one, or it would go on alone;
+ * ^C at a terminal reaches it by itself.
+ */
+function runWith(node: string): Promise<number> {
+  const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], { stdio: "inherit" });
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on("SIGTERM", pass).on("SIGHUP", pass);
+  process.on("SIGINT", process.stdin.isTTY ? () => undefined : pass);
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}
+
 async function main(): Promise<void> {
   const version = process.versions.node;
   const forDevice = process.argv.slice(2).some((argument) => DEVICE_COMMANDS.has(argument));
@@ -38,8 +54,7 @@ async function main(): Promise<void> {
   if (!isAtLeast(version, required)) {
     const bundled = bundledNode();
     if (bundled !== undefined && bundled !== process.execPath) {
-      const { status } = spawnSync(bundled, [...process.execArgv, ...process.argv.slice(1)], { stdio: "inherit" });
-      process.exitCode = status ?? 1;
+      process.exitCode = await runWith(bundled);
       return;
     }
     process.stderr.write(
