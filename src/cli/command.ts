@@ -66,9 +66,11 @@ export function contextOf(globals: GlobalOptions): CommandContext {
 
 /** One line of JSON. */
 export function toJson(value: Printable): string {
-  return JSON.stringify(value, (_, field: unknown) => {
+  // As it is in its object: a Buffer makes an object of itself before `converted` sees it.
+  return JSON.stringify(value, function (this: Record<string, unknown>, name, converted: unknown) {
+    const field = this[name];
     if (field instanceof Uint8Array) return Buffer.from(field).toString("hex");
-    return typeof field === "bigint" ? field.toString() : field;
+    return typeof field === "bigint" ? field.toString() : converted;
   });
 }
 

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { toJson } from "../../src/cli/command.js";
 import { createProgram } from "../../src/cli/program.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
 
@@ -20,5 +21,12 @@ describe("the command line", () => {
   it("hides no other fault of a group", async () => {
     const fault = new TypeError("a fault");
     expect(await failureOf(fault)).to.equal(fault);
+  });
+
+  it("prints bytes as hexadecimal digits, whichever array they come in", () => {
+    const bytes = [1, 0xab];
+    expect(toJson({ plain: new Uint8Array(bytes), inner: { buffer: Buffer.from(bytes) } })).to.equal(
+      '{"plain":"01ab","inner":{"buffer":"01ab"}}',
+    );
   });
 });
