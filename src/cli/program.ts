@@ -48,6 +48,7 @@ export function createProgram(groups: readonly GroupEntry[] = GROUPS): Command {
     .option("--data <folder>", "the data folder (SWARMKEEP_DATA)")
     .option("--passphrase-file <file>", "the passphrase of the data folder (SWARMKEEP_PASSPHRASE_FILE)")
     .exitOverride()
+    .configureOutput({ outputError: () => undefined }) // `run` writes it, like every other error
     .hook("preSubcommand", async (_, called) => {
       const entry = groups.find(({ name }) => name === called.name());
       if (entry !== undefined && called.commands.length === 0) (await loaded(entry)).register(called);
@@ -79,12 +80,24 @@ export async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
-    const failure = asSwarmkeepError(error);
+    // Help was written, be it asked for or shown because no command was named.
+    if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
+      return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    }
+    const failure = error instanceof CommanderError ? usageError(error) : asSwarmkeepError(error);
     process.stderr.write(renderError(failure, program.opts<GlobalOptions>().json === true));
     if (process.env["SWARMKEEP_DEBUG"] !== undefined) process.stderr.write(`${stackOf(error)}\n`);
     return exitCode(failure);
   }
+}
+
+function usageError(error: CommanderError): SwarmkeepError {
+  return new SwarmkeepError(error.message.replace(/^error: /, ""), {
+    kind: "usage",
+    code: error.code.replace(/^commander\./, ""),
+    advice: "See what the command takes with --help.",
+    cause: error,
+  });
 }
 
 function stackOf(error: unknown): string {
