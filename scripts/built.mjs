@@ -13,6 +13,7 @@ function newest(folder) {
 }
 
 if (!existsSync(BUILT) || Math.max(...SOURCES.map(newest)) > statSync(BUILT).mtimeMs) {
+  process.stderr.write("Building contracts and programs first: a minute or two ...\n");
   try {
     execSync("npm run --silent build", { stdio: ["ignore", "inherit", "inherit"] });
   } catch (error) {
