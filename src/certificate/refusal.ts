@@ -45,7 +45,7 @@ const ADVICE: Readonly<Record<RefusalCode, string>> = {
   "head-stale": "Have the presenter fetch a newer revocation proof.",
   "head-future": "Set this clock.",
   "head-rollback": "Have the presenter fetch a newer revocation proof.",
-  revoked: "Keep it out; its registrar knows why it was revoked.",
+  revoked: "Nobody has to admit it; its registrar knows why it was revoked.",
   "not-listed": "Have the sender fetch a proof for its own index.",
   "wrong-challenge": "Answer the challenge of this connection.",
   "wrong-audience": "Answer with the audience that the verifier named.",

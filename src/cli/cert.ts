@@ -7,10 +7,11 @@ import { decodePresentation } from "../certificate/presentation.js";
 import { Refusal } from "../certificate/refusal.js";
 import { verifyPresentation } from "../certificate/verify.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { isScope, scopesOverlap } from "../statements/scope.js";
+import { scopesOverlap } from "../statements/scope.js";
 import { action, describe, parseHex } from "./command.js";
 import { describeCertificate, describeHead, describeObject } from "./describe-objects.js";
 import { withTrustOptions } from "./drl.js";
+import { checkedScope } from "./options.js";
 import { type CommandTrust, type TrustOptions, commandTrust, nowSeconds, readObject } from "./trust.js";
 
 interface VerifyOptions extends TrustOptions {
@@ -36,11 +37,11 @@ export function register(group: Command): void {
   withTrustOptions(group.command("verify"))
     .description("judge a presentation, or a certificate with its revocation proof; exits with 0 or 4")
     .argument("<file>", "presentation or certificate; - is the standard input")
-    .option("--challenge <hex>", "the challenge that the presentation must answer")
-    .option("--audience <text>", "whom the presentation must be meant for")
-    .option("--scope <scope>", "where it must count")
+    .option("--challenge <hex>", "the challenge that a presentation must answer; needed for one")
+    .option("--audience <text>", "whom a presentation must be meant for; nobody by name if not given")
+    .option("--scope <scope>", "where it must count; needed for a presentation")
     .option("--exact-scope", "the certificate's scope must be that very one")
-    .option("--proof <file>", "revocation proof of a certificate")
+    .option("--proof <file>", "revocation proof of a certificate; a presentation carries its own")
     .action(
       action<VerifyOptions>(async (context, options, file) => {
         const encoded = await readObject(file as string);
@@ -73,6 +74,13 @@ function needed(value: string | undefined, option: string, why: string): string 
 }
 
 function judgePresentation(encoded: Uint8Array, { trust, checks, memory }: CommandTrust, options: VerifyOptions) {
+  if (options.proof !== undefined) {
+    throw new SwarmkeepError("--proof is for a certificate, and this is a presentation, which carries its own", {
+      kind: "usage",
+      code: "option-conflict",
+      advice: "Leave --proof out; to judge by a newer one, have the presenter fetch it and answer again.",
+    });
+  }
   const challenge = needed(options.challenge, "--challenge", "a presentation counts as the answer to one only");
   const result = verifyPresentation({
     trust,
@@ -105,14 +113,4 @@ async function judgeCertificate(encoded: Uint8Array, setting: CommandTrust, opti
   verifyDrlHead(proof, trust, nowSeconds(), memory, checks);
   checkNotRevoked(proof, certificate.index);
   return { ...facts, head: describeHead(proof.head), possession: "not proven" };
-}
-
-function checkedScope(scope: string): string {
-  if (isScope(scope)) return scope;
-  throw new SwarmkeepError(`${JSON.stringify(scope)} is no scope`, {
-    kind: "usage",
-    code: "bad-scope",
-    advice: "Write geo: and a geohash, or grp: and a path, such as geo:u33d or grp:plant/line-2.",
-    details: { scope },
-  });
 }

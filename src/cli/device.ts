@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { decodeCertificate, type Certificate } from "../certificate/certificate.js";
 import { decodeCommitteeList } from "../certificate/committee-list.js";
 import { decodeBundle } from "../certificate/bundle.js";
+import { CHALLENGE_LENGTH } from "../certificate/presentation.js";
 import { type DeviceSecret, readDelivery } from "../device/keystore.js";
 import { initDevice, openDevice } from "../device/open.js";
 import { MAXIMUM_PROVISIONING_LENGTH, decodeProvisioning, keyTypeName } from "../device/provisioning.js";
@@ -29,7 +30,7 @@ import {
   when,
 } from "./command.js";
 import { describeCertificate, describeHead } from "./describe-objects.js";
-import { collectValidator, parseAlgorithm, parseKeyType, parseReason } from "./options.js";
+import { checkedScope, collectValidator, parseAlgorithm, parseKeyType, parseReason } from "./options.js";
 import { nowSeconds, readObject } from "./trust.js";
 import { decodeDrlProof } from "../certificate/drl.js";
 
@@ -220,7 +221,7 @@ function certificateOptions({ alg, lifetime, scope, newKey, attempts }: Certific
   return {
     ...(alg !== undefined && { algorithm: parseAlgorithm(alg) }),
     ...(lifetime !== undefined && { lifetimeSeconds: parseDuration(lifetime, "--lifetime") }),
-    ...(scope !== undefined && { scope }),
+    ...(scope !== undefined && { scope: checkedScope(scope) }),
     ...(newKey !== undefined && { newKey: parseKeyType(newKey) }),
     ...(attempts !== undefined && { attempts: parseCount(attempts, "--attempts", 1_000) }),
   };
@@ -309,6 +310,12 @@ async function prove(context: CommandContext, options: ProveOptions, text?: stri
   }
   const challenge =
     text === undefined ? await readInput(options.challengeFile as string, 1_024) : parseHex(text, "the challenge");
+  if (challenge.length < CHALLENGE_LENGTH.minimum || challenge.length > CHALLENGE_LENGTH.maximum) {
+    throw new SwarmkeepError(
+      `a challenge has ${CHALLENGE_LENGTH.minimum} to ${CHALLENGE_LENGTH.maximum} bytes, not ${challenge.length}`,
+      { kind: "usage", code: "bad-challenge", advice: "Take it as the verifier gave it, whole." },
+    );
+  }
   await withDevice(context, async ({ agent }, signal) => {
     const { audience, stapled, out } = options;
     const presentation = await agent.prove(challenge, {

@@ -1,5 +1,6 @@
 /** `swarmkeep mesh ...`: founding a mesh and running it. */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Command } from "commander";
@@ -149,6 +150,14 @@ async function deploy(context: CommandContext, options: DeployOptions): Promise<
 
 async function status(context: CommandContext, options: { readonly mesh?: string }): Promise<void> {
   const path = options.mesh ?? join(context.dataFolder(ROLE), "mesh.json");
+  if (options.mesh === undefined && !existsSync(path)) {
+    throw new SwarmkeepError(`there is no mesh file at ${path}`, {
+      kind: "usage",
+      code: "no-mesh-file",
+      advice: "Name one with --mesh, or with --data the operator's folder of a mesh that was deployed.",
+      details: { path },
+    });
+  }
   await withLedger(await readMeshFile(path), async (ledger) => {
     const found = await meshStatus(ledger);
     context.print(found, describeStatus(found));

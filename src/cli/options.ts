@@ -8,6 +8,7 @@ import {
   REVOCATION_REASON,
   type RevocationReason,
 } from "../statements/cose.js";
+import { isScope } from "../statements/scope.js";
 
 /** The value of `names` under `text`. @throws SwarmkeepError `bad-choice` */
 function choose<T>(names: Readonly<Record<string, T>>, text: string, option: string): T {
@@ -37,4 +38,15 @@ export function parseReason(text: string): RevocationReason {
 /** For an option that may be given several times. */
 export function collectValidator(endpoint: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), endpoint];
+}
+
+/** The scope as it is, if it is one. @throws SwarmkeepError `bad-scope` */
+export function checkedScope(scope: string): string {
+  if (isScope(scope)) return scope;
+  throw new SwarmkeepError(`${JSON.stringify(scope)} is no scope`, {
+    kind: "usage",
+    code: "bad-scope",
+    advice: "Write geo: and a geohash, or grp: and a path, such as geo:u33d or grp:plant/line-2.",
+    details: { scope },
+  });
 }

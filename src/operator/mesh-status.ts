@@ -98,7 +98,7 @@ export function describeStatus(status: MeshStatus): string {
       ceremony === undefined ? "none yet" : `number ${ceremony.number}, attempt ${ceremony.attempt}, ${ceremony.phase}`
     }`,
     `head         ${head === undefined ? "none posted" : `number ${head.number}, ${head.expires - status.time} s to live`}`,
-    `fleets       ${status.fleets} fleets under ${status.grants} grants, ${status.devices} device indexes taken`,
+    `fleets       ${status.fleets}, grants ${status.grants}, device indexes taken ${status.devices}`,
     ...members.map(({ account, state, endpoint }) => `member       ${account} ${state.padEnd(8)} ${endpoint}`),
     ...Object.entries(status.parameters).map(([name, value]) => `parameter    ${name} ${value}`),
   ];

@@ -153,7 +153,7 @@ function checkPolicy(request: IssuanceRequest, policy: FleetPolicy, ledger: Issu
     throw refused(
       "scope-not-allowed",
       `the fleet has no scope that contains ${request.scope}`,
-      "Ask for one of them.",
+      `Ask for one within ${policy.scopes.join(", ")}.`,
       {
         scope: request.scope,
         allowed: policy.scopes,
@@ -193,7 +193,7 @@ function checkPolicy(request: IssuanceRequest, policy: FleetPolicy, ledger: Issu
     throw refused(
       "quota-exceeded",
       `the fleet allows ${policy.quota} certificates in a period of ${seconds} s, and this would be number ${request.k + 1}`,
-      `Wait until ${(request.period + 1) * seconds}.`,
+      `Wait until ${new Date((request.period + 1) * seconds * 1000).toISOString()}.`,
       { quota: policy.quota, k: request.k },
     );
   }

@@ -121,7 +121,7 @@ async function checkVersion(root: string, role: string): Promise<void> {
     });
   }
   if (found.role !== role) {
-    throw new SwarmkeepError(`${root} is the data folder of a ${found.role}, not of a ${role}`, {
+    throw new SwarmkeepError(`${root} is a data folder for the role ${found.role}, not ${role}`, {
       kind: "usage",
       code: "folder-role",
       advice: "Choose another data folder.",

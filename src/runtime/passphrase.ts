@@ -24,7 +24,8 @@ export interface PassphraseSources {
  */
 export async function readPassphrase(sources: PassphraseSources = {}): Promise<string> {
   const environment = sources.environment ?? process.env;
-  const file = sources.file ?? environment[PASSPHRASE_FILE_VARIABLE];
+  // A variable that is set to nothing is how a shell or a unit file unsets it.
+  const file = sources.file ?? (environment[PASSPHRASE_FILE_VARIABLE] || undefined);
   const passphrase = file === undefined ? environment[PASSPHRASE_VARIABLE] : await fromFile(file);
   if (passphrase === undefined) {
     throw new SwarmkeepError("no passphrase was given", {
