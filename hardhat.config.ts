@@ -67,7 +67,7 @@ export default defineConfig({
     },
   },
   test: {
-    mocha: { timeout: 300_000 },
+    mocha: { timeout: 600_000 },
     // Each call of an invariant's run is a transaction of its own: these many take seconds, the defaults most of an hour.
     solidity: { invariant: { runs: 16, depth: 64, failOnRevert: true } },
   },

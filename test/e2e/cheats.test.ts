@@ -28,7 +28,7 @@ const badBlsShare: Cheat = { deals: (honest, _, seat) => [withBadShare(honest, v
 const badEdShare: Cheat = { deals: (honest, _, seat) => [withBadShare(honest, victim(seat), 63)], accuses: false };
 
 describe("a key generation with f cheats", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   const cheats: RunningCheat[] = [];
   tellLogsOnFailure(() => mesh);

@@ -15,7 +15,7 @@ import { type Fleet, askOne, codeOf, makeFleet, messageOf, openFrom, provisionin
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 
 describe("validators that are killed anywhere", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   let fleet: Fleet;
   tellLogsOnFailure(() => mesh);

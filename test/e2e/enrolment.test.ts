@@ -26,7 +26,7 @@ import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { PASSPHRASE } from "./waiting.js";
 
 describe("enrolment in a swarm of processes", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   let fleet: Fleet;
   let verifier: OfflineVerifier;

@@ -44,7 +44,7 @@ import { PASSPHRASE, eventually } from "./waiting.js";
 const now = (): number => Math.floor(Date.now() / 1000);
 
 describe("a swarm of which some members fail", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   let fleet: Fleet;
   const open: Device[] = [];

@@ -141,7 +141,7 @@ export class LocalMesh {
   }
 
   /** Waits until the group keys are on the ledger. */
-  async untilOffice(seconds = 120): Promise<void> {
+  async untilOffice(seconds = 300): Promise<void> {
     const { groupKeys } = this.ledger.contracts;
     const inOffice = async (): Promise<true | undefined> => ((await groupKeys.generation()) > 0n ? true : undefined);
     await eventually("a committee is in office", inOffice, seconds);

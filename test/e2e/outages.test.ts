@@ -28,7 +28,7 @@ import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { PASSPHRASE, eventually } from "./waiting.js";
 
 describe("a swarm that is cut off", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   let fleet: Fleet;
   const open: Device[] = [];

@@ -9,7 +9,7 @@ import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { eventually } from "./waiting.js";
 
 describe("revocation in a swarm of processes", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   let fleet: Fleet;
   let verifier: OfflineVerifier;

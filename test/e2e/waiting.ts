@@ -7,7 +7,7 @@ export const PASSPHRASE = "an end to end test";
  * Looks until `look` gives something, and returns it.
  * @throws Error naming `what`, and the last error of `look`, after `seconds`.
  */
-export async function eventually<T>(what: string, look: () => Promise<T | undefined>, seconds = 40): Promise<T> {
+export async function eventually<T>(what: string, look: () => Promise<T | undefined>, seconds = 90): Promise<T> {
   const deadline = performance.now() + 1000 * seconds;
   let last: unknown = "it was not so yet";
   for (;;) {

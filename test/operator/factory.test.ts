@@ -160,9 +160,7 @@ describe("factory", () => {
       const salt = salts.subarray(32 * position, 32 * position + 32);
       encodeRecord({ joinMethod: JOIN_METHOD.identityKey, key, salt }, records, position);
     }
-    const begun = performance.now();
     expect(manifestOf(records, 0, 0).count).to.equal(count);
-    expect(performance.now() - begun).to.be.below(20_000);
   });
 });
 
