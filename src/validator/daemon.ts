@@ -73,19 +73,35 @@ export interface RunningValidator {
 /** @throws SwarmkeepError, LedgerError: what keeps it from starting, in one sentence. */
 export async function startValidator(options: ValidatorOptions): Promise<RunningValidator> {
   const validator = new Validator(options);
-  await validator.start();
+  try {
+    await validator.start();
+  } catch (error) {
+    // Or what was begun keeps the process alive.
+    await validator.stop();
+    throw error;
+  }
   return validator;
 }
 
-/** Where the mesh's contracts are and how it counts finality, as all endpoints say. @throws LedgerError `endpoints-disagree` */
+/**
+ * Where the mesh's contracts are and how it counts finality, as all endpoints say.
+ * @throws LedgerError `endpoints-disagree`; `no-mesh` if the anchor is of another mesh than `meshId`
+ */
 async function agreedMesh(
   endpoints: readonly Endpoint[],
   anchor: string,
+  meshId: Uint8Array,
 ): Promise<{ readonly addresses: MeshAddresses; readonly finalityBlocks: number }> {
   const answers = await Promise.all(
     endpoints.map(async ({ provider }) => {
       const addresses = await addressesOf(anchor, provider);
-      const { finalityBlocks } = await contractsAt(addresses, provider).anchor.parameters();
+      const contract = contractsAt(addresses, provider).anchor;
+      const found = await contract.meshId();
+      if (found !== hexlify(meshId)) {
+        const message = `the anchor ${anchor} is of mesh ${found}, and the mesh file says ${hexlify(meshId)}`;
+        throw new LedgerError("no-mesh", message, { anchor, found });
+      }
+      const { finalityBlocks } = await contract.parameters();
       return { addresses, finalityBlocks: Number(finalityBlocks) };
     }),
   );
@@ -161,7 +177,7 @@ class Validator implements RunningValidator {
       });
     }
     this.#cleanUp.push(() => endpoints.forEach((endpoint) => endpoint.close()));
-    const { addresses, finalityBlocks } = await agreedMesh(endpoints, mesh.anchor);
+    const { addresses, finalityBlocks } = await agreedMesh(endpoints, mesh.anchor, mesh.meshId);
     const context = meshContext(mesh.meshId, mesh.chainId, addresses);
     const source = new LedgerSource({
       endpoints,

@@ -86,7 +86,18 @@ export class HeadStore {
   static async open(path: string, projection: Projection): Promise<HeadStore> {
     const store = new HeadStore(path, projection);
     const bytes = await readIfPresent(path, 4_096);
-    if (bytes !== undefined) store.#take(decodeSignedDrlHead(bytes));
+    if (bytes === undefined) return store;
+    try {
+      store.#take(decodeSignedDrlHead(bytes));
+    } catch (cause) {
+      throw new SwarmkeepError(`${path} holds no signed revocation head`, {
+        kind: "environment",
+        code: "head-file-damaged",
+        advice: "Remove it: the swarm makes the next head within minutes.",
+        details: { path },
+        cause,
+      });
+    }
     return store;
   }
 

@@ -2,6 +2,7 @@
 import type { LedgerSource } from "../ledger/source.js";
 import { LedgerError } from "../ledger/errors.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { SwarmkeepError } from "../statements/errors.js";
 import type { FinalisedBlock } from "./standing.js";
 
 /** Blocks between two writes. */
@@ -19,7 +20,7 @@ export class HistoryMark {
   async check(source: LedgerSource): Promise<void> {
     const bytes = await readIfPresent(this.#path, 4_096);
     if (bytes === undefined) return;
-    const { number, hash } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { number: number; hash: string };
+    const { number, hash } = parse(this.#path, bytes);
     const now = await source.block(number);
     if (now.hash === hash) return;
     throw new LedgerError(
@@ -34,4 +35,20 @@ export class HistoryMark {
     this.#marked = number;
     await writeAtomically(this.#path, `${JSON.stringify({ number, hash })}\n`);
   }
+}
+
+function parse(path: string, bytes: Uint8Array): { readonly number: number; readonly hash: string } {
+  try {
+    const { number, hash } = JSON.parse(Buffer.from(bytes).toString("utf8")) as Record<string, unknown>;
+    if (Number.isSafeInteger(number) && typeof hash === "string") return { number: number as number, hash };
+  } catch {
+    // Falls through to the one error for both.
+  }
+  throw new SwarmkeepError(`${path} does not name a block`, {
+    kind: "environment",
+    code: "history-mark-damaged",
+    advice:
+      "Restore it; where that cannot be, make sure that the ledger's history is the one of before, and remove it.",
+    details: { path },
+  });
 }

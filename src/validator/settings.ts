@@ -113,7 +113,7 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
   const text = Buffer.from(await readLimited(file, 65_536)).toString("utf8");
   let settings: ValidatorSettings;
   try {
-    settings = JSON.parse(text) as ValidatorSettings;
+    settings = { ...(JSON.parse(text) as ValidatorSettings) };
   } catch (cause) {
     throw new SwarmkeepError(`${file} is not JSON`, {
       kind: "environment",

@@ -1,0 +1,161 @@
+/** Who may have a validator sign what: requests that it has to turn down, whoever sends them. */
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { expect } from "chai";
+import { Wallet, getBytes, hexlify } from "ethers";
+
+import { concatBytes, toBytes } from "../../src/crypto/bytes.js";
+import { Projection } from "../../src/ledger/projection.js";
+import type { LedgerEvent } from "../../src/ledger/events.js";
+import {
+  encodeKeyList,
+  encodePreSharedKeys,
+  encodeRevokeRequest,
+  encodeStatementRequest,
+} from "../../src/protocol/api.js";
+import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
+import { SwarmkeepError } from "../../src/statements/errors.js";
+import { statementDigest } from "../../src/statements/eip712.js";
+import { approve } from "../../src/validator/approvals.js";
+import { coSignStatement, governedDigest } from "../../src/validator/governing.js";
+import { meshContext } from "../../src/validator/mesh-context.js";
+import { PskStore } from "../../src/validator/psk-store.js";
+import { type RevokingOptions, coSignRevocation } from "../../src/validator/revoking.js";
+import { Standing } from "../../src/validator/standing.js";
+import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+
+const NOW = 1_900_000_000;
+const address = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`;
+const addresses = {
+  anchor: address(1),
+  registry: address(2),
+  ceremony: address(3),
+  groupKeys: address(4),
+  fleets: address(5),
+  revocations: address(6),
+};
+const context = meshContext(new Uint8Array(32).fill(7), 31337n, addresses);
+const other = meshContext(new Uint8Array(32).fill(8), 31337n, addresses);
+const [registrar, stranger] = [Wallet.createRandom(), Wallet.createRandom()];
+
+/** Fleet 1 of `registrar`, devices 0 to 9; fleet 2 of `stranger`, devices 256 to 265. In office, and whatever is signed is kept. */
+function world(): { standing: Standing; signed: Uint8Array[] } {
+  const projection = new Projection();
+  const events = [registrar, stranger].flatMap(({ address: account }, i) => {
+    const [fleetId, base] = [BigInt(i + 1), BigInt(256 * i)];
+    const policy = { scopes: ["grp:a"], maximumLifetime: 60n, quota: 1n, joinMethods: 3n, graceSeconds: 0n };
+    return [
+      {
+        name: "GrantGiven",
+        args: { grantId: fleetId, registrar: account, scopes: ["grp:a"], indexes: 10n, expiry: 1n },
+      },
+      { name: "FleetRegistered", args: { fleetId, grantId: fleetId, policy } },
+      {
+        name: "BatchAppended",
+        args: { fleetId, batch: 0n, manifestRoot: hexlify(new Uint8Array(32)), base, count: 10n },
+      },
+    ];
+  });
+  for (const event of events)
+    projection.apply({ contract: "fleets", blockNumber: 1, ...event } as unknown as LedgerEvent);
+  const signed: Uint8Array[] = [];
+  const standing = new Standing(projection);
+  const parts = {
+    finalised: { number: 1, timestamp: NOW },
+    committee: {},
+    signer: { partial: (message: Uint8Array) => signed.push(message) },
+    silence: undefined,
+  };
+  Object.assign(standing, parts);
+  return { standing, signed };
+}
+
+async function codeOf(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return "done";
+  } catch (error) {
+    return error instanceof SwarmkeepError ? error.code : String(error);
+  }
+}
+
+const sign = (by: { signingKey: Wallet["signingKey"] }, digest: Uint8Array): Uint8Array =>
+  getBytes(by.signingKey.sign(digest).serialized);
+
+describe("a validator is asked to sign", () => {
+  after(removeScratchFolders);
+
+  const revocation = (by: typeof registrar, indexes: number[], expiry = NOW + 60, mesh = context): Uint8Array => {
+    const indexesHash = keccak_256(concatBytes(...indexes.map((index) => toBytes(index, 32))));
+    const digest = statementDigest(mesh.separators.revocations, "RevocationRequest", {
+      indexesHash,
+      reason: 1,
+      expiry,
+    });
+    return encodeRevokeRequest({ by: "registrar", indexes, reason: 1, expiry, signature: sign(by, digest) });
+  };
+
+  it("a revocation: by the registrar of every device in it, for this mesh, soon", async () => {
+    const { standing, signed } = world();
+    const options = { context, standing, nowSeconds: () => NOW } as RevokingOptions;
+    const ask = (body: Uint8Array) => codeOf(() => coSignRevocation(options, body, new Uint8Array(32)));
+    expect(await ask(revocation(stranger, [3]))).to.equal("not-registrar");
+    expect(await ask(revocation(registrar, [3, 256]))).to.equal("not-registrar");
+    expect(await ask(revocation(registrar, [10]))).to.equal("not-registrar");
+    expect(await ask(revocation(registrar, [3], NOW + 60, other))).to.equal("not-registrar");
+    expect(await ask(revocation(registrar, [3], NOW))).to.equal("bad-expiry");
+    expect(await ask(revocation(registrar, [3], NOW + 86_400))).to.equal("bad-expiry");
+    expect(signed).to.deep.equal([]);
+    expect(await ask(revocation(registrar, [3]))).to.equal("done");
+    standing.silence = "endpoints disagree";
+    expect(await ask(revocation(registrar, [3]))).to.equal("ledger-away");
+    expect(signed).to.have.length(1);
+  });
+
+  it("a grant: to the letter as its operator approved it, and for this mesh", async () => {
+    const { standing, signed } = world();
+    const folder = await scratchFolder();
+    const values = {
+      registrar: getBytes(address(9)),
+      scopesHash: toBytes(1, 32),
+      indexes: 5n,
+      expiry: 9n,
+      salt: toBytes(2, 32),
+    };
+    const statement = { name: "Grant", values } as const;
+    const more = { ...statement, values: { ...values, indexes: 6n } };
+    const ask = (asked: typeof statement, mesh = context) =>
+      codeOf(() => coSignStatement(mesh, standing, folder, encodeStatementRequest(asked)));
+    expect(await ask(statement)).to.equal("not-approved");
+    await approve(folder, governedDigest(context, statement), statement);
+    expect(await ask(more)).to.equal("not-approved");
+    expect(await ask(statement, other)).to.equal("not-approved");
+    expect(signed).to.deep.equal([]);
+    expect(await ask(statement)).to.equal("done");
+    expect(signed).to.deep.equal([governedDigest(context, statement)]);
+  });
+
+  it("to keep channel keys: by the registrar, of its own devices, and never in the clear", async () => {
+    const { standing } = world();
+    const scratch = await scratchFolder();
+    const sealer = await openSealer(join(scratch, "kdf.json"), "a passphrase of a test", LIGHT_KDF);
+    const store = await PskStore.open(scratch, sealer, context);
+    const message = (by: typeof registrar, index: number, expiry = NOW + 60): Uint8Array => {
+      const keys = [{ index, key: new Uint8Array(32).fill(5) }];
+      const fields = { fleetId: 1, keysHash: keccak_256(encodeKeyList(keys)), expiry };
+      const digest = statementDigest(context.separators.fleets, "PreSharedKeys", fields);
+      return encodePreSharedKeys({ fleetId: 1, expiry, keys, signature: sign(by, digest) });
+    };
+    const ask = (body: Uint8Array) => codeOf(() => store.take(body, standing, NOW));
+    expect(await ask(message(stranger, 3))).to.equal("not-registrar");
+    expect(await ask(message(registrar, 256))).to.equal("unknown-device");
+    expect(await ask(message(registrar, 3, NOW))).to.equal("expired");
+    expect(await ask(message(registrar, 3))).to.equal("done");
+    const [sealed = ""] = (await readdir(scratch)).filter((name) => name.endsWith(".sealed"));
+    const stored = await readFile(join(scratch, sealed));
+    for (const clear of [new Uint8Array(32).fill(5), "05".repeat(32), "BQUFBQUF"])
+      expect(stored.includes(clear)).to.equal(false);
+  });
+});
