@@ -32,11 +32,14 @@ const CODES = {
   /** There is no mesh at the address. */
   "no-mesh": ["usage", "Give the address of a TrustAnchor that accepted its genesis"],
   /** A contract refused a call; `details.error` is the name of its error. */
-  reverted: ["refused", "See the contract's interface for what it asks for"],
+  reverted: [
+    "refused",
+    "See the error in the contract's interface (contracts/interfaces), which says what it asks for",
+  ],
   /** A transaction does not fit its limits: fee or gas above the cap, no funds. */
   unsendable: ["environment", "Fund the account, or raise the limit"],
   /** The local node ended, or did not start. */
-  "node-ended": ["environment", "See the node's last lines for the reason"],
+  "node-ended": ["environment", "Mend what it says and start again; `swarmkeep start --fresh` takes another port"],
 } as const satisfies Record<string, readonly [ErrorKind, advice: string]>;
 
 export type LedgerErrorCode = keyof typeof CODES;

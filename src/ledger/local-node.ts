@@ -77,11 +77,12 @@ export async function startLocalNode(options: LocalNodeOptions = {}): Promise<Lo
     const end = (how: string, cause?: unknown): void =>
       resolve(stopping ? undefined : new LedgerError("node-ended", `the local ${kind} node ${how}`, { lines }, cause));
     child.once("error", (cause) => end("cannot be started", cause));
-    child.once("exit", (code, signal) =>
-      end(
-        `ended with ${signal ?? code}: ${lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "no output"}`,
-      ),
-    );
+    child.once("exit", (code, signal) => {
+      const taken = lines.some((line) => /address (is )?already in use|EADDRINUSE/i.test(line));
+      const reason = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "no output";
+      if (taken) end(`cannot listen: another program has port ${options.port} of this machine`);
+      else end(signal === null ? `ended with ${code}: ${reason}` : `was ended by ${signal}`);
+    });
   });
   const killAtExit = (): void => void child.kill("SIGKILL");
   process.once("exit", killAtExit);

@@ -92,7 +92,9 @@ async function makeFolder(path: string): Promise<void> {
     const first = await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
     if (first !== undefined) await syncFolder(dirname(first));
   } catch (error) {
-    throw fileError(path, error);
+    // On a read-only file system the recursive form says that the folder does not exist; the plain one says why.
+    const cause = systemCode(error) === "ENOENT" ? await mkdir(path).catch((plain: unknown) => plain) : error;
+    throw fileError(path, cause ?? error);
   }
 }
 
