@@ -83,6 +83,8 @@ export async function makeFleet(
     devicePassphrase: PASSPHRASE,
     sealer,
     deviceCost: LIGHT_KDF,
+    // A folder for each of many devices would be most of a test's time.
+    ...(lots.some((lot) => "publicKeys" in lot && lot.publicKeys.length > 100) ? { deliveries: 0 } : {}),
   });
   const registered = await withSender(endpoint, mesh.registrar.privateKey, (sender) =>
     registerFleet(mesh.ledger, sender, made, { policy: { ...POLICY, ...policy } }),
@@ -228,8 +230,19 @@ export function clientOf(member: CommitteeMember): Client {
   return createClient({ endpoint: parseEndpoint(member.endpoint), trust: { kind: "pin", pin: member.tlsPin } });
 }
 
-/** Asks one validator for its part. @throws RemoteError with what it refused */
+/** Asks one validator for its part, again where it is too busy. @throws RemoteError with what it refused */
 export async function askOne(member: CommitteeMember, order: Order, trust: MeshTrust): Promise<PartialAnswer> {
+  for (;;) {
+    try {
+      return await askOnce(member, order, trust);
+    } catch (error) {
+      if (!(error instanceof RemoteError) || error.code !== "overloaded") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter ?? 1)));
+    }
+  }
+}
+
+async function askOnce(member: CommitteeMember, order: Order, trust: MeshTrust): Promise<PartialAnswer> {
   const client = clientOf(member);
   try {
     const body = (binding: Uint8Array): Promise<Uint8Array> =>
