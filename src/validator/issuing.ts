@@ -10,6 +10,7 @@ import type { TokenBuckets } from "../net/token-buckets.js";
 import { encodeCommitmentAnswer, encodePartialAnswer } from "../protocol/api.js";
 import {
   type IssuanceLedger,
+  type IssuanceOrder,
   type RegisteredDevice,
   type RequestChannel,
   judgeIssuance,
@@ -86,18 +87,17 @@ export async function issue(
     generation: committee.generation,
     keys: committee.keys,
   };
-  const order = judgeIssuance(
-    request,
-    trust,
-    issuanceLedger(projection, finalised),
-    channel,
-    options.nowSeconds(),
-    { bls: checks.bls, device },
-    nodes,
-  );
-  if (!(await device.allValid())) {
-    throw new Refusal("bad-signature", "the request, or a key in it, is not signed by the device for this mesh");
-  }
+  const judge = (): IssuanceOrder =>
+    judgeIssuance(
+      request,
+      trust,
+      issuanceLedger(projection, finalised),
+      channel,
+      options.nowSeconds(),
+      { bls: checks.bls, device },
+      nodes,
+    );
+  const order = await signedByDevice(device, judge);
   const wait = devices.take(String(order.slot.index));
   if (wait > 0) {
     throw new HttpError(`device ${order.slot.index} asks too often`, {
@@ -114,4 +114,14 @@ export async function issue(
   if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(signer.partial(order.message));
   const { session, commitment } = signer.commit(order.message, `device ${order.slot.index}`);
   return encodeCommitmentAnswer({ ...commitment, session });
+}
+
+/** What `judge` says, unless a signature that it took for valid is none: then that is what is wrong, whatever else is. */
+async function signedByDevice<T>(device: PooledSignatures, judge: () => T): Promise<T> {
+  const [judgement] = await Promise.allSettled([new Promise<T>((resolve) => resolve(judge()))]);
+  if (!(await device.allValid())) {
+    throw new Refusal("bad-signature", "the request, or a key in it, is not signed by the device for this mesh");
+  }
+  if (judgement.status === "rejected") throw judgement.reason;
+  return judgement.value;
 }
