@@ -22,7 +22,7 @@ import { blstBls } from "../../src/runtime/blst.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
 import { COSE_ALG, JOIN_METHOD, KEY_TYPE } from "../../src/statements/cose.js";
-import { signRequest } from "../../src/certificate/request.js";
+import { certifiedKeyProof, signRequest } from "../../src/certificate/request.js";
 import {
   type Device,
   type Fleet,
@@ -179,7 +179,9 @@ describe("a swarm of which some members fail", function () {
       });
       const order: Order = { provisioning, identity: conspirator, notBefore: now() };
       const body = async (binding: Uint8Array): Promise<Uint8Array> => {
-        const request = { ...requestOf(order, binding), joinMethod: JOIN_METHOD.preSharedKey };
+        // Its own key it can prove, so that nothing is missing but the device's signature.
+        const keyProof = await conspirator.sign(certifiedKeyProof(meshId, index, conspirator.key));
+        const request = { ...requestOf(order, binding), joinMethod: JOIN_METHOD.preSharedKey, keyProof };
         return signRequest(request, conspirator, trust.externalAad);
       };
       refusals.push(await codeOf(client.request({ method: "POST", path: PATH.issue, body })));
