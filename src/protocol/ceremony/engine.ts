@@ -71,6 +71,8 @@ export class CeremonyMember {
   readonly view = new CeremonyView();
   readonly #setup: MemberSetup;
   #state: CeremonyState;
+  /** When this member first saw that all have acted in the phase that ends at `deadline`. */
+  #allActed: { readonly deadline: number; readonly since: number } | undefined;
   /** Verdicts on dealings of the current attempt, by dealer. */
   readonly #judgements = new Map<number, Judgement>();
   #outcome: Outcome | undefined;
@@ -219,8 +221,11 @@ export class CeremonyMember {
     const { view } = this;
     const turn = this.#turn();
     if (turn === undefined || !["accept", "deal", "complain", "acknowledge"].includes(view.phase)) return [];
-    const due = now > view.deadline + turn * (this.#setup.advanceDelay ?? 10);
-    return due || (turn === 0 && this.#everybodyActed()) ? [{ name: "advance", ceremony: view.ceremony }] : [];
+    if (this.#allActed?.deadline !== view.deadline) this.#allActed = undefined;
+    if (this.#everybodyActed()) this.#allActed ??= { deadline: view.deadline, since: now };
+    const wait = turn * (this.#setup.advanceDelay ?? 10);
+    const due = now > view.deadline + wait || (this.#allActed !== undefined && now >= this.#allActed.since + wait);
+    return due ? [{ name: "advance", ceremony: view.ceremony }] : [];
   }
 
   #everybodyActed(): boolean {
@@ -237,11 +242,20 @@ export class CeremonyMember {
     }
   }
 
-  /** 0 for the member whose turn it is to advance, 1 for the next, and so on; by attempt another one begins. */
+  /**
+   * 0 for the member whose turn it is to advance, 1 for the next, and so on; by attempt another one begins. In a resharing
+   * the committee in office comes in between the new members: a new one that is away as a whole must not stop the ceremony.
+   */
   #turn(): number | undefined {
-    const members = this.view.phase === "accept" ? this.view.invited : this.view.seated;
-    const index = members.indexOf(sameCase(this.#setup.account));
-    return index < 0 ? undefined : (index + this.view.attempt) % members.length;
+    const receivers = (this.view.phase === "accept" ? this.view.invited : this.view.seated).filter(
+      (account) => account !== undefined,
+    );
+    const dealers = this.view.kind === "resharing" ? this.#dealers().map(sameCase) : [];
+    const longer = Math.max(receivers.length, dealers.length);
+    const members = new Set(Array.from({ length: longer }, (_, i) => [receivers[i], dealers[i]]).flat());
+    members.delete(undefined);
+    const index = [...members].indexOf(sameCase(this.#setup.account));
+    return index < 0 ? undefined : (index + this.view.attempt) % members.size;
   }
 
   /** Takes the combined shares into the state, if this member got a good share of every dealing that counts. */

@@ -31,6 +31,8 @@ export interface LedgerSetup {
   readonly candidates: readonly string[];
   /** By seat: dealers of a resharing. */
   readonly incumbents: readonly string[];
+  /** Of those: what each dealing of a resharing is opened under. */
+  readonly verificationRoot: Uint8Array | undefined;
   readonly meshId: Uint8Array;
   readonly contract: Uint8Array;
   readonly ceremony: bigint;
@@ -109,12 +111,13 @@ export class Ledger {
     return true;
   }
 
-  #deal(account: string, { seat, dealing: bytes }: Effect<"deal">): boolean {
+  #deal(account: string, { seat, dealing: bytes, opening }: Effect<"deal">): boolean {
     if (this.phase !== "deal" || this.#dealers()[seat - 1] !== account || this.#dealings.has(seat)) return false;
     const { n } = this.#setup;
     const dealing = parseDealing(bytes, n, quorumOf(n).t);
     const ephemeralHash = keccak_256(g1ToEip2537(dealing.ephemeralKey));
     if (!verifyDealingProof(this.#context(), seat, dealing) || this.#ephemeral.has(String(ephemeralHash))) return false;
+    if (this.#setup.kind === "resharing" && !this.#dealsOwnShare(seat, dealing, opening)) return false;
     this.#ephemeral.add(String(ephemeralHash));
     this.#dealings.set(seat, dealing);
     this.#emit({
@@ -127,6 +130,14 @@ export class Ledger {
       sealedRoot: sealedRoot(dealing),
     });
     return true;
+  }
+
+  #dealsOwnShare(seat: number, { g1Commitments, edCommitments }: Dealing, path: readonly Uint8Array[]): boolean {
+    const { incumbents, verificationRoot: root } = this.#setup;
+    const constants = [g1Commitments[0], edCommitments[0]] as [Uint8Array, Uint8Array];
+    const leaf = merkleLeaf(keccak_256, toBytes(seat, 1), ...constants);
+    const found = rootFromPath(keccak_256, leaf, seat - 1, incumbents.length, path);
+    return root !== undefined && equalBytes(found, root);
   }
 
   #complain(account: string, { dealer, receiver, defect, opening }: Effect<"complain">): boolean {

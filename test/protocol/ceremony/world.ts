@@ -1,9 +1,9 @@
 /** Members and a ledger, run against each other in an order that the test chooses; crashes, lag, silence and cheating. */
 import { concatBytes, equalBytes, type Randomness } from "../../../src/crypto/bytes.js";
-import { encodeDealing, parseDealing, type Dealing } from "../../../src/crypto/dealing.js";
+import { encodeDealing, makeDealing, parseDealing, type Dealing } from "../../../src/crypto/dealing.js";
 import { ed, g1, type GroupName } from "../../../src/crypto/group.js";
 import { openShare } from "../../../src/crypto/opening.js";
-import type { CeremonyKind } from "../../../src/crypto/outcome.js";
+import { verificationRoot, type CeremonyKind } from "../../../src/crypto/outcome.js";
 import { assembleSignature, type PartialSignature } from "../../../src/crypto/threshold-bls.js";
 import type { CeremonyEffect } from "../../../src/protocol/ceremony/effects.js";
 import { CeremonyMember, type Incumbents } from "../../../src/protocol/ceremony/engine.js";
@@ -26,7 +26,9 @@ export type Behaviour =
   | "malformed-ed25519"
   | "small-order"
   | "copied-key"
-  | "false-complaint";
+  | "false-complaint"
+  /** Deals another constant than its own share. */
+  | "other-constant";
 
 export interface WorldSetup {
   readonly n: number;
@@ -37,6 +39,10 @@ export interface WorldSetup {
   /** Resharing: committee in office, and each one's shares. Accounts are the world's too. */
   readonly incumbents?: Incumbents;
   readonly incumbentShares?: ReadonlyMap<string, Incumbents["shares"]>;
+  /** By seat, from 1 at index 0, of those in office who are no candidates. */
+  readonly incumbentBehaviours?: readonly Behaviour[];
+  /** Number of the first candidate, so that committees need not share members. */
+  readonly firstAccount?: number;
   readonly seed: string;
   /** Chance in percent that a member is restarted between writing its state and sending. */
   readonly crashes?: number;
@@ -70,20 +76,22 @@ export class World {
   constructor(setup: WorldSetup) {
     this.#setup = setup;
     this.#random = seeded(setup.seed);
-    const candidates = setup.behaviours.map((_, i) => accountOf(i));
+    const candidates = setup.behaviours.map((_, i) => accountOf((setup.firstAccount ?? 0) + i));
+    const inOffice = setup.incumbents?.accounts ?? [];
     this.ledger = new Ledger({
       kind: setup.kind ?? "generation",
       n: setup.n,
       candidates,
-      incumbents: setup.incumbents?.accounts ?? [],
+      incumbents: inOffice,
+      verificationRoot: setup.incumbents && verificationRoot(setup.incumbents.keys.verificationKeys),
       meshId: this.meshId,
       contract: this.contract,
       ceremony: setup.ceremony ?? 1n,
     });
-    const extra = (setup.incumbents?.accounts ?? []).filter((account) => !candidates.includes(account));
+    const extra = inOffice.filter((account) => !candidates.includes(account));
     this.players = [...candidates, ...extra].map((account, i) => ({
       account,
-      behaviour: setup.behaviours[i] ?? "honest",
+      behaviour: setup.behaviours[i] ?? setup.incumbentBehaviours?.[inOffice.indexOf(account)] ?? "honest",
       engine: this.#start(account),
       stored: undefined,
       read: 0,
@@ -184,6 +192,7 @@ export class World {
     if (effect.name === "deal") {
       if (behaviour === "never-deals") return undefined;
       const { n, t } = player.engine.view;
+      if (behaviour === "other-constant") return { ...effect, dealing: this.#dealOther(player, effect) };
       const dealing = corruptDealing(behaviour, parseDealing(effect.dealing, n, t), effect.seat, player.engine);
       return { ...effect, dealing: encodeDealing(dealing) };
     }
@@ -192,6 +201,14 @@ export class World {
       return this.#falseComplaint(player, effect);
     }
     return effect;
+  }
+
+  /** An honest dealing in all but what it deals. */
+  #dealOther({ engine }: Player, { ceremony, attempt, seat }: Extract<CeremonyEffect, { name: "deal" }>): Uint8Array {
+    const context = { meshId: this.meshId, contract: this.contract, ceremony, attempt };
+    const { t } = engine.view;
+    const receivers = engine.view.receivingKeys();
+    return makeDealing({ context, dealer: seat, t, receivers, random: this.#random });
   }
 
   #falseComplaint(player: Player, effect: Extract<CeremonyEffect, { name: "satisfied" }>): CeremonyEffect {
