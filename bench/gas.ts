@@ -4,6 +4,7 @@ import { dealing32 } from "./gas/dealing32.js";
 import { deployment } from "./gas/deployment.js";
 import { dispute17 } from "./gas/dispute17.js";
 import { disputeEd25519 } from "./gas/disputeEd25519.js";
+import { draw16of10000 } from "./gas/draw16of10000.js";
 import { genesis7 } from "./gas/genesis7.js";
 import { keyGeneration16 } from "./gas/keyGeneration16.js";
 import { keyGeneration7 } from "./gas/keyGeneration7.js";
@@ -14,6 +15,7 @@ import { registerValidator } from "./gas/registerValidator.js";
 import { revoke1 } from "./gas/revoke1.js";
 import { revoke256Dense } from "./gas/revoke256Dense.js";
 import { revoke256Scattered } from "./gas/revoke256Scattered.js";
+import { updateWeightOf10000 } from "./gas/updateWeightOf10000.js";
 import { verifySwarmSignature } from "./gas/verifySwarmSignature.js";
 
 export const GAS: readonly GasFigure[] = [
@@ -21,6 +23,8 @@ export const GAS: readonly GasFigure[] = [
   dispute17,
   disputeEd25519,
   dealing32,
+  draw16of10000,
+  updateWeightOf10000,
   registerFleet1M,
   revoke256Dense,
   revoke256Scattered,

@@ -11,7 +11,7 @@ export const DST = {
   possession: "BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_",
 } as const;
 
-/** Prefixes of hashes and `info` strings of HKDF (docs/protocol.md, sections 4, 6 and 7). */
+/** Prefixes of hashes and `info` strings of HKDF (docs/protocol.md, sections 4, 6, 7 and 13). */
 export const TAG = {
   dealingProof: "swarmkeep/dealing-proof/v1",
   shareOpening: "swarmkeep/share-opening/v1",
@@ -20,6 +20,7 @@ export const TAG = {
   certifiedKey: "swarmkeep/certified-key/v1",
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",
+  draw: "swarmkeep/draw/v1",
   /** Of no protocol: files on one machine's disk. */
   sealedFile: "swarmkeep/sealed-file/v1",
   journalRecord: "swarmkeep/journal-record/v1",
