@@ -31,6 +31,7 @@ import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { CeremonyRunner } from "./ceremony.js";
 import type { Committee } from "./committee.js";
+import { Following } from "./following.js";
 import { HeadMaker } from "./heads.js";
 import { HeadStore } from "./head-store.js";
 import { HistoryMark } from "./history-mark.js";
@@ -137,6 +138,8 @@ class Validator implements RunningValidator {
   #server: RunningServer | undefined;
   #side: RunningSideServer | undefined;
   #office: InOfficeParts | undefined;
+  /** While others are in office. */
+  #following: Following | undefined;
   #lastGoodLook = 0;
   #ended: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -219,17 +222,25 @@ class Validator implements RunningValidator {
       clock: this.#clock,
       log,
       onOffice: (committee, signer) => {
+        standing.signer?.wipe();
         standing.committee = committee;
         standing.signer = signer;
+        leaveOffice();
         if (signer !== undefined) takeOffice(committee, signer);
+        else this.#following = new Following({ context, projection, committee, heads, listPath, checks, log });
       },
     });
     this.#cleanUp.push(() => ceremony.close());
 
     let start = 0;
-    const takeOffice = (committee: Committee, signer: Signer): void => {
+    const leaveOffice = (): void => {
       this.#office?.maker.close();
       this.#office?.peers.close();
+      this.#office = undefined;
+      this.#following?.close();
+      this.#following = undefined;
+    };
+    const takeOffice = (committee: Committee, signer: Signer): void => {
       const peers = registeredPeers(projection, committee.accounts, signer.seat);
       const { log: logger } = this.#options;
       const voting = new Voting({ committee, signer, peers, record, bls: this.#bls, clock: this.#clock, log: logger });
@@ -253,8 +264,7 @@ class Validator implements RunningValidator {
       this.#office = { peers, voting, maker };
     };
     this.#cleanUp.push(() => {
-      this.#office?.maker.close();
-      this.#office?.peers.close();
+      leaveOffice();
       standing.signer?.wipe();
       psk.wipe();
       keys.sealer.wipe();
@@ -316,6 +326,7 @@ class Validator implements RunningValidator {
       await mark.move(finalised);
       await ceremony.advance(finalised);
       await this.#office?.maker.advance(finalised);
+      this.#following?.advance(finalised);
     };
     const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };
     this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered));

@@ -101,7 +101,9 @@ export class HeadMaker {
   /** Looks whether something is due by a newer finalised block. Returns at once; what is due goes on by itself. */
   async advance(finalised: FinalisedBlock): Promise<void> {
     const { projection, log } = this.#options;
-    const due = await this.#ticks.newestDueHead(this.#done, finalised, (from, to) => projection.listDiffers(from, to));
+    const changed = (from: number, to: number): boolean =>
+      projection.listDiffers(from, to) || projection.officeAt(from) !== projection.officeAt(to);
+    const due = await this.#ticks.newestDueHead(this.#done, finalised, changed);
     if (due === undefined) return;
     this.#done = due.number;
     // A newer head takes the place of one that is not decided yet: members that were away come in at the newest.
@@ -228,10 +230,15 @@ export class HeadMaker {
     }
   }
 
-  /** The committee list, made with every head, so that a device sees how old its own is. */
+  /**
+   * The committee list, made with every head, so that a device sees how old its own is. One of a block at which another
+   * committee was in office is that one's, or one member could come to sign two lists of a tick.
+   */
   async #makeList(tick: number, blockNumber: number, signal: AbortSignal): Promise<void> {
     const { voting, context, projection, committee, listPath, log } = this.#options;
     const { generation, epoch } = committee;
+    const office = projection.officeAt(blockNumber);
+    if (Number(office?.generation) !== generation || Number(office?.epoch) !== epoch) return;
     const members = listedMembers(projection, committee, blockNumber);
     const { issued } = headTimes(this.#ticks.parameters, tick);
     const payload = committeeListPayload({ generation, epoch, tick, issued, members });

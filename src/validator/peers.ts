@@ -14,6 +14,12 @@ export interface Peers {
   readonly seats: readonly number[];
   /** Posts a CBOR body to a member. @throws SwarmkeepError of kind `network` or `refused` */
   post(seat: number, path: string, body: Body, signal?: AbortSignal): Promise<Uint8Array>;
+  /** What a member has at `path`. @throws SwarmkeepError of kind `network` or `refused` */
+  get(
+    seat: number,
+    path: string,
+    options?: { readonly signal?: AbortSignal; readonly maximumAnswerBytes?: number },
+  ): Promise<Uint8Array>;
   close(): void;
 }
 
@@ -64,6 +70,9 @@ export function registeredPeers(
         ...(signal === undefined ? {} : { signal }),
       });
       return answer.body;
+    },
+    async get(seat, path, options = {}) {
+      return (await clientOf(seat).request({ method: "GET", path, ...options })).body;
     },
     close() {
       for (const { client } of clients.values()) client.close();
