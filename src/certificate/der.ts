@@ -114,6 +114,13 @@ export class DerReader {
     return this.#bytes.subarray(start, this.#at);
   }
 
+  /** The next element with its header, whatever its tag: one of many, read by nobody here. */
+  any(): Uint8Array {
+    const tag = this.#bytes[this.#at];
+    if (tag === undefined || (tag & 0x1f) === 0x1f) throw this.problem("has no element with a tag of one byte");
+    return this.whole(tag);
+  }
+
   /** A reader of the next element's content. */
   enter(tag: number, field: string): DerReader {
     return new DerReader(this.content(tag), `${this.#field}.${field}`);

@@ -18,6 +18,8 @@ export * from "./committee-list.js";
 export * from "./manifest.js";
 export * from "./manifest-nodes.js";
 export * from "./pkcs10.js";
+export * from "./csr-attributes.js";
+export * from "./cms.js";
 export * from "./request.js";
 export * from "./request-check.js";
 export * from "./revocation-request.js";

@@ -4,15 +4,24 @@
  * connection's channel binding into it (docs/protocol.md, section 7).
  */
 import { timedOut } from "./client-errors.js";
-import { type Connection, type RawAnswer, type Trust, Unanswered, openConnection } from "./connection.js";
+import {
+  type ClientCredentials,
+  type Connection,
+  type RawAnswer,
+  type Trust,
+  Unanswered,
+  openConnection,
+} from "./connection.js";
 import type { Endpoint } from "./endpoint.js";
 import { decodeError } from "./error-body.js";
 
-export type { Trust } from "./connection.js";
+export type { ClientCredentials, Trust } from "./connection.js";
 
 export interface ClientOptions {
   readonly endpoint: Endpoint;
   readonly trust: Trust;
+  /** What to show of itself, asked for each new connection; nothing if not given, and never beside a pre-shared key. */
+  readonly credentials?: () => ClientCredentials | undefined;
   /** For connecting, sending and the whole answer together; 10,000 if not given. */
   readonly timeoutMilliseconds?: number;
   /** 65,536 if not given. */
@@ -73,7 +82,7 @@ export function createClient(options: ClientOptions): Client {
   async function exchange(request: ClientRequest, signal: AbortSignal): Promise<ClientAnswer> {
     for (;;) {
       const kept = idle.take();
-      const connection = kept ?? (await openConnection(endpoint, trust, signal));
+      const connection = kept ?? (await openConnection(endpoint, trust, signal, options.credentials?.()));
       let answer: RawAnswer;
       try {
         answer = await attempt(connection, request, signal);

@@ -1,10 +1,11 @@
 /** One TLS connection to a server whose key was checked, and the HTTP requests on it, one at a time. */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { type KeyObject, createHash, timingSafeEqual } from "node:crypto";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
 
+import { pem } from "../certificate/x509.js";
 import { failpoint } from "../runtime/failpoint.js";
 import { channelBinding } from "./channel-binding.js";
 import { answerTooLarge, connectionError, keyRefused, wrongKey } from "./client-errors.js";
@@ -13,11 +14,21 @@ import { TLS_PROFILE } from "./tls-profile.js";
 
 /** How the client knows the server, and in the second case the server the client. */
 export type Trust =
-  /** SHA-256 of the server's SubjectPublicKeyInfo: its pin in the registry and in the committee list. */
-  | { readonly kind: "pin"; readonly pin: Uint8Array }
+  /**
+   * SHA-256 of the server's SubjectPublicKeyInfo: its pin in the registry and in the committee list. `certificate` looks at what
+   * is around that key as well, DER, and throws where it is not to be had.
+   */
+  | { readonly kind: "pin"; readonly pin: Uint8Array; readonly certificate?: (encoded: Uint8Array) => void }
   | { readonly kind: "psk"; readonly identity: string; readonly key: Uint8Array }
   /** Not at all: for what proves itself, such as a trust bundle under a pinned root. */
   | { readonly kind: "unverified" };
+
+/** What a client shows of itself, where it is asked to: the key of `chain[0]` signs the handshake. */
+export interface ClientCredentials {
+  readonly key: KeyObject;
+  /** DER, the client's own first. */
+  readonly chain: readonly Uint8Array[];
+}
 
 export interface RawAnswer {
   readonly status: number;
@@ -36,10 +47,15 @@ export class Unanswered extends Error {
 }
 
 /** @throws SwarmkeepError; the reason of `signal` once it is aborted. */
-export function openConnection(endpoint: Endpoint, trust: Trust, signal: AbortSignal): Promise<Connection> {
+export function openConnection(
+  endpoint: Endpoint,
+  trust: Trust,
+  signal: AbortSignal,
+  credentials?: ClientCredentials,
+): Promise<Connection> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = connect({ ...endpoint, ...tlsOptions(endpoint, trust) });
+    const socket = connect({ ...endpoint, ...tlsOptions(endpoint, trust, credentials) });
     const abort = (): void => void socket.destroy(signal.reason as Error);
     const fail = (error: unknown): void => {
       signal.removeEventListener("abort", abort);
@@ -170,7 +186,7 @@ class OneSocketAgent extends Agent {
   }
 }
 
-function tlsOptions({ host }: Endpoint, trust: Trust): ConnectionOptions {
+function tlsOptions({ host }: Endpoint, trust: Trust, credentials: ClientCredentials | undefined): ConnectionOptions {
   const options: ConnectionOptions = {
     ...TLS_PROFILE,
     // No authority vouches for a validator's certificate: `expectTrusted` decides instead, before anything is sent.
@@ -178,8 +194,15 @@ function tlsOptions({ host }: Endpoint, trust: Trust): ConnectionOptions {
     checkServerIdentity: () => undefined,
     ...(isIP(host) === 0 ? { servername: host } : {}),
   };
-  if (trust.kind !== "psk") return options;
+  if (trust.kind !== "psk") return { ...options, ...(credentials && shownAs(credentials)) };
   return { ...options, pskCallback: () => ({ psk: trust.key, identity: trust.identity }) };
+}
+
+function shownAs({ key, chain }: ClientCredentials): Pick<ConnectionOptions, "key" | "cert"> {
+  return {
+    key: key.export({ format: "pem", type: "pkcs8" }),
+    cert: chain.map((certificate) => pem("CERTIFICATE", certificate)).join(""),
+  };
 }
 
 /**
@@ -199,6 +222,7 @@ function expectTrusted(socket: TLSSocket, endpoint: Endpoint, trust: Trust): Uin
   if (trust.pin.length !== found.length || !timingSafeEqual(found, trust.pin)) {
     throw wrongKey(endpoint, trust.pin, found);
   }
+  trust.certificate?.(Uint8Array.from(certificate?.raw ?? []));
   return spki;
 }
 

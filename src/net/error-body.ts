@@ -16,6 +16,8 @@ export interface HttpErrorOptions extends ErrorOptions {
   readonly status: number;
   /** Seconds after which another try makes sense. */
   readonly retryAfter?: number;
+  /** WWW-Authenticate (RFC 9110, section 11.6.1), with status 401. */
+  readonly challenge?: string;
 }
 
 /** An error with a status of its own. Any other `SwarmkeepError` gets that of its kind. */
@@ -23,11 +25,13 @@ export class HttpError extends SwarmkeepError {
   override readonly name: string = "HttpError";
   readonly status: number;
   readonly retryAfter: number | undefined;
+  readonly challenge: string | undefined;
 
   constructor(message: string, options: HttpErrorOptions) {
     super(message, options);
     this.status = options.status;
     this.retryAfter = options.retryAfter;
+    this.challenge = options.challenge;
   }
 }
 

@@ -1,21 +1,23 @@
 /**
  * A validator's server: HTTP/1.1 over TLS 1.3, bodies of CBOR. One port takes clients that pin the server's key and
- * clients that share a key with it. Everything that a stranger can send is bounded: connections and requests of one
- * address, time for a handshake, a header and a body, bytes of a body, requests at work at once.
+ * clients that share a key with it; another one, with other bodies, those of EST. Everything that a stranger can send is
+ * bounded: connections and requests of one address, time for a handshake, a header and a body, bytes of a body, requests
+ * at work at once.
  *
  * There is no session resumption. A resumed connection would carry the identity of an earlier one that this server can
  * no longer name, and a ticket looks like a pre-shared key: without tickets, a handshake without certificate is one
  * with a pre-shared key and nothing else.
  */
-import { constants, randomBytes } from "node:crypto";
+import { type KeyObject, constants, randomBytes } from "node:crypto";
 import { type Server, createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
 
 import rateLimit from "@fastify/rate-limit";
 import underPressure from "@fastify/under-pressure";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 
+import { pem } from "../certificate/x509.js";
 import { systemCode } from "../runtime/errors.js";
 import { failpoint } from "../runtime/failpoint.js";
 import type { Logger } from "../runtime/log.js";
@@ -27,7 +29,10 @@ import { formatEndpoint } from "./endpoint.js";
 import { HttpError, encodeError, statusOf } from "./error-body.js";
 import { answerBadRequest, listenError, overloaded, tooManyRequests, typed } from "./server-errors.js";
 import type { TlsIdentity } from "./tls-identity.js";
-import { MINIMUM_PSK_LENGTH, TLS_PROFILE } from "./tls-profile.js";
+import { MINIMUM_PSK_LENGTH, TLS_PROFILE, type TlsProfile } from "./tls-profile.js";
+
+const CBOR = "application/cbor";
+const CBOR_ERRORS: ErrorFormat = { type: CBOR, encode: encodeError };
 
 export interface Peer {
   /** As the operating system states it. */
@@ -36,6 +41,8 @@ export interface Peer {
   readonly pskIdentity: string | undefined;
   /** RFC 9266, 32 bytes. */
   readonly channelBinding: Uint8Array;
+  /** The certificate that the client has shown and whose key it has used in the handshake, DER. Believed by nobody yet. */
+  readonly certificate: Uint8Array | undefined;
 }
 
 export interface Exchange {
@@ -45,6 +52,8 @@ export interface Exchange {
   readonly parameters: Readonly<Record<string, string>>;
   /** Each name once: of repeated ones the last. */
   readonly query: ReadonlyMap<string, string>;
+  /** Of the header `authorization`, as it was sent. */
+  readonly authorization: string | undefined;
   readonly peer: Peer;
   /** Aborted when the client goes away before it is answered. */
   readonly signal: AbortSignal;
@@ -55,8 +64,11 @@ export interface Exchange {
 export interface Answer {
   /** 200 if not given. */
   readonly status?: number;
-  /** CBOR. */
+  /** CBOR, or as `type` says. */
   readonly body: Uint8Array;
+  /** Its media type; `application/cbor` if not given. */
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Seconds for which anybody may keep the answer; none if not given. */
   readonly maximumAge?: number;
 }
@@ -64,6 +76,8 @@ export interface Answer {
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: string;
+  /** Media type of its bodies; `application/cbor` if not given. */
+  readonly consumes?: string;
   /** Instead of `ServerLimits.bodyBytes`. */
   readonly bodyBytes?: number;
   /** An error that it throws is answered: an `HttpError` with its status, a `SwarmkeepError` with that of its kind. */
@@ -119,11 +133,35 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Gives errors of other families their code, kind and advice; `undefined` leaves one an internal error. */
   readonly explain?: (error: unknown) => SwarmkeepError | undefined;
+  /** TLS 1.3 alone if not given. */
+  readonly profile?: TlsProfile;
+  /** How errors are answered; CBOR (docs/protocol.md, section 9) if not given. */
+  readonly errors?: ErrorFormat;
+}
+
+/** What a server shows in its handshakes. */
+export interface ServerCredentials {
+  readonly key: KeyObject;
+  /** DER, the server's own first. */
+  readonly chain: readonly Uint8Array[];
+  /**
+   * DER. Clients are asked for a certificate under one of these; one that has none goes on without, and what certificate one has is
+   * judged with the request, where its sender can be told. Nobody is asked if not given.
+   */
+  readonly clientAuthorities?: readonly Uint8Array[];
+}
+
+/** An error as others than Swarmkeep's programs read it. */
+export interface ErrorFormat {
+  readonly type: string;
+  encode(error: SwarmkeepError): Uint8Array;
 }
 
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
+  /** Shows others from now on, in new handshakes: connections that are open go on. */
+  renew(credentials: ServerCredentials): void;
   /** Takes no more requests, waits for those at work for `graceMilliseconds` (2,000 if not given), then ends them. */
   close(graceMilliseconds?: number): Promise<void>;
 }
@@ -136,7 +174,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const pskIdentities = new WeakMap<TLSSocket, string>();
 
   const server = createServer({
-    ...tlsOptions(options, pskIdentities),
+    ...pskOptions(options, pskIdentities),
+    ...contextOptions(options, { key: options.identity.key, chain: [options.identity.certificate] }),
+    // Whatever a client shows is judged with its request: the certificates of a mesh change, and this setting cannot.
+    requestCert: true,
+    rejectUnauthorized: false,
     handshakeTimeout: limits.handshakeMilliseconds,
     headersTimeout: limits.headerMilliseconds,
     requestTimeout: limits.requestMilliseconds,
@@ -159,7 +201,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger: false,
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/cbor", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  const bodies = new Set(options.routes.map(({ consumes = CBOR }) => consumes));
+  app.addContentTypeParser([...bodies], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   shedLoad(app, limits, measures);
   await app.register(underPressure, {
     maxEventLoopDelay: limits.eventLoopDelayMilliseconds,
@@ -183,6 +226,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // Only a handshake that used the key counts: a client may name an identity and then be served by certificate.
     pskIdentity: socket.isSessionReused() ? pskIdentities.get(socket) : undefined,
     channelBinding: channelBinding(socket),
+    certificate: shownCertificate(socket),
   });
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
     throw new HttpError(`there is no ${request.method} ${request.url.slice(0, 100)}`, {
@@ -199,7 +243,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (status >= 500 && error.kind === "internal") log.error(fields, "request failed");
     else log.debug(fields, "request refused");
     if (error instanceof HttpError && error.retryAfter !== undefined) reply.header("retry-after", error.retryAfter);
-    return send(reply.code(status), encodeError(error));
+    const { type, encode } = options.errors ?? CBOR_ERRORS;
+    if (error instanceof HttpError && error.challenge !== undefined) reply.header("www-authenticate", error.challenge);
+    return send(reply.code(status), encode(error), type);
   });
   app.addHook("onResponse", (request, reply, done) => {
     measures.answered(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime / 1000);
@@ -219,6 +265,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     host: bound.address,
     port: bound.port,
+    renew: (credentials) => server.setSecureContext(contextOptions(options, credentials)),
     async close(graceMilliseconds = 2_000) {
       const timer = setTimeout(() => connections.destroyAll(), graceMilliseconds);
       await app.close();
@@ -227,26 +274,43 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function tlsOptions({ identity, preSharedKey }: ServerOptions, pskIdentities: WeakMap<TLSSocket, string>): object {
-  const pem = Buffer.from(identity.certificate)
-    .toString("base64")
-    .replace(/.{1,64}/g, "$&\n");
+/** What may be replaced while the server runs. */
+function contextOptions(
+  { profile = TLS_PROFILE }: ServerOptions,
+  credentials: ServerCredentials,
+): SecureContextOptions {
+  const { key, chain, clientAuthorities } = credentials;
   return {
-    ...TLS_PROFILE,
-    secureOptions: constants.SSL_OP_NO_TICKET,
-    cert: `-----BEGIN CERTIFICATE-----\n${pem}-----END CERTIFICATE-----\n`,
-    key: identity.key.export({ format: "pem", type: "pkcs8" }),
-    ...(preSharedKey === undefined
-      ? {}
-      : {
-          pskCallback(socket: TLSSocket, name: string): Uint8Array | null {
-            const key = preSharedKey(name);
-            if (key === null || key.length < MINIMUM_PSK_LENGTH) return null;
-            pskIdentities.set(socket, name);
-            return key;
-          },
-        }),
+    ...profile,
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+    cert: chain.map((certificate) => pem("CERTIFICATE", certificate)).join(""),
+    key: key.export({ format: "pem", type: "pkcs8" }),
+    // Without any, the machine's own list of public authorities would be named to every client.
+    ca: (clientAuthorities ?? chain.slice(-1)).map((certificate) => pem("CERTIFICATE", certificate)),
   };
+}
+
+function pskOptions({ preSharedKey }: ServerOptions, pskIdentities: WeakMap<TLSSocket, string>): object {
+  if (preSharedKey === undefined) return {};
+  return {
+    pskCallback(socket: TLSSocket, name: string): Uint8Array | null {
+      const key = preSharedKey(name);
+      if (key === null || key.length < MINIMUM_PSK_LENGTH) return null;
+      pskIdentities.set(socket, name);
+      return key;
+    },
+  };
+}
+
+const shown = new WeakMap<TLSSocket, Uint8Array | undefined>();
+
+/** Asked once for each connection: some versions of Node hand out the peer's certificate the first time only. */
+function shownCertificate(socket: TLSSocket): Uint8Array | undefined {
+  if (!shown.has(socket)) {
+    const raw = socket.getPeerX509Certificate()?.raw;
+    shown.set(socket, raw === undefined ? undefined : Uint8Array.from(raw));
+  }
+  return shown.get(socket);
 }
 
 function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: TLSSocket) => Peer, log: Logger): void {
@@ -259,7 +323,9 @@ function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: T
       const gone = new AbortController();
       reply.raw.once("close", () => gone.abort(new Error("the client went away")));
       failpoint("server.before-handle");
+      expectMediaType(route, request.headers["content-type"]);
       const answer = await route.handle({
+        authorization: request.headers.authorization,
         body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
         parameters: request.params as Record<string, string>,
         query: new Map(Object.entries(request.query as Record<string, string>)),
@@ -268,14 +334,25 @@ function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: T
         log: log.child({ request: request.id }),
       });
       if (answer.maximumAge !== undefined) reply.header("cache-control", `max-age=${answer.maximumAge}`);
-      return send(reply.code(answer.status ?? 200), answer.body);
+      return send(reply.headers(answer.headers ?? {}).code(answer.status ?? 200), answer.body, answer.type);
     },
   });
 }
 
-function send(reply: FastifyReply, body: Uint8Array): FastifyReply {
+/** One server may have routes with bodies of several types. */
+function expectMediaType({ method, consumes = CBOR }: Route, header: string | undefined): void {
+  if (method === "GET" || header?.split(";", 1)[0]?.trim().toLowerCase() === consumes) return;
+  throw new HttpError(`the body is not of the type ${consumes}`, {
+    status: 415,
+    kind: "usage",
+    code: consumes === CBOR ? "not-cbor" : "wrong-media-type",
+    advice: `Send it with the header content-type: ${consumes}.`,
+  });
+}
+
+function send(reply: FastifyReply, body: Uint8Array, type = CBOR): FastifyReply {
   failpoint("server.before-send");
-  return reply.header("x-request-id", reply.request.id).type("application/cbor").send(body);
+  return reply.header("x-request-id", reply.request.id).type(type).send(body);
 }
 
 function shedLoad(app: FastifyInstance<Server>, limits: ServerLimits, measures: Measures): void {

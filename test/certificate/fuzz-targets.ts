@@ -18,6 +18,8 @@ import {
   encodeCoseSign1,
   encodeSignedObject,
 } from "../../src/certificate/cose.js";
+import { decodeCertsOnly, encodeCertsOnly } from "../../src/certificate/cms.js";
+import { WANTED_ATTRIBUTES, decodeCsrAttributes, encodeCsrAttributes } from "../../src/certificate/csr-attributes.js";
 import { decodeDrlProof, decodeSignedDrlHead, encodeDrlProof, encodeSignedDrlHead } from "../../src/certificate/drl.js";
 import { decodeCertificateRequest } from "../../src/certificate/pkcs10.js";
 import {
@@ -147,6 +149,13 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
       encodeBundle,
     ),
     fuzzTarget("decodeX509Certificate", [root, cross], (bytes) => decodeX509Certificate(bytes, "certificate")),
+    fuzzTarget("decodeCertsOnly", [encodeCertsOnly([cross, root]), encodeCertsOnly([])], decodeCertsOnly),
+    fuzzTarget(
+      "decodeCsrAttributes",
+      [encodeCsrAttributes(WANTED_ATTRIBUTES)],
+      decodeCsrAttributes,
+      encodeCsrAttributes,
+    ),
     fuzzTarget("decodeCertificateRequest", [makeCsr(device), makeCsr(other)], decodeCertificateRequest),
     fuzzTarget("decodeCoseSign1", [encodeCoseSign1(decodeCoseSign1(certificate, "m"), { tagged: false })], (bytes) =>
       decodeCoseSign1(bytes, "message", { tagged: "absent" }),

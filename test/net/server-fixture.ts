@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { connect } from "node:tls";
 
 import { encodeCbor } from "../../src/certificate/cbor.js";
-import { type Client, type Trust, createClient } from "../../src/net/client.js";
+import { type Client, type ClientCredentials, type Trust, createClient } from "../../src/net/client.js";
 import { HttpError } from "../../src/net/error-body.js";
 import {
   type Exchange,
@@ -92,8 +92,19 @@ export async function serve(options: Partial<ServerOptions> = {}): Promise<Fixtu
   return { server, identity, client: (trust) => clientOf(server, trust ?? { kind: "pin", pin: identity.pin }) };
 }
 
-export function clientOf(server: { host: string; port: number }, trust: Trust, timeoutMilliseconds = 5_000): Client {
-  const client = createClient({ endpoint: { host: server.host, port: server.port }, trust, timeoutMilliseconds });
+export function clientOf(
+  server: { host: string; port: number },
+  trust: Trust,
+  timeoutMilliseconds = 5_000,
+  credentials?: () => ClientCredentials | undefined,
+): Client {
+  const { host, port } = server;
+  const client = createClient({
+    endpoint: { host, port },
+    trust,
+    timeoutMilliseconds,
+    ...(credentials && { credentials }),
+  });
   closers.push(() => client.close());
   return client;
 }
