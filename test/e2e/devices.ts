@@ -149,6 +149,8 @@ export async function openFrom(fleet: Fleet, position: number): Promise<Device> 
   return { path, ...(await openDevice(path, PASSPHRASE)) };
 }
 
+type Judgement = Accepted | { readonly accepted: false; readonly code: string };
+
 /** A verifier with a bundle and a clock, which asks nobody. */
 export class OfflineVerifier {
   readonly #trust: MeshTrust;
@@ -159,13 +161,13 @@ export class OfflineVerifier {
   }
 
   /** What became of a challenge that `present` answered: the accepted facts, or the refusal's code. */
-  async judge(
-    present: (challenge: Uint8Array) => Promise<Uint8Array>,
-    scope = SCOPE,
-  ): Promise<Accepted | { readonly accepted: false; readonly code: string }> {
+  async judge(present: (challenge: Uint8Array) => Promise<Uint8Array>, scope = SCOPE): Promise<Judgement> {
     const challenge = new Uint8Array(randomBytes(32));
-    const presentation = await present(challenge);
-    const now = Math.floor(Date.now() / 1000);
+    return this.judgeAt(Math.floor(Date.now() / 1000), challenge, await present(challenge), scope);
+  }
+
+  /** The same for a presentation that is there already, at a time of the test's. */
+  judgeAt(now: number, challenge: Uint8Array, presentation: Uint8Array, scope = SCOPE): Judgement {
     const verdict = verifyPresentation({
       trust: this.#trust,
       presentation,
