@@ -10,6 +10,7 @@ import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
 import {Scope} from "./libraries/Scope.sol";
 import {Statements} from "./libraries/Statements.sol";
+import {TlsKey} from "./libraries/TlsKeys.sol";
 
 /// @title What {IValidatorRegistry} says
 contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuardTransient {
@@ -52,18 +53,19 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
         uint256 minimum = anchor.parameters().minimumStake;
         if (msg.value < minimum || msg.value > type(uint96).max) revert InvalidStake(msg.value, minimum);
         bytes32 keyHash = _takeBlsKey(registration.blsKey, registration.possession);
-        _takeTlsPin(registration.tlsPin);
+        bytes32 tlsPin = registration.tlsKey.pin();
+        _takeTlsPin(tlsPin, registration.tlsKey);
 
         self.state = State.Active;
         self.stake = uint96(msg.value);
         self.blsKeyHash = keyHash;
-        self.tlsPin = registration.tlsPin;
+        self.tlsPin = tlsPin;
         _setReach(self, registration.endpoint, registration.scope);
         _totalStake += uint128(msg.value);
         emit ValidatorRegistered(
             msg.sender,
             registration.blsKey,
-            registration.tlsPin,
+            tlsPin,
             registration.endpoint,
             registration.scope,
             msg.value
@@ -71,11 +73,12 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
     }
 
     /// @inheritdoc IValidatorRegistry
-    function update(bytes32 tlsPin, string calldata endpoint, string calldata scope) external {
+    function update(TlsKey calldata tlsKey, string calldata endpoint, string calldata scope) external {
         Validator storage self = _requireState(State.Active);
+        bytes32 tlsPin = tlsKey.pin();
 
         if (tlsPin != self.tlsPin) {
-            _takeTlsPin(tlsPin);
+            _takeTlsPin(tlsPin, tlsKey);
             self.tlsPin = tlsPin;
         }
         _setReach(self, endpoint, scope);
@@ -212,11 +215,16 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
     }
 
     /// @dev A pin is never free again: evidence signed by the old key must keep naming its one owner.
-    function _takeTlsPin(bytes32 tlsPin) private {
-        if (tlsPin == 0) revert InvalidTlsPin();
+    function _takeTlsPin(bytes32 tlsPin, TlsKey calldata key) private {
         if (_tlsPinTaken[tlsPin]) revert TlsPinTaken(tlsPin);
+        if (!_provesTlsPossession(tlsPin, key)) revert InvalidTlsPossession(msg.sender, tlsPin);
 
         _tlsPinTaken[tlsPin] = true;
+    }
+
+    /// @dev As with the BLS key: a signature seen in somebody's transaction is of no use to another account.
+    function _provesTlsPossession(bytes32 tlsPin, TlsKey calldata key) internal view virtual returns (bool) {
+        return key.signed(_digest(Statements.tlsPossession(msg.sender, tlsPin)));
     }
 
     function _setReach(Validator storage self, string calldata endpoint, string calldata scope) private {

@@ -2,11 +2,12 @@
 pragma solidity ^0.8.37;
 
 import {BLS12381} from "../libraries/BLS12381.sol";
+import {TlsKey} from "../libraries/TlsKeys.sol";
 import {ITrustAnchor} from "./ITrustAnchor.sol";
 
 /// @title The candidates for the committee: who they are, how to reach them, and what they stake
-/// @notice A candidate is admitted (at genesis or by the swarm), then registers itself with a stake and a BLS identity key whose
-/// possession it proves. Stake leaves by withdrawal, some time after exit, or is burnt by slashing.
+/// @notice A candidate is admitted (at genesis or by the swarm), then registers itself with a stake, a BLS identity key and a
+/// TLS key, and proves that it holds both. Stake leaves by withdrawal, some time after exit, or is burnt by slashing.
 interface IValidatorRegistry {
     /// @notice None: unknown. Admitted: may register. Active: staked. Exiting: unbonding, still slashable. Exited: withdrawn.
     enum State {
@@ -28,19 +29,19 @@ interface IValidatorRegistry {
     /// @notice What a candidate says of itself.
     /// @param blsKey Identity key, in the subgroup of G1 and not infinity.
     /// @param possession Its signature over the ProofOfPossession statement under DST `BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_`.
-    /// @param tlsPin SHA-256 of the SPKI DER of its P-256 TLS key.
+    /// @param tlsKey Its TLS key with a signature over the TlsPossession statement. The registry keeps the pin.
     /// @param endpoint `host:port`, 1 to 255 visible ASCII characters.
     /// @param scope Where it stands (docs/protocol.md, section 3.3).
     struct Registration {
         BLS12381.G1Point blsKey;
         BLS12381.G2Point possession;
-        bytes32 tlsPin;
+        TlsKey tlsKey;
         string endpoint;
         string scope;
     }
 
     /// @notice A candidate as the ledger knows it. `withdrawable` is the time from which stake may leave, 0 before exit.
-    /// `blsKeyHash` is keccak256 of the 128-byte key, which the event has.
+    /// `blsKeyHash` is keccak256 of the 128-byte key, which the event has; `tlsPin` SHA-256 of the SPKI DER of its TLS key.
     struct Validator {
         State state;
         uint96 stake;
@@ -84,10 +85,10 @@ interface IValidatorRegistry {
     error BlsKeyTaken(bytes32 keyHash);
     /// @notice The TLS key with this pin was registered before; make a new one.
     error TlsPinTaken(bytes32 tlsPin);
-    /// @notice A TLS pin is a SHA-256 hash, never zero.
-    error InvalidTlsPin();
     /// @notice The proof of possession is not one of this key for this account in this registry, or a point is outside its group.
     error InvalidPossession(address account, bytes32 keyHash);
+    /// @notice The signature is not one by the TLS key with this pin for this account in this registry, or is one with a high s.
+    error InvalidTlsPossession(address account, bytes32 tlsPin);
     /// @notice An endpoint is 1 to 255 visible ASCII characters; this one has `length` bytes.
     error InvalidEndpoint(uint256 length);
     /// @notice The stake of `amount` is under the minimum or above what the ledger counts with.
@@ -108,8 +109,8 @@ interface IValidatorRegistry {
     /// @notice Registers the calling, admitted account with the sent stake.
     function register(Registration calldata registration) external payable;
 
-    /// @notice Changes TLS pin, endpoint or scope of the calling, active account; give the old value of what stays.
-    function update(bytes32 tlsPin, string calldata endpoint, string calldata scope) external;
+    /// @notice Changes TLS key, endpoint or scope of the calling, active account; give the old value of what stays.
+    function update(TlsKey calldata tlsKey, string calldata endpoint, string calldata scope) external;
 
     /// @notice Adds the sent wei to the stake of the calling, active account.
     function addStake() external payable;

@@ -3,8 +3,8 @@ pragma solidity ^0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
-/// @title Signatures of the root CA: ECDSA on P-256 with SHA-256, by the precompile of EIP-7951
-/// @notice Off the ledger the root CA is an ordinary key behind OpenSSL or an HSM, which hash what they are given. So the
+/// @title Signatures of the root CA and of TLS keys: ECDSA on P-256 with SHA-256, by the precompile of EIP-7951
+/// @notice Off the ledger both are ordinary keys behind OpenSSL or an HSM, which hash what they are given. So the
 /// 32-byte EIP-712 digest is the message, and SHA-256 of it is what the curve sees. OpenSSL does not normalise s: whoever
 /// submits does, since a high s is refused.
 library RootSignature {

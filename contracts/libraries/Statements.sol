@@ -24,6 +24,7 @@ library Statements {
         "Successor(uint256 chainId,address anchor,bytes32 meshId,uint64 expiry)"
     );
     bytes32 internal constant PROOF_OF_POSSESSION = keccak256("ProofOfPossession(address account,bytes32 keyHash)");
+    bytes32 internal constant TLS_POSSESSION = keccak256("TlsPossession(address account,bytes32 tlsPin)");
     bytes32 internal constant ADMISSION = keccak256("Admission(address account,bytes32 operator,uint64 expiry)");
     bytes32 internal constant ACTIVATION = keccak256(
         "Activation(uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey)"
@@ -64,6 +65,10 @@ library Statements {
 
     function proofOfPossession(address account, bytes32 keyHash) internal pure returns (bytes32) {
         return keccak256(abi.encode(PROOF_OF_POSSESSION, account, keyHash));
+    }
+
+    function tlsPossession(address account, bytes32 tlsPin) internal pure returns (bytes32) {
+        return keccak256(abi.encode(TLS_POSSESSION, account, tlsPin));
     }
 
     function admission(address account, bytes32 operator, uint64 expiry) internal pure returns (bytes32) {

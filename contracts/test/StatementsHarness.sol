@@ -13,13 +13,14 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[13] memory) {
+    function typeHashes() external pure returns (TypeHash[14] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
                 TypeHash("KeyCertification", Statements.KEY_CERTIFICATION),
                 TypeHash("Successor", Statements.SUCCESSOR),
                 TypeHash("ProofOfPossession", Statements.PROOF_OF_POSSESSION),
+                TypeHash("TlsPossession", Statements.TLS_POSSESSION),
                 TypeHash("Admission", Statements.ADMISSION),
                 TypeHash("Activation", Statements.ACTIVATION),
                 TypeHash("Grant", Statements.GRANT),

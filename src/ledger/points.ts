@@ -1,9 +1,10 @@
-/** Points of BLS12-381 as the contracts take and give them: structs of 256-bit words in the EIP-2537 encoding. */
-import { getBytes, toBeHex } from "ethers";
+/** Points as the contracts take and give them: of BLS12-381 as 256-bit words in the EIP-2537 encoding, of P-256 as coordinates. */
+import { getBytes, hexlify, toBeHex } from "ethers";
 
 import { concatBytes } from "../crypto/bytes.js";
 import { g1ForLedger, g2ForLedger } from "../crypto/points.js";
 import type { BLS12381 } from "../../typechain-types/GroupKeys.js";
+import type { TlsKeyStruct } from "../../typechain-types/ValidatorRegistry.js";
 
 function words(bytes: Uint8Array): bigint[] {
   const hex = Buffer.from(bytes).toString("hex");
@@ -30,6 +31,20 @@ export function publicKeyStruct(compressed: Uint8Array): BLS12381.G1PointStruct 
 /** A signature from its 96 bytes. @throws CryptoError */
 export function signatureStruct(compressed: Uint8Array): BLS12381.G2PointStruct {
   return g2Struct(g2ForLedger(compressed));
+}
+
+/**
+ * A TLS key with its signature.
+ * @param spki 91 bytes: they end in the coordinates, 32 bytes each.
+ * @param signature r | s, 64 bytes.
+ */
+export function tlsKeyStruct(spki: Uint8Array, signature: Uint8Array): TlsKeyStruct {
+  return {
+    x: hexlify(spki.subarray(-64, -32)),
+    y: hexlify(spki.subarray(-32)),
+    r: hexlify(signature.subarray(0, 32)),
+    s: hexlify(signature.subarray(32)),
+  };
 }
 
 /** The 128 bytes of a point in an event. */

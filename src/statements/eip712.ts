@@ -27,6 +27,7 @@ export const STATEMENTS = {
   KeyCertification: "uint64 generation,bytes32 certificateHash",
   Successor: "uint256 chainId,address anchor,bytes32 meshId,uint64 expiry",
   ProofOfPossession: "address account,bytes32 keyHash",
+  TlsPossession: "address account,bytes32 tlsPin",
   Admission: "address account,bytes32 operator,uint64 expiry",
   Activation:
     "uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey",

@@ -4,10 +4,11 @@ import { getBytes, hexlify } from "ethers";
 import { provePossession } from "../crypto/bls.js";
 import { blsKeyHash } from "../crypto/points.js";
 import { INTERFACES } from "../ledger/contracts.js";
-import { publicKeyStruct, signatureStruct } from "../ledger/points.js";
+import { publicKeyStruct, signatureStruct, tlsKeyStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import type { Bls } from "../crypto/bls.js";
+import { signWithTlsKey } from "../net/tls-identity.js";
 import type { Logger } from "../runtime/log.js";
 import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
@@ -51,12 +52,13 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
   const { contact } = member;
   const isCurrent = contact?.endpoint === endpoint && contact.scope === scope && contact.tlsPin === tlsPin;
   if (member.state === "active" && !isCurrent) {
-    await send(options, "change the validator's entry", "update", [tlsPin, endpoint, scope]);
+    await send(options, "change the validator's entry", "update", [tlsKey(options), endpoint, scope]);
     log.info({ endpoint, scope }, "registry entry changed");
   }
 }
 
-function registration({ context, sender, keys, settings, bls }: MembershipOptions): object {
+function registration(options: MembershipOptions): object {
+  const { context, sender, keys, settings, bls } = options;
   const blsKey = bls.publicKey(keys.blsSecret);
   const digest = statementDigest(context.separators.registry, "ProofOfPossession", {
     account: getBytes(sender.address),
@@ -65,10 +67,19 @@ function registration({ context, sender, keys, settings, bls }: MembershipOption
   return {
     blsKey: publicKeyStruct(blsKey),
     possession: signatureStruct(provePossession(keys.blsSecret, digest)),
-    tlsPin: hexlify(keys.tls.pin),
+    tlsKey: tlsKey(options),
     endpoint: settings.endpoint,
     scope: settings.scope,
   };
+}
+
+/** The TLS key with the proof that this account holds it. */
+function tlsKey({ context, sender, keys }: MembershipOptions): object {
+  const digest = statementDigest(context.separators.registry, "TlsPossession", {
+    account: getBytes(sender.address),
+    tlsPin: keys.tls.pin,
+  });
+  return tlsKeyStruct(keys.tls.spki, signWithTlsKey(keys.tls, digest));
 }
 
 async function send(

@@ -4,10 +4,11 @@ pragma solidity ^0.8.37;
 import {ValidatorRegistry} from "../../contracts/ValidatorRegistry.sol";
 import {IValidatorRegistry} from "../../contracts/interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "../../contracts/libraries/BLS12381.sol";
+import {TlsKey} from "../../contracts/libraries/TlsKeys.sol";
 import {CHEATS} from "./Cheats.sol";
 import {MeshStub} from "./MeshStub.sol";
 
-/// @notice A registry that takes any proof of possession: the money is what is tried here.
+/// @notice A registry that takes any proof that keys are held: the money is what is tried here.
 contract OpenRegistry is ValidatorRegistry {
     constructor(MeshStub stub) ValidatorRegistry(stub.asAnchor(), stub.asGroupKeys()) {}
 
@@ -16,6 +17,10 @@ contract OpenRegistry is ValidatorRegistry {
         BLS12381.G1Point calldata,
         BLS12381.G2Point calldata
     ) internal pure override returns (bool) {
+        return true;
+    }
+
+    function _provesTlsPossession(bytes32, TlsKey calldata) internal pure override returns (bool) {
         return true;
     }
 }
@@ -40,7 +45,7 @@ contract StakeHandler {
         CHEATS.deal(account, value);
         IValidatorRegistry.Registration memory registration;
         registration.blsKey.xLo = serial;
-        registration.tlsPin = bytes32(serial);
+        registration.tlsKey.x = bytes32(serial);
         registration.endpoint = "e:1";
         registration.scope = "grp:city";
         CHEATS.prank(account);

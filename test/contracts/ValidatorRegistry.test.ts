@@ -19,16 +19,18 @@ import {
   opened,
   registrationOf,
   secretOf,
+  tlsKeyOf,
   word,
   type Mesh,
   type Signer,
 } from "./mesh.js";
+import { tlsKeyStruct, tlsPinOf, tlsPinOfPoint } from "./tls-key.js";
 
 const { ethers, networkHelpers } = connection;
 const { loadFixture, time } = networkHelpers;
 
-/** The whole transaction: proof of possession checked, everything stored. */
-const REGISTER_VALIDATOR_CEILING = 365_000n;
+/** The whole transaction: both keys' proofs checked (the TLS key's alone costs 6,900 by EIP-7951), everything stored. */
+const REGISTER_VALIDATOR_CEILING = 376_000n;
 
 const STAKE = PARAMETERS.minimumStake;
 const OFFENCE = { badDealing: 0n, badComplaint: 1n, missingDealing: 2n };
@@ -42,7 +44,7 @@ function as(mesh: Mesh, i: number) {
   return mesh.registry.connect(member(mesh, i));
 }
 
-/** Registers member `i` with identity key and TLS pin of its own. */
+/** Registers member `i` with identity key and TLS key of its own. */
 async function register(mesh: Mesh, i: number, value = STAKE) {
   const registration = await registrationOf(
     mesh,
@@ -149,7 +151,8 @@ describe("ValidatorRegistry", () => {
       expect(await mesh.registry.eligible(address)).to.equal(false);
       const registration = await registrationOf(mesh, address, secretOf(100n), 100n);
       const sent = as(mesh, 0).register(registration, { value: STAKE });
-      const { blsKey, tlsPin, endpoint, scope } = registration;
+      const { blsKey, endpoint, scope } = registration;
+      const tlsPin = tlsPinOf(secretOf(100n));
       await expect(sent)
         .to.emit(mesh.registry, "ValidatorRegistered")
         .withArgs(address, Object.values(blsKey), tlsPin, endpoint, scope, STAKE);
@@ -202,10 +205,7 @@ describe("ValidatorRegistry", () => {
       const samePin = await registrationOf(mesh, address, secretOf(300n), 100n);
       await expect(as(mesh, 1).register(samePin, { value: STAKE }))
         .to.be.revertedWithCustomError(mesh.registry, "TlsPinTaken")
-        .withArgs(word(100));
-      await expect(
-        as(mesh, 1).register({ ...samePin, tlsPin: ethers.ZeroHash }, { value: STAKE }),
-      ).to.be.revertedWithCustomError(mesh.registry, "InvalidTlsPin");
+        .withArgs(tlsPinOf(secretOf(100n)));
     });
 
     it("refuses an endpoint of no or too many bytes, and what is no scope", async () => {
@@ -237,14 +237,18 @@ describe("ValidatorRegistry", () => {
         `0x20${"7e".repeat(31)}`,
       ]) {
         // Bytes are encoded as texts are, and ethers would not encode these as a text.
-        const types = ["bytes32", "bytes", "string"];
-        const values = ethers.AbiCoder.defaultAbiCoder().encode(types, [registration.tlsPin, endpoint, "grp:a"]);
+        const types = ["bytes32[4]", "bytes", "string"];
+        const values = ethers.AbiCoder.defaultAbiCoder().encode(types, [
+          Object.values(registration.tlsKey),
+          endpoint,
+          "grp:a",
+        ]);
         const data = ethers.concat([selector, values]);
         await expect(member(mesh, 0).sendTransaction({ to: mesh.registry.target, data }))
           .to.be.revertedWithCustomError(mesh.registry, "InvalidEndpoint")
           .withArgs(BigInt(ethers.dataLength(endpoint)));
       }
-      await as(mesh, 0).update(registration.tlsPin, "!~[::1]:9".repeat(8), "grp:a");
+      await as(mesh, 0).update(registration.tlsKey, "!~[::1]:9".repeat(8), "grp:a");
     });
   });
 
@@ -315,38 +319,103 @@ describe("ValidatorRegistry", () => {
     });
   });
 
+  describe("proof that the TLS key is held", () => {
+    const tlsSecret = secretOf(100n);
+    const tlsPin = tlsPinOf(tlsSecret);
+
+    /** Has member 0 register, and member 5, which is registered, update, with `tlsKey`, and sees both refused. */
+    async function expectRefused(mesh: Mesh, tlsKey: ReturnType<typeof tlsKeyStruct>, pin = tlsPin) {
+      const registration = await registrationOf(mesh, member(mesh, 0).address, secretOf(100n), 100n);
+      await expect(as(mesh, 0).register({ ...registration, tlsKey }, { value: STAKE }))
+        .to.be.revertedWithCustomError(mesh.registry, "InvalidTlsPossession")
+        .withArgs(member(mesh, 0).address, pin);
+      await expect(as(mesh, 5).update(tlsKey, "e:1", "grp:city"))
+        .to.be.revertedWithCustomError(mesh.registry, "InvalidTlsPossession")
+        .withArgs(member(mesh, 5).address, pin);
+    }
+
+    async function opened5(): Promise<Mesh> {
+      const mesh = await opened();
+      await register(mesh, 5);
+      return mesh;
+    }
+
+    it("copied from another account's transaction is refused, and does not stop that account", async () => {
+      const mesh = await loadFixture(opened5);
+      const victim = member(mesh, 1);
+      await expectRefused(mesh, await tlsKeyOf(mesh, victim.address, 100n));
+      const registration = await registrationOf(mesh, victim.address, secretOf(101n), 100n);
+      await as(mesh, 1).register(registration, { value: STAKE });
+      expect((await mesh.registry.validator(victim)).tlsPin).to.equal(tlsPin);
+    });
+
+    it("made for another mesh, chain, contract or statement is refused", async () => {
+      const mesh = await loadFixture(opened5);
+      const other = await deployMesh(connection, 2n);
+      const elsewhere = await deployMesh(await networkOn(4_242));
+      for (const i of [0, 5]) {
+        const values = { account: getBytes(member(mesh, i).address), tlsPin: getBytes(tlsPin) };
+        const evidence = { digest: new Uint8Array(32), partialHash: getBytes(tlsPin) };
+        for (const digest of [
+          await other.digest(other.registry, "TlsPossession", values),
+          await elsewhere.digest(mesh.registry, "TlsPossession", values),
+          await mesh.digest(mesh.fleets, "TlsPossession", values),
+          await mesh.digest(mesh.registry, "ProofOfPossession", { account: values.account, keyHash: values.tlsPin }),
+          await mesh.digest(mesh.registry, "PartialEvidence", evidence),
+        ]) {
+          await expectRefused(mesh, tlsKeyStruct(tlsSecret, digest));
+        }
+      }
+    });
+
+    it("by another key, with a high s, or of what is no point of P-256 is refused", async () => {
+      const mesh = await loadFixture(opened5);
+      const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+      for (const i of [0, 5]) {
+        const { address } = member(mesh, i);
+        const good = await tlsKeyOf(mesh, address, 100n);
+        const { r, s } = await tlsKeyOf(mesh, address, 101n);
+        await expectRefused(mesh, { ...good, r, s });
+        await expectRefused(mesh, { ...good, r: word(0) });
+        await expectRefused(mesh, { ...good, s: word(order - BigInt(good.s)) });
+        const off = { ...good, y: word(BigInt(good.y) ^ 1n) };
+        await expectRefused(mesh, off, tlsPinOfPoint(Buffer.concat([Buffer.of(4), getBytes(off.x), getBytes(off.y)])));
+      }
+    });
+  });
+
   describe("update", () => {
     it("rotates the TLS key and moves the endpoint; an old pin is never free again", async () => {
       const mesh = await loadFixture(registered);
       const { address } = member(mesh, 0);
-      await expect(as(mesh, 0).update(word(500), "other.example:1", "grp:city"))
+      const next = await tlsKeyOf(mesh, address, 500n);
+      const pin = tlsPinOf(secretOf(500n));
+      await expect(as(mesh, 0).update(next, "other.example:1", "grp:city"))
         .to.emit(mesh.registry, "ValidatorUpdated")
-        .withArgs(address, word(500), "other.example:1", "grp:city");
+        .withArgs(address, pin, "other.example:1", "grp:city");
       const { tlsPin, endpoint, scope } = await mesh.registry.validator(address);
-      expect([tlsPin, endpoint, scope]).to.deep.equal([word(500), "other.example:1", "grp:city"]);
+      expect([tlsPin, endpoint, scope]).to.deep.equal([pin, "other.example:1", "grp:city"]);
       for (const i of [0, 5]) {
-        await expect(as(mesh, i).update(word(100), "other.example:1", "grp:city"))
+        const old = await tlsKeyOf(mesh, member(mesh, i).address, 100n);
+        await expect(as(mesh, i).update(old, "other.example:1", "grp:city"))
           .to.be.revertedWithCustomError(mesh.registry, "TlsPinTaken")
-          .withArgs(word(100));
+          .withArgs(tlsPinOf(secretOf(100n)));
       }
-      await as(mesh, 0).update(word(500), "third.example:1", "grp:city");
+      await as(mesh, 0).update(next, "third.example:1", "grp:city");
     });
 
     it("is checked as a registration is, and for active accounts only", async () => {
       const mesh = await loadFixture(registered);
-      await expect(as(mesh, 0).update(word(0), "e:1", "grp:city")).to.be.revertedWithCustomError(
-        mesh.registry,
-        "InvalidTlsPin",
-      );
-      await expect(as(mesh, 0).update(word(100), "", "grp:city")).to.be.revertedWithCustomError(
+      const same = await tlsKeyOf(mesh, member(mesh, 0).address, 100n);
+      await expect(as(mesh, 0).update(same, "", "grp:city")).to.be.revertedWithCustomError(
         mesh.registry,
         "InvalidEndpoint",
       );
-      await expect(as(mesh, 0).update(word(100), "e:1", "grp:")).to.be.revertedWithCustomError(
+      await expect(as(mesh, 0).update(same, "e:1", "grp:")).to.be.revertedWithCustomError(
         mesh.registry,
         "InvalidScope",
       );
-      await expect(as(mesh, 1).update(word(500), "e:1", "grp:city"))
+      await expect(as(mesh, 1).update(await tlsKeyOf(mesh, member(mesh, 1).address, 500n), "e:1", "grp:city"))
         .to.be.revertedWithCustomError(mesh.registry, "WrongState")
         .withArgs(member(mesh, 1).address, STATE.admitted, STATE.active);
     });

@@ -33,6 +33,7 @@ import type {
   ValidatorRegistry,
 } from "../../typechain-types/index.js";
 import { seeded } from "../crypto/ceremony-fixture.js";
+import { tlsKeyStruct, tlsPinOf } from "./tls-key.js";
 
 export const PHASE = 600;
 export const STAKE = 10n ** 18n;
@@ -505,10 +506,15 @@ export async function register(mesh: CeremonyMesh, { wallet }: Member): Promise<
     account: getBytes(wallet.address),
     keyHash: blsKeyHash(publicKey),
   });
+  const tlsSecret = keccak_256(publicKey);
+  const tlsDigest = statementDigest(separator, "TlsPossession", {
+    account: getBytes(wallet.address),
+    tlsPin: getBytes(tlsPinOf(tlsSecret)),
+  });
   const registration = {
     blsKey: g1StructOf(publicKey),
     possession: g2StructOf(provePossession(secret, digest)),
-    tlsPin: keccak_256(publicKey),
+    tlsKey: tlsKeyStruct(tlsSecret, tlsDigest),
     endpoint: "validator.example:8443",
     scope: "geo:u33db",
   };

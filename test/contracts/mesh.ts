@@ -17,6 +17,7 @@ import {
 } from "../../src/statements/eip712.js";
 import type { ITrustAnchor } from "../../typechain-types/interfaces/ITrustAnchor.js";
 import { TrustAnchor__factory } from "../../typechain-types/index.js";
+import { tlsKeyStruct, tlsPinOf } from "./tls-key.js";
 
 export type Connection = Awaited<ReturnType<typeof network.create>>;
 export type Signer = Awaited<ReturnType<Connection["ethers"]["getSigners"]>>[number];
@@ -212,8 +213,18 @@ export async function opened(): Promise<Mesh> {
   return openMesh(connection);
 }
 
-/** A registration of `account` with the identity key `secret` that the registry of `mesh` takes. */
-export async function registrationOf(mesh: Mesh, account: string, secret: Uint8Array, pin: bigint) {
+/** The TLS key `secret` with the proof that `account` holds it. */
+export async function tlsKeyOf(mesh: Mesh, account: string, secret: bigint) {
+  const tlsSecret = secretOf(secret);
+  const digest = await mesh.digest(mesh.registry, "TlsPossession", {
+    account: getBytes(account),
+    tlsPin: getBytes(tlsPinOf(tlsSecret)),
+  });
+  return tlsKeyStruct(tlsSecret, digest);
+}
+
+/** A registration of `account` with the identity key `secret` and a TLS key that the registry of `mesh` takes. */
+export async function registrationOf(mesh: Mesh, account: string, secret: Uint8Array, tlsSecret: bigint) {
   const key = g1ForLedger(nobleBls.publicKey(secret));
   const digest = await mesh.digest(mesh.registry, "ProofOfPossession", {
     account: getBytes(account),
@@ -222,7 +233,7 @@ export async function registrationOf(mesh: Mesh, account: string, secret: Uint8A
   return {
     blsKey: g1Struct(key),
     possession: g2Struct(g2ForLedger(provePossession(secret, digest))),
-    tlsPin: word(pin),
+    tlsKey: await tlsKeyOf(mesh, account, tlsSecret),
     endpoint: "validator.example:8443",
     scope: "geo:u33dc",
   };

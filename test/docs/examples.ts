@@ -286,6 +286,9 @@ function meshExample(): Example {
     account,
     keyHash: blsKeyHash(identity),
   });
+  const tlsSecret = (members[0] as (typeof members)[number]).tlsSecret;
+  const tlsPin = sha256(spkiOf(tlsSecret));
+  const tlsPossession = statementDigest(separators.registry, "TlsPossession", { account, tlsPin });
   const certification = statementDigest(separators.anchor, "KeyCertification", {
     generation: 1,
     certificateHash: seed("certificate"),
@@ -307,6 +310,15 @@ function meshExample(): Example {
       keyHash: blsKeyHash(identity),
       digest: possession,
       proof: provePossession(blsSecret, possession),
+    },
+    tlsPossession: {
+      typeHash: typeHash("TlsPossession"),
+      secret: tlsSecret,
+      spki: spkiOf(tlsSecret),
+      account,
+      tlsPin,
+      digest: tlsPossession,
+      signature: p256.sign(tlsPossession, tlsSecret, { lowS: true }),
     },
     keyCertification: {
       typeHash: typeHash("KeyCertification"),
