@@ -8,7 +8,8 @@ import type { Command } from "commander";
 
 import { createProgram } from "../src/cli/program.js";
 import { PATH } from "../src/protocol/api.js";
-import { CLAIM, COSE_ALG, COSE_TYP, GROUP_KEYS_OID, JOIN_METHOD, REVOCATION_REASON } from "../src/statements/cose.js";
+import { CLAIM, COSE_ALG, COSE_TYP, JOIN_METHOD, REVOCATION_REASON } from "../src/statements/cose.js";
+import { X509_OID } from "../src/statements/x509.js";
 import { DOMAIN_TYPE, STATEMENTS } from "../src/statements/eip712.js";
 import { quorumOf } from "../src/statements/quorum.js";
 import { DST, TAG } from "../src/statements/tags.js";
@@ -70,7 +71,7 @@ describe("docs/protocol.md", () => {
       expect(rowOf(String(CLAIM[name]))[2], name).to.equal(name);
     }
     expect(rowOf(String(CLAIM.member))[3]).to.equal("[generation, device index, class]");
-    expect(protocol).to.include(GROUP_KEYS_OID);
+    for (const oid of Object.values(X509_OID)) expect(protocol).to.include(oid);
   });
 
   it("has the code's join methods, reasons, sizes and paths", () => {

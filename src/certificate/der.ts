@@ -126,6 +126,14 @@ export class DerReader {
     return new DerReader(this.content(tag), `${this.#field}.${field}`);
   }
 
+  /** As `enter`, and the element stays the next one. */
+  peek(tag: number, field: string): DerReader {
+    const start = this.#at;
+    const reader = this.enter(tag, field);
+    this.#at = start;
+    return reader;
+  }
+
   /** A non-negative INTEGER as `length` bytes, big-endian. */
   integer(length: number): Uint8Array {
     const content = this.content(DER.integer);

@@ -25,4 +25,8 @@ export * from "./request-check.js";
 export * from "./revocation-request.js";
 export * from "./x509.js";
 export * from "./x509-root.js";
+export * from "./x509-names.js";
+export * from "./x509-authority.js";
+export * from "./x509-leaf.js";
+export * from "./x509-crl.js";
 export * from "./bundle.js";

@@ -12,6 +12,7 @@ import { SwarmkeepError } from "../statements/errors.js";
  * - `revoked`: the revocation list says so. `not-listed`: the list or manifest proof does not cover this device.
  * - `wrong-challenge`, `wrong-audience`, `wrong-certificate`: an answer to somebody else, or with another certificate.
  * - `out-of-scope`: valid, but not here.
+ * - `name-not-allowed`: a name in an X.509 certificate that this device or member may not bear.
  */
 export type RefusalCode =
   | "malformed"
@@ -30,7 +31,8 @@ export type RefusalCode =
   | "wrong-challenge"
   | "wrong-audience"
   | "wrong-certificate"
-  | "out-of-scope";
+  | "out-of-scope"
+  | "name-not-allowed";
 
 const ADVICE: Readonly<Record<RefusalCode, string>> = {
   malformed: "Have the sender build it as docs/protocol.md describes, byte for byte.",
@@ -51,6 +53,7 @@ const ADVICE: Readonly<Record<RefusalCode, string>> = {
   "wrong-audience": "Answer with the audience that the verifier named.",
   "wrong-certificate": "Show the certificate that the answer was made with.",
   "out-of-scope": "Ask for a certificate whose scope covers this place.",
+  "name-not-allowed": "Ask for names below the device's own, as docs/protocol.md section 6.3 has them, or for none.",
 };
 
 export class Refusal extends SwarmkeepError {

@@ -5,13 +5,14 @@
  */
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-import { GROUP_KEYS_OID, KEY_TYPE } from "../statements/cose.js";
+import { KEY_TYPE } from "../statements/cose.js";
+import { X509_OID } from "../statements/x509.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { type CborLimits, type CborValue, decodeCbor, encodeCbor } from "./cbor.js";
 import type { Signer } from "./cose.js";
 import type { DeviceKey } from "./cose-key.js";
 import { DER, DerReader, der, derOid } from "./der.js";
-import { bytes, entry, map, uint, uint64 } from "./reader.js";
+import { bytes, entry, map, optional, text, uint, uint64 } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import type { DeviceSignatures, GroupKeys } from "./signatures.js";
 import {
@@ -25,6 +26,8 @@ import {
   isIssuedBy,
   keyIdentifier,
 } from "./x509.js";
+import { nameConstraints } from "./x509-extensions.js";
+import { meshDomain, meshLabel, meshName } from "./x509-names.js";
 
 /** What the root certifies: the keys of one generation, and where the mesh lives. */
 export interface MeshFacts {
@@ -37,6 +40,8 @@ export interface MeshFacts {
   readonly anchor: Uint8Array;
   readonly registry: Uint8Array;
   readonly revocationList: Uint8Array;
+  /** Where the mesh's certificate revocation list is, for software that asks there; undefined for none. */
+  readonly crlUrl?: string | undefined;
 }
 
 export interface Validity {
@@ -45,9 +50,26 @@ export interface Validity {
   readonly notAfter: number;
 }
 
-const GROUP_KEYS = derOid(GROUP_KEYS_OID);
-const LIMITS: CborLimits = { maximumLength: 512, maximumDepth: 1 };
-const KEY = { bls: 1, meshId: 2, chainId: 3, anchor: 4, registry: 5, revocationList: 6, generation: 7 } as const;
+/** The extension with the facts, DER. */
+export const GROUP_KEYS = derOid(X509_OID.groupKeys);
+const LIMITS: CborLimits = { maximumLength: 1_024, maximumDepth: 1 };
+const KEY = {
+  bls: 1,
+  meshId: 2,
+  chainId: 3,
+  anchor: 4,
+  registry: 5,
+  revocationList: 6,
+  generation: 7,
+  crlUrl: 8,
+} as const;
+/** Visible ASCII after the scheme; that of a list is plain HTTP as a rule, since checking HTTPS would take a list first. */
+const CRL_URL = /^https?:\/\/[\x21-\x7e]{1,240}$/;
+
+/** Whether `url` can be the address of the mesh's certificate revocation list. */
+export function isCrlUrl(url: string): boolean {
+  return CRL_URL.test(url);
+}
 
 const readFacts = map({
   bls: entry(KEY.bls, bytes(48)),
@@ -57,12 +79,8 @@ const readFacts = map({
   registry: entry(KEY.registry, bytes(20)),
   revocationList: entry(KEY.revocationList, bytes(20)),
   generation: entry(KEY.generation, uint()),
+  crlUrl: optional(KEY.crlUrl, text("an address `http://`", isCrlUrl)),
 });
-
-/** The subject of a mesh's cross-certificates. */
-export function meshName(meshId: Uint8Array): string {
-  return `Swarmkeep mesh ${bytesToHex(meshId.subarray(0, 4))}`;
-}
 
 export interface RootRequest extends Validity {
   /** P-256. */
@@ -104,10 +122,20 @@ export function verifyRootCertificate(encoded: Uint8Array, signatures: DeviceSig
   return root;
 }
 
+/** Hosts of endpoints. */
+export interface MemberHosts {
+  /** DNS names, lower case. */
+  readonly dns: readonly string[];
+  /** 4 or 16 bytes each. */
+  readonly ip: readonly Uint8Array[];
+}
+
 export interface CrossCertificateRequest extends Validity {
   /** The root certificate, DER. */
   readonly root: Uint8Array;
   readonly facts: MeshFacts;
+  /** Besides the mesh's own domain, what its members' certificates may name: where they can be reached. */
+  readonly hosts?: MemberHosts;
   /** 16 random bytes. */
   readonly serial: Uint8Array;
   /** Signs with the root's key: ECDSA with SHA-256, r | s. */
@@ -116,19 +144,21 @@ export interface CrossCertificateRequest extends Validity {
 
 /** Makes the root's certificate of the group keys. DER. */
 export async function createCrossCertificate(request: CrossCertificateRequest): Promise<Uint8Array> {
-  const { facts, serial, notBefore, notAfter, sign } = request;
+  const { facts, serial, notBefore, notAfter, sign, hosts = { dns: [], ip: [] } } = request;
+  const label = meshLabel(facts.meshId);
   const root = decodeX509Certificate(request.root, "root");
   const key: DeviceKey = { type: KEY_TYPE.ed25519, bytes: facts.keys.ed25519 };
   const tbs = encodeTbsCertificate({
     serial,
     issuer: root.subject,
-    subject: distinguishedName(meshName(facts.meshId)),
+    subject: distinguishedName(meshName(label)),
     notBefore,
     notAfter,
     key,
     issuerKeyType: KEY_TYPE.p256,
     extensions: [
       ...caExtensions(key, 0, root.subjectKeyId ?? keyIdentifier(root.key)),
+      nameConstraints([meshDomain(label), ...hosts.dns], hosts.ip),
       extension(GROUP_KEYS, false, der(DER.octetString, encodeFacts(facts))),
     ],
   });
@@ -136,17 +166,31 @@ export async function createCrossCertificate(request: CrossCertificateRequest): 
 }
 
 function encodeFacts(facts: MeshFacts): Uint8Array {
-  return encodeCbor(
-    new Map<number, CborValue>([
-      [KEY.bls, facts.keys.bls],
-      [KEY.meshId, facts.meshId],
-      [KEY.chainId, facts.chainId],
-      [KEY.anchor, facts.anchor],
-      [KEY.registry, facts.registry],
-      [KEY.revocationList, facts.revocationList],
-      [KEY.generation, facts.generation],
-    ]),
-  );
+  const fields = new Map<number, CborValue>([
+    [KEY.bls, facts.keys.bls],
+    [KEY.meshId, facts.meshId],
+    [KEY.chainId, facts.chainId],
+    [KEY.anchor, facts.anchor],
+    [KEY.registry, facts.registry],
+    [KEY.revocationList, facts.revocationList],
+    [KEY.generation, facts.generation],
+  ]);
+  if (facts.crlUrl !== undefined) fields.set(KEY.crlUrl, facts.crlUrl);
+  return encodeCbor(fields);
+}
+
+/** What an authority's certificate says of the mesh. @throws Refusal `malformed` */
+export function readMeshFacts(certificate: X509Certificate, field: string): MeshFacts {
+  const value = certificate.extensions.get(bytesToHex(GROUP_KEYS));
+  if (value === undefined) throw malformed(field, `lacks the extension ${X509_OID.groupKeys} with the BLS group key`);
+  const outer = new DerReader(value, field);
+  const content = outer.content(DER.octetString);
+  outer.end();
+  const { bls, crlUrl, ...facts } = readFacts(decodeCbor(content, `${field}.groupKeys`, LIMITS), `${field}.groupKeys`);
+  const name = meshName(meshLabel(facts.meshId));
+  if (!equalBytes(certificate.subject, distinguishedName(name))) throw malformed(`${field}.subject`, `is not CN=${name}`);
+  const keys = { bls, ed25519: certificate.key.bytes };
+  return { ...facts, keys, ...(crlUrl === undefined ? {} : { crlUrl }) };
 }
 
 /**
@@ -164,18 +208,10 @@ export function verifyCrossCertificate(
     const wanted = "an Ed25519 key, CA:TRUE, keyCertSign and a path length of 0";
     throw new Refusal("wrong-kind", `the cross-certificate takes ${wanted}`, { field });
   }
-  const value = certificate.extensions.get(bytesToHex(GROUP_KEYS));
-  if (value === undefined) throw malformed(field, `lacks the extension ${GROUP_KEYS_OID} with the BLS group key`);
-  const outer = new DerReader(value, field);
-  const content = outer.content(DER.octetString);
-  outer.end();
-  const { bls, ...facts } = readFacts(decodeCbor(content, `${field}.groupKeys`, LIMITS), `${field}.groupKeys`);
-  if (!equalBytes(certificate.subject, distinguishedName(meshName(facts.meshId)))) {
-    throw malformed(`${field}.subject`, `is not CN=${meshName(facts.meshId)}`);
-  }
+  const facts = readMeshFacts(certificate, field);
   if (!isIssuedBy(certificate, root, signatures)) {
     throw new Refusal("bad-signature", "the cross-certificate is not signed by the root", { field });
   }
   const { notBefore, notAfter } = certificate;
-  return { ...facts, keys: { bls, ed25519: certificate.key.bytes }, notBefore, notAfter };
+  return { ...facts, notBefore, notAfter };
 }

@@ -22,8 +22,11 @@ export const MAXIMUM_X509_LENGTH = 4_096;
 const VERSION_3 = der(DER.context(0), derInteger(Uint8Array.of(2)));
 const OID = {
   commonName: derOid("2.5.4.3"),
+  organization: derOid("2.5.4.10"),
+  unit: derOid("2.5.4.11"),
   subjectKeyIdentifier: derOid("2.5.29.14"),
   keyUsage: derOid("2.5.29.15"),
+  nameConstraints: derOid("2.5.29.30"),
   basicConstraints: derOid("2.5.29.19"),
   authorityKeyIdentifier: derOid("2.5.29.35"),
 };
@@ -31,10 +34,18 @@ const OID = {
 const CA_KEY_USAGE = { bits: 0b0000_0110, unused: 1 } as const;
 const KEY_CERT_SIGN = 0b0000_0100;
 
-/** A Name of one common name. */
-export function distinguishedName(commonName: string): Uint8Array {
-  const attribute = derSequence(OID.commonName, der(DER.utf8String, utf8ToBytes(commonName)));
-  return derSequence(der(DER.set, attribute));
+/** A Name of one common name, below an organisation and its unit where they are given. */
+export function distinguishedName(
+  commonName: string,
+  { organization, unit }: { readonly organization?: string; readonly unit?: string } = {},
+): Uint8Array {
+  const part = (oid: Uint8Array, value: string | undefined): Uint8Array[] =>
+    value === undefined ? [] : [der(DER.set, derSequence(oid, der(DER.utf8String, utf8ToBytes(value))))];
+  return derSequence(
+    ...part(OID.organization, organization),
+    ...part(OID.unit, unit),
+    ...part(OID.commonName, commonName),
+  );
 }
 
 // ---- Building ------------------------------------------------------------------------------------------------------
@@ -106,6 +117,8 @@ export interface X509Certificate {
   readonly encoded: Uint8Array;
   /** TBSCertificate, DER: what is signed. */
   readonly tbs: Uint8Array;
+  /** At most 20 bytes, big-endian, without leading zeros. */
+  readonly serial: Uint8Array;
   /** Names, DER. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
@@ -121,11 +134,18 @@ export interface X509Certificate {
   /** Authorities allowed below it; Infinity if not limited. */
   readonly pathLength: number;
   readonly subjectKeyId: Uint8Array | undefined;
+  /** The value of NameConstraints, DER. */
+  readonly nameConstraints: Uint8Array | undefined;
   /** Values of the other, not critical extensions, by the hex of their DER object identifier. */
   readonly extensions: ReadonlyMap<string, Uint8Array>;
 }
 
-function readAlgorithm(reader: DerReader): DeviceKey["type"] {
+function withoutZeros(bytes: Uint8Array): Uint8Array {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return bytes.subarray(first < 0 ? bytes.length - 1 : first);
+}
+
+export function readAlgorithm(reader: DerReader): DeviceKey["type"] {
   for (const type of [KEY_TYPE.ed25519, KEY_TYPE.p256]) if (reader.skipIf(signatureAlgorithm(type))) return type;
   reader.content(DER.sequence);
   throw new Refusal("wrong-kind", "the certificate is not signed with ECDSA and SHA-256, nor with Ed25519");
@@ -181,7 +201,7 @@ export function decodeX509Certificate(encoded: Uint8Array, field: string): X509C
   const tbs = certificate.whole(DER.sequence);
   const reader = new DerReader(tbs, field).enter(DER.sequence, "tbs");
   if (!reader.skipIf(VERSION_3)) throw reader.problem("is not of X.509 version 3");
-  reader.integer(20);
+  const serial = withoutZeros(reader.integer(20));
   const issuerKeyType = readAlgorithm(reader);
   const issuer = reader.whole(DER.sequence);
   const validity = reader.enter(DER.sequence, "validity");
@@ -212,6 +232,7 @@ export function decodeX509Certificate(encoded: Uint8Array, field: string): X509C
   const usage = usageValue === undefined ? 0 : readKeyUsage(usageValue, field);
   const keyIdValue = take(OID.subjectKeyIdentifier);
   const subjectKeyId = keyIdValue === undefined ? undefined : new DerReader(keyIdValue, field).content(DER.octetString);
+  const constraints = take(OID.nameConstraints);
   const unknown = [...extensions].find(([, { critical }]) => critical);
   if (unknown !== undefined) {
     throw new Refusal("wrong-kind", `${field} has the critical extension ${unknown[0]}, which is not known here`, {
@@ -221,6 +242,7 @@ export function decodeX509Certificate(encoded: Uint8Array, field: string): X509C
   return {
     encoded,
     tbs,
+    serial,
     issuer,
     subject,
     notBefore,
@@ -231,6 +253,7 @@ export function decodeX509Certificate(encoded: Uint8Array, field: string): X509C
     isAuthority: isCa && (usage & KEY_CERT_SIGN) !== 0,
     pathLength,
     subjectKeyId,
+    nameConstraints: constraints,
     extensions: new Map([...extensions].map(([oid, { value }]) => [oid, value])),
   };
 }
@@ -249,8 +272,11 @@ export function isIssuedBy(
   );
 }
 
-/** PEM (RFC 7468) of a DER object. `label`: `CERTIFICATE`. */
+/** PEM (RFC 7468) of a DER object. `label`: `CERTIFICATE`; of a revocation list `X509 CRL`. */
 export function pem(label: string, encoded: Uint8Array): string {
-  const lines = btoa(String.fromCharCode(...encoded)).match(/.{1,64}/g) ?? [];
+  // 48 bytes are a line of 64 characters; a list is too long to be one call's arguments.
+  const lines = Array.from({ length: Math.ceil(encoded.length / 48) }, (_, line) =>
+    btoa(String.fromCharCode(...encoded.subarray(48 * line, 48 * (line + 1)))),
+  );
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }

@@ -254,7 +254,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     async prove(challenge, { audience, fresh = true, signal } = {}) {
       const encoded = await needCertificate();
       const { key, algorithm, ...fields } = decodeCertificate(encoded);
-      checkValidity({ ...fields, key }, seconds(clock));
+      checkValidity(fields, seconds(clock));
       const stored = await store.proof();
       const lasts =
         stored !== undefined &&

@@ -49,9 +49,3 @@ export type RevocationReason = (typeof REVOCATION_REASON)[keyof typeof REVOCATIO
 
 /** Seconds by which two honest clocks may differ. */
 export const CLOCK_SKEW_SECONDS = 60;
-
-/**
- * Object identifier of the cross-certificate's extension: the BLS group key and where the mesh lives.
- * Under 2.25 (ITU-T X.667) an identifier is a UUID, so nobody has to assign it.
- */
-export const GROUP_KEYS_OID = "2.25.336552110846873022284934118371213461027";

@@ -17,6 +17,8 @@ export const TAG = {
   shareOpening: "swarmkeep/share-opening/v1",
   sealedShare: "swarmkeep/sealed-share/v1",
   serial: "swarmkeep/serial/v1",
+  memberSerial: "swarmkeep/member-serial/v1",
+  authoritySerial: "swarmkeep/authority-serial/v1",
   certifiedKey: "swarmkeep/certified-key/v1",
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",

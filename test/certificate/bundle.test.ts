@@ -24,6 +24,7 @@ import {
   verifyRootCertificate,
 } from "../../src/certificate/x509-root.js";
 import { COSE_ALG } from "../../src/statements/cose.js";
+import { X509_OID } from "../../src/statements/x509.js";
 import { withTool } from "../tools.js";
 import {
   NOW,
@@ -103,7 +104,7 @@ describe("root and cross-certificate", () => {
         const text = execFileSync("openssl", ["x509", "-in", crossFile, "-noout", "-text"], { encoding: "utf8" });
         expect(text).to.contain(`Subject: CN = Swarmkeep mesh ${hex(meshId).slice(0, 8)}`);
         expect(text).to.match(/CA:TRUE, pathlen:0[^]*Certificate Sign, CRL Sign/);
-        expect(text).to.contain("2.25.336552110846873022284934118371213461027");
+        expect(text).to.contain(X509_OID.groupKeys);
       } finally {
         rmSync(folder, { recursive: true });
       }

@@ -17,7 +17,12 @@ import { type DrlHead, drlHeadToSign, drlPosition, encodeDrlProof } from "../../
 import { DrlTree } from "../../src/certificate/drl-tree.js";
 import { Refusal, type RefusalCode } from "../../src/certificate/refusal.js";
 import { type SignatureChecks, nobleSignatures } from "../../src/certificate/signatures.js";
-import { type MeshFacts, createCrossCertificate, createRootCertificate } from "../../src/certificate/x509-root.js";
+import {
+  type MemberHosts,
+  type MeshFacts,
+  createCrossCertificate,
+  createRootCertificate,
+} from "../../src/certificate/x509-root.js";
 import { nobleBls } from "../../src/crypto/bls.js";
 import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../../src/statements/cose.js";
 import { domainSeparator } from "../../src/statements/eip712.js";
@@ -162,9 +167,11 @@ export function makeCrossCertificate(
   root: Uint8Array,
   changes: Partial<MeshFacts> = {},
   times = validity,
+  hosts?: MemberHosts,
 ): Promise<Uint8Array> {
   const serial = seed("cross serial").slice(0, 16);
-  return createCrossCertificate({ root, facts: { ...facts, ...changes }, serial, ...times, sign: rootHolder.sign });
+  const all = { ...facts, ...changes };
+  return createCrossCertificate({ root, facts: all, serial, ...times, ...(hosts && { hosts }), sign: rootHolder.sign });
 }
 
 /** Expects the refusal with `code`, and `field` where one is given. */

@@ -21,7 +21,7 @@ import {
 import { decodeCertsOnly, encodeCertsOnly } from "../../src/certificate/cms.js";
 import { WANTED_ATTRIBUTES, decodeCsrAttributes, encodeCsrAttributes } from "../../src/certificate/csr-attributes.js";
 import { decodeDrlProof, decodeSignedDrlHead, encodeDrlProof, encodeSignedDrlHead } from "../../src/certificate/drl.js";
-import { decodeCertificateRequest } from "../../src/certificate/pkcs10.js";
+import { decodeCertificateRequest, requestedNames } from "../../src/certificate/pkcs10.js";
 import {
   decodeAnswer,
   decodePresentation,
@@ -30,6 +30,14 @@ import {
 } from "../../src/certificate/presentation.js";
 import { REQUEST_KIND, decodeRequest, encodeRequestPayload, signRequest } from "../../src/certificate/request.js";
 import { decodeX509Certificate } from "../../src/certificate/x509.js";
+import { meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
+import { crlToSign, decodeCrl } from "../../src/certificate/x509-crl.js";
+import {
+  decodeDeviceCertificate,
+  decodeMemberCertificate,
+  deviceCertificateToSign,
+  memberCertificateToSign,
+} from "../../src/certificate/x509-leaf.js";
 import { COSE_ALG, COSE_TYP, JOIN_METHOD } from "../../src/statements/cose.js";
 import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
 import { makeCsr } from "./csr-fixture.js";
@@ -42,6 +50,7 @@ import {
   listProof,
   makeCrossCertificate,
   makeRoot,
+  meshId,
   p256Holder,
   seed,
   trust,
@@ -103,6 +112,33 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
   ]);
   const item = encodeCbor([1, -1, null, true, "text", seed("bytes"), new Map([[1, [2 ** 40]]])]);
 
+  const authority = meshAuthority({ ...trust, meshId, crlUrl: "http://a.example/b.crl" });
+  const leaves = [device, other].map(({ key }) =>
+    signedBySwarm(deviceCertificateToSign(certificateFields({ key }), [], authority), new Uint8Array(64)),
+  );
+  const memberLeaf = signedBySwarm(
+    memberCertificateToSign(
+      {
+        ...certificateFields(),
+        account: seed("account").slice(12),
+        key: other.key,
+        hosts: { dns: ["a.example"], ip: [Uint8Array.of(127, 0, 0, 1)] },
+      },
+      authority,
+    ),
+    new Uint8Array(64),
+  );
+  const entry = { serial: seed("serial").slice(0, 16), revoked: NOW, reason: undefined };
+  const lists = [
+    { base: undefined, entries: [] },
+    { base: 3, entries: [entry, { ...entry, reason: "removeFromCRL" as const }] },
+  ].map((changes) =>
+    signedBySwarm(
+      crlToSign({ number: 4, thisUpdate: NOW, nextUpdate: NOW + 1, ...changes }, authority),
+      new Uint8Array(64),
+    ),
+  );
+
   const revocation = await signDeviceRevocation(
     { index: 7, reason: 1, expiry: 9, channelBinding: new Uint8Array(32), subject: certificate },
     device,
@@ -148,7 +184,7 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
       decodeBundle,
       encodeBundle,
     ),
-    fuzzTarget("decodeX509Certificate", [root, cross], (bytes) => decodeX509Certificate(bytes, "certificate")),
+    fuzzTarget("decodeX509Certificate", [root, cross, ...leaves, memberLeaf], (bytes) => decodeX509Certificate(bytes, "certificate")),
     fuzzTarget("decodeCertsOnly", [encodeCertsOnly([cross, root]), encodeCertsOnly([])], decodeCertsOnly),
     fuzzTarget(
       "decodeCsrAttributes",
@@ -156,7 +192,16 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
       decodeCsrAttributes,
       encodeCsrAttributes,
     ),
-    fuzzTarget("decodeCertificateRequest", [makeCsr(device), makeCsr(other)], decodeCertificateRequest),
+    fuzzTarget("decodeDeviceCertificate", leaves, decodeDeviceCertificate),
+    fuzzTarget("decodeMemberCertificate", [memberLeaf], decodeMemberCertificate),
+    fuzzTarget("decodeCrl", lists, decodeCrl, (found) =>
+      signedBySwarm(crlToSign(found, found.authority), found.signature),
+    ),
+    fuzzTarget("decodeCertificateRequest", [makeCsr(device), makeCsr(other), makeCsr(other, 0, ["a.b"])], (bytes) => {
+      const request = decodeCertificateRequest(bytes);
+      requestedNames(request);
+      return request;
+    }),
     fuzzTarget("decodeCoseSign1", [encodeCoseSign1(decodeCoseSign1(certificate, "m"), { tagged: false })], (bytes) =>
       decodeCoseSign1(bytes, "message", { tagged: "absent" }),
     ),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { decodeCertificateRequest, verifyCertificateRequest } from "../../src/certificate/pkcs10.js";
+import { decodeCertificateRequest, requestedNames, verifyCertificateRequest } from "../../src/certificate/pkcs10.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { withTool } from "../tools.js";
 import { readVectorBytes, withVectors } from "../vectors.js";
@@ -33,12 +33,20 @@ describe("certificate request (PKCS#10)", () => {
           const subject = ["-subj", "/O=Example/CN=device 7", "-addext", "subjectAltName=DNS:device7.example"];
           const output = ["-outform", "DER", "-out", file, "-keyout", join(folder, "key.pem"), "-nodes"];
           execFileSync("openssl", ["req", "-new", ...options, ...subject, ...output], { stdio: "pipe" });
-          expect(verifyCertificateRequest(readFileSync(file), checks.device).key.type).to.equal(type);
+          const request = verifyCertificateRequest(readFileSync(file), checks.device);
+          expect(request.key.type).to.equal(type);
+          expect(requestedNames(request)).to.deep.equal(["device7.example"]);
         } finally {
           rmSync(folder, { recursive: true });
         }
       });
     }
+  });
+
+  it("gives the names that it asks for, in order and once", () => {
+    const asked = (...names: string[]) => requestedNames(decodeCertificateRequest(makeCsr(p256Holder(), 0, names)));
+    expect(asked("b.example", "A.example", "b.example")).to.deep.equal(["a.example", "b.example"]);
+    expect(asked()).to.deep.equal([]);
   });
 
   it("signed by another key is refused", () => {
