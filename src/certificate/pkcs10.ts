@@ -80,9 +80,13 @@ export function requestedNames({ attributes }: CertificateRequest): string[] {
     if (!isNames) continue;
     const { dns, ip, uri, others } = readAlternativeNames(value, "csr.names");
     if (ip.length + uri.length + others > 0) {
-      throw new Refusal("name-not-allowed", "the request asks for an address, a URI or another name that is no DNS name", {
-        field: "csr.names",
-      });
+      throw new Refusal(
+        "name-not-allowed",
+        "the request asks for an address, a URI or another name that is no DNS name",
+        {
+          field: "csr.names",
+        },
+      );
     }
     return [...new Set(dns.map((name) => name.toLowerCase()))].sort();
   }

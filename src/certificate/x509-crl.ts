@@ -57,9 +57,7 @@ const VERSION_2 = derInteger(Uint8Array.of(1));
 const REASONS = new Map(
   (["certificateHold", "removeFromCRL"] as const).map((reason) => [
     reason as EntryReason,
-    derSequence(
-      derSequence(CRL_REASON, der(DER.octetString, der(ENUMERATED, Uint8Array.of(REASON_CODE[reason])))),
-    ),
+    derSequence(derSequence(CRL_REASON, der(DER.octetString, der(ENUMERATED, Uint8Array.of(REASON_CODE[reason]))))),
   ]),
 );
 

@@ -157,8 +157,7 @@ export function readNumber(reader: DerReader): number {
  */
 export function nameConstraints(domains: readonly [string, ...string[]], ip: readonly Uint8Array[]): Uint8Array {
   const subtree = (name: Uint8Array): Uint8Array => derSequence(name);
-  const single = (address: Uint8Array): Uint8Array =>
-    concatBytes(address, new Uint8Array(address.length).fill(0xff));
+  const single = (address: Uint8Array): Uint8Array => concatBytes(address, new Uint8Array(address.length).fill(0xff));
   const permitted = [
     ...domains.map((domain) => subtree(text(GENERAL_NAME.dns, domain))),
     subtree(text(GENERAL_NAME.email, domains[0])),

@@ -188,7 +188,8 @@ export function readMeshFacts(certificate: X509Certificate, field: string): Mesh
   outer.end();
   const { bls, crlUrl, ...facts } = readFacts(decodeCbor(content, `${field}.groupKeys`, LIMITS), `${field}.groupKeys`);
   const name = meshName(meshLabel(facts.meshId));
-  if (!equalBytes(certificate.subject, distinguishedName(name))) throw malformed(`${field}.subject`, `is not CN=${name}`);
+  if (!equalBytes(certificate.subject, distinguishedName(name)))
+    throw malformed(`${field}.subject`, `is not CN=${name}`);
   const keys = { bls, ed25519: certificate.key.bytes };
   return { ...facts, keys, ...(crlUrl === undefined ? {} : { crlUrl }) };
 }

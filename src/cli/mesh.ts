@@ -56,6 +56,8 @@ export function register(group: Command): void {
   group
     .command("certify")
     .description("certify the group keys by the root CA, after the key ceremony")
+    .option("--crl-url <address>", "where software finds the certificate revocation list: http://<host>/crl/mesh.crl")
+    .option("--again", "certify keys anew that are certified: members moved, or the list did")
     .action(action(certify));
   group
     .command("grant")
@@ -164,10 +166,17 @@ async function status(context: CommandContext, options: { readonly mesh?: string
   });
 }
 
-async function certify(context: CommandContext): Promise<void> {
+interface CertifyCommand {
+  readonly crlUrl?: string;
+  readonly again?: boolean;
+}
+
+async function certify(context: CommandContext, options: CertifyCommand): Promise<void> {
   await withOperator(context, async (operator) => {
     const { facts, certificate, receipt } = await withLedger(await operator.meshFile(), (ledger) =>
-      withSender(ledger.endpoint, operator.privateKey, (sender) => certifyGroupKeys(ledger, operator.root, sender)),
+      withSender(ledger.endpoint, operator.privateKey, (sender) =>
+        certifyGroupKeys(ledger, operator.root, sender, options),
+      ),
     );
     const { bls, ed25519 } = facts.keys;
     context.print(

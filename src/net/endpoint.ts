@@ -1,6 +1,8 @@
 /** Endpoints as the registry holds them: `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`. */
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 
+import { isDnsName } from "../certificate/x509-names.js";
+import type { MemberHosts } from "../certificate/x509-root.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
 export interface Endpoint {
@@ -29,4 +31,33 @@ export function parseEndpoint(text: string): Endpoint {
 
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The hosts of endpoints as certificates name them, each once, in one order; what is no endpoint has none. */
+export function endpointHosts(endpoints: readonly string[]): MemberHosts {
+  const hosts = [...new Set(endpoints.flatMap(hostOf))].sort();
+  return {
+    dns: hosts.filter((host) => isIP(host) === 0 && isDnsName(host)),
+    ip: hosts.filter((host) => isIP(host) !== 0).map(addressBytes),
+  };
+}
+
+function hostOf(endpoint: string): string[] {
+  try {
+    return [parseEndpoint(endpoint).host.toLowerCase()];
+  } catch {
+    return [];
+  }
+}
+
+/** The 4 or 16 bytes of an IP address. */
+function addressBytes(address: string): Uint8Array {
+  if (!address.includes(":")) return Uint8Array.from(address.split(".").map(Number));
+  // The URL parser writes an address in its one form, without dots.
+  const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
+  const groups = (part: string): number[] =>
+    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
+  const [first, last] = [groups(head), groups(tail ?? "")];
+  const zeros = Array.from({ length: 8 - first.length - last.length }, () => 0);
+  return Uint8Array.from([...first, ...zeros, ...last].flatMap((group) => [group >> 8, group & 0xff]));
 }

@@ -184,7 +184,9 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
       decodeBundle,
       encodeBundle,
     ),
-    fuzzTarget("decodeX509Certificate", [root, cross, ...leaves, memberLeaf], (bytes) => decodeX509Certificate(bytes, "certificate")),
+    fuzzTarget("decodeX509Certificate", [root, cross, ...leaves, memberLeaf], (bytes) =>
+      decodeX509Certificate(bytes, "certificate"),
+    ),
     fuzzTarget("decodeCertsOnly", [encodeCertsOnly([cross, root]), encodeCertsOnly([])], decodeCertsOnly),
     fuzzTarget(
       "decodeCsrAttributes",

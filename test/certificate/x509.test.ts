@@ -73,11 +73,7 @@ const memberFields = {
   hosts,
 };
 
-function crl(
-  entries: readonly CrlEntry[],
-  changes: { number?: number; base?: number } = {},
-  now = NOW,
-): Uint8Array {
+function crl(entries: readonly CrlEntry[], changes: { number?: number; base?: number } = {}, now = NOW): Uint8Array {
   const times = { thisUpdate: now - 300, nextUpdate: now + 900 };
   const fields = { number: 1_000, base: undefined, ...times, entries, ...changes };
   return bySwarm(crlToSign(fields, authority));
@@ -227,7 +223,10 @@ async function meshFolder() {
   };
   // GnuTLS has no clock but the machine's.
   const now = Math.floor(Date.now() / 1000);
-  const [whole, times] = [{ notBefore: now - 9_000, notAfter: now + 9_000 }, { notBefore: now, expires: now + 3_000 }];
+  const [whole, times] = [
+    { notBefore: now - 9_000, notAfter: now + 9_000 },
+    { notBefore: now, expires: now + 3_000 },
+  ];
   const root = await makeRoot(rootHolder, whole);
   const cross = await makeCrossCertificate(root, { crlUrl }, whole, hosts);
   const fields = certificateFields({ key: p256Holder().key, ...times });
@@ -307,9 +306,13 @@ describe("X.509 in software that nobody here wrote", () => {
 
     it("prints lists and certificates as what they are", () => {
       const text = execFileSync("openssl", ["crl", "-in", files.delta, "-noout", "-text"], { encoding: "utf8" });
-      expect(text).to.match(/X509v3 Delta CRL Indicator: critical\s+1000/).and.match(/X509v3 CRL Number:\s+1001/);
+      expect(text)
+        .to.match(/X509v3 Delta CRL Indicator: critical\s+1000/)
+        .and.match(/X509v3 CRL Number:\s+1001/);
       const leaf = execFileSync("openssl", ["x509", "-in", files.device, "-noout", "-text"], { encoding: "utf8" });
-      expect(leaf).to.match(/CA:FALSE/).and.include(`URI:spiffe://${label}.swarm.internal/geo/u33db/70000`);
+      expect(leaf)
+        .to.match(/CA:FALSE/)
+        .and.include(`URI:spiffe://${label}.swarm.internal/geo/u33db/70000`);
     });
   });
 
