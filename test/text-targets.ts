@@ -1,5 +1,6 @@
 /** Files and settings as text: what people and other programs write, and what is read of it (see fuzz-target.ts). */
 import { decodeProvisioning, encodeProvisioning } from "../src/device/provisioning.js";
+import { parseBase64Body, parseBasicCredentials } from "../src/net/est-body.js";
 import { decodeError, encodeError } from "../src/net/error-body.js";
 import { formatEndpoint, parseEndpoint } from "../src/net/endpoint.js";
 import { decodeRecord } from "../src/operator/batch-folder.js";
@@ -35,6 +36,8 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
   const provisioning = encodeProvisioning((await TestMesh.create(4)).provision(keySecret()));
   return [
     textTarget("parseEndpoint", "validator.example:8443", (text) => formatEndpoint(parseEndpoint(text))),
+    fuzzTarget("parseBase64Body", [bytes("MAA=\r\n")], parseBase64Body),
+    textTarget("parseBasicCredentials", "Basic NzpjaGVjaw==", parseBasicCredentials),
     textTarget("parseListen", "127.0.0.1:0", parseListen),
     textTarget("parseGrant", formatGrant(grant), parseGrant),
     textTarget("parseMember", JSON.stringify({ account, operator: hash }), (text) => parseMember(text, "member.json")),

@@ -39,6 +39,9 @@ library Statements {
     bytes32 internal constant PRE_SHARED_KEYS = keccak256(
         "PreSharedKeys(uint64 fleetId,bytes32 keysHash,uint64 expiry)"
     );
+    bytes32 internal constant ENROLMENT_CODES = keccak256(
+        "EnrolmentCodes(uint64 fleetId,bytes32 codesHash,uint64 expiry)"
+    );
     bytes32 internal constant DRL_HEAD = keccak256(
         "DrlHead(uint64 number,bytes32 root,uint32 words,uint64 issued,uint64 expires,uint64 blockNumber)"
     );

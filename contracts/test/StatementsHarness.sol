@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[14] memory) {
+    function typeHashes() external pure returns (TypeHash[15] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -27,6 +27,7 @@ contract StatementsHarness {
                 TypeHash("Revocation", Statements.REVOCATION),
                 TypeHash("RevocationRequest", Statements.REVOCATION_REQUEST),
                 TypeHash("PreSharedKeys", Statements.PRE_SHARED_KEYS),
+                TypeHash("EnrolmentCodes", Statements.ENROLMENT_CODES),
                 TypeHash("DrlHead", Statements.DRL_HEAD),
                 TypeHash("Checkpoint", Statements.CHECKPOINT),
                 TypeHash("PartialEvidence", Statements.PARTIAL_EVIDENCE)

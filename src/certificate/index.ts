@@ -19,6 +19,7 @@ export * from "./manifest.js";
 export * from "./manifest-nodes.js";
 export * from "./pkcs10.js";
 export * from "./csr-attributes.js";
+export * from "./csr-proofs.js";
 export * from "./cms.js";
 export * from "./request.js";
 export * from "./request-check.js";

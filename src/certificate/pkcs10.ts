@@ -24,7 +24,7 @@ export interface CertificateRequest {
 }
 
 /** The attribute that asks for extensions (RFC 2985, section 5.4.2). */
-const EXTENSION_REQUEST = derOid("1.2.840.113549.1.9.14");
+export const EXTENSION_REQUEST: Uint8Array = derOid("1.2.840.113549.1.9.14");
 
 /** Decodes without believing anything yet. @throws Refusal `malformed`, or `wrong-kind` for another kind of key. */
 export function decodeCertificateRequest(encoded: Uint8Array): CertificateRequest {

@@ -31,11 +31,13 @@ export const PATH = {
   revocations: "/v1/revocations",
   statement: "/v1/statement",
   preSharedKeys: "/v1/psk",
+  enrolmentCodes: "/v1/codes",
   log: "/v1/log",
   logEntries: "/v1/log/entries",
   /** Between members. */
   vote: "/v1/vote",
   frostCommit: "/v1/frost/commit",
+  standardCommit: "/v1/est/commit",
   headSignature: "/v1/drl/signature",
 } as const;
 

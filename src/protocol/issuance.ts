@@ -6,7 +6,13 @@
 import { type CertificateTrust, certificatePayload, certificateToSign } from "../certificate/certificate.js";
 import type { ManifestNodes } from "../certificate/manifest-nodes.js";
 import { checkRequest } from "../certificate/request-check.js";
-import { type EnrolRequest, type IssuanceRequest, REQUEST_KIND, decodeRequest } from "../certificate/request.js";
+import {
+  type EnrolRequest,
+  type Enrolment,
+  type IssuanceRequest,
+  REQUEST_KIND,
+  decodeRequest,
+} from "../certificate/request.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { CLOCK_SKEW_SECONDS, type GroupAlgorithm, JOIN_METHOD } from "../statements/cose.js";
@@ -148,7 +154,11 @@ export function judgeIssuance(
   };
 }
 
-function checkPolicy(request: IssuanceRequest, policy: FleetPolicy, ledger: IssuanceLedger, now: number): void {
+/** What is asked for, as far as a fleet's policy limits it. */
+export type PolicyRequest = Pick<IssuanceRequest, "scope" | "notBefore" | "expires" | "period" | "k">;
+
+/** @throws SwarmkeepError `scope-not-allowed`, `lifetime-too-long`, `clock-skew`, `wrong-period` or `quota-exceeded` */
+export function checkPolicy(request: PolicyRequest, policy: FleetPolicy, ledger: IssuanceLedger, now: number): void {
   if (!policy.scopes.some((scope) => scopeContains(scope, request.scope))) {
     throw refused(
       "scope-not-allowed",
@@ -204,21 +214,8 @@ function checkEnrolment(
   device: RegisteredDevice,
   channel: RequestChannel,
 ): void {
-  const { fleetId, batch, manifestRoot, base, count, policy } = device;
-  const asRegistered =
-    enrolment.fleetId === fleetId &&
-    enrolment.batch === batch &&
-    enrolment.base === base &&
-    enrolment.count === count &&
-    equalBytes(enrolment.root, manifestRoot);
-  if (!asRegistered) {
-    throw refused(
-      "unknown-device",
-      `batch ${enrolment.batch} of fleet ${enrolment.fleetId} is not what the ledger has for this index`,
-      "Check the provisioning file.",
-      { fleetId, batch, base, count },
-    );
-  }
+  const { policy } = device;
+  checkRegistered(enrolment, device);
   if ((policy.joinMethods & joinMethod) === 0) {
     throw refused("join-method", `the fleet does not allow join method ${joinMethod}`, "Use one that it allows.", {
       joinMethod,
@@ -237,6 +234,25 @@ function checkEnrolment(
       "join-method",
       "a join by pre-shared key came over a channel without one",
       "Open the TLS connection with the pre-shared key.",
+    );
+  }
+}
+
+/** That a batch is what the ledger has for the index. @throws SwarmkeepError `unknown-device` */
+export function checkRegistered(enrolment: Enrolment, device: RegisteredDevice): void {
+  const { fleetId, batch, manifestRoot, base, count } = device;
+  const asRegistered =
+    enrolment.fleetId === fleetId &&
+    enrolment.batch === batch &&
+    enrolment.base === base &&
+    enrolment.count === count &&
+    equalBytes(enrolment.root, manifestRoot);
+  if (!asRegistered) {
+    throw refused(
+      "unknown-device",
+      `batch ${enrolment.batch} of fleet ${enrolment.fleetId} is not what the ledger has for this index`,
+      "Check the provisioning file.",
+      { fleetId, batch, base, count },
     );
   }
 }

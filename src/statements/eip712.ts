@@ -35,6 +35,7 @@ export const STATEMENTS = {
   Revocation: "bytes32 entriesHash,uint8 reason,uint64 expiry",
   RevocationRequest: "bytes32 indexesHash,uint8 reason,uint64 expiry",
   PreSharedKeys: "uint64 fleetId,bytes32 keysHash,uint64 expiry",
+  EnrolmentCodes: "uint64 fleetId,bytes32 codesHash,uint64 expiry",
   DrlHead: "uint64 number,bytes32 root,uint32 words,uint64 issued,uint64 expires,uint64 blockNumber",
   Checkpoint: "uint64 number,uint64 blockNumber,bytes32 blockHash",
   PartialEvidence: "bytes32 digest,bytes32 partialHash",

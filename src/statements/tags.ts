@@ -20,6 +20,7 @@ export const TAG = {
   memberSerial: "swarmkeep/member-serial/v1",
   authoritySerial: "swarmkeep/authority-serial/v1",
   certifiedKey: "swarmkeep/certified-key/v1",
+  renewedKey: "swarmkeep/renewed-key/v1",
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",
   draw: "swarmkeep/draw/v1",

@@ -11,6 +11,10 @@ export const X509_OID = {
   device: "1.2.840.113556.1.8000.2554.50735.38475.40223.17717.46433.13378754.12565955",
   /** In a validator's certificate: generation, account and scope. */
   member: "1.2.840.113556.1.8000.2554.39744.51765.31155.17142.35099.6505306.916981",
+  /** In a certificate request: where the device is listed, and the scope that it asks for. */
+  enrolment: "1.2.840.113556.1.8000.2554.40408.44586.16413.18470.47216.14022407.14959157",
+  /** In a certificate request with a new key: the old key's signature over it. */
+  renewal: "1.2.840.113556.1.8000.2554.45449.5302.20324.18989.48204.7843443.1561640",
 } as const;
 
 /**

@@ -1,4 +1,10 @@
 import * as api from "../../src/protocol/api.js";
+import { type EnrolmentCodes, decodeEnrolmentCodes, encodeEnrolmentCodes } from "../../src/protocol/enrolment-codes.js";
+import {
+  type StandardRequest,
+  decodeStandardRequest,
+  encodeStandardRequest,
+} from "../../src/protocol/standard-issuance.js";
 import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
 
 const word = new Uint8Array(32).fill(7);
@@ -72,6 +78,29 @@ export const protocolTargets: readonly FuzzTarget[] = [
     [{ fleetId: 1, expiry: 9, keys: [{ index: 1, key: word }], signature: new Uint8Array(65) }],
     api.encodePreSharedKeys,
     api.decodePreSharedKeys,
+  ),
+  target<EnrolmentCodes>(
+    "decodeEnrolmentCodes",
+    [
+      {
+        fleetId: 1,
+        expiry: 9,
+        codes: [{ index: 1, codeHash: word, keyHash: word, deviceClass: 2, scope: "grp:city" }],
+        signature: new Uint8Array(65),
+      },
+    ],
+    encodeEnrolmentCodes,
+    decodeEnrolmentCodes,
+  ),
+  target<StandardRequest>(
+    "decodeStandardRequest",
+    [
+      { period: 1, k: 0, notBefore: 9, csr: word },
+      { period: 1, k: 0, notBefore: 9, csr: word, certificate: partial },
+      { period: 1, k: 0, notBefore: 9, csr: word, code: { index: 7, characters: "abc" } },
+    ],
+    encodeStandardRequest,
+    decodeStandardRequest,
   ),
   target<api.Vote>("decodeVote", [{ kind: 1, number: 9, seat: 1, partial, evidence }], api.encodeVote, api.decodeVote),
   target<api.FrostCommitRequest>(

@@ -1,0 +1,139 @@
+/** The paths of EST (RFC 7030) on a validator, and how often each may be called (docs/protocol.md, section 14.1). */
+import { WANTED_ATTRIBUTES, encodeCsrAttributes } from "../../certificate/csr-attributes.js";
+import { encodeCertsOnly } from "../../certificate/cms.js";
+import { meshLabel } from "../../certificate/x509-names.js";
+import { addressKey } from "../../net/addresses.js";
+import { HttpError } from "../../net/error-body.js";
+import { EST_TYPE, estAnswer, parseBase64Body, parseBasicCredentials } from "../../net/est-body.js";
+import type { Answer, Exchange, Route } from "../../net/server.js";
+import { TokenBuckets } from "../../net/token-buckets.js";
+import type { StandardProof } from "../../protocol/standard-issuance.js";
+import { SwarmkeepError } from "../../statements/errors.js";
+
+/** Requests to enrol from one address, and failed ones in the name of one device. */
+const ASKING = { perSecond: 2, burst: 30 } as const;
+const FAILING = { perSecond: 0.2, burst: 10, maximumKeys: 100_000 } as const;
+
+/** Refusals that say that the client has not shown who it is. */
+const UNAUTHORISED: ReadonlySet<string> = new Set(["no-proof", "wrong-code", "code-used"]);
+const PREFIX = "/.well-known/est";
+
+export interface EstOptions {
+  readonly meshId: Uint8Array;
+  /** The authorities above what is issued, DER: that which signs first. @throws SwarmkeepError `no-authority` */
+  readonly authorities: () => readonly Uint8Array[];
+  /** Has a request judged and signed by the swarm; gives the certificate, DER. */
+  readonly enrol: (csr: Uint8Array, proof: StandardProof, signal: AbortSignal) => Promise<Uint8Array>;
+}
+
+export function estRoutes(options: EstOptions): Route[] {
+  const asking = new TokenBuckets(ASKING);
+  const failing = new TokenBuckets(FAILING);
+  const label = meshLabel(options.meshId);
+  const attributes = encodeCsrAttributes(WANTED_ATTRIBUTES);
+
+  async function enrol(exchange: Exchange, renews: boolean): Promise<Answer> {
+    const { peer, authorization, body, signal } = exchange;
+    const address = addressKey(peer.address);
+    expectTokens(asking.take(address));
+    const proof = proofOf(authorization, peer.certificate, renews);
+    const who = proof.code === undefined ? [address] : [address, `device ${proof.code.index}`];
+    // Those who have failed too often are put off before anything of theirs is looked at.
+    for (const one of who) expectTokens(failing.wait(one));
+    try {
+      const certificate = await options.enrol(parseBase64Body(body), proof, signal);
+      return estAnswer(encodeCertsOnly([certificate]), EST_TYPE.certsOnly);
+    } catch (error) {
+      for (const one of who) failing.take(one);
+      throw unauthorised(error);
+    }
+  }
+
+  const paths = (operation: string): string[] => [`${PREFIX}/${operation}`, `${PREFIX}/:label/${operation}`];
+  const route = (method: Route["method"], operation: string, handle: Route["handle"]): Route[] =>
+    paths(operation).map((path) => ({
+      method,
+      path,
+      ...(method === "POST" ? { consumes: EST_TYPE.request } : {}),
+      handle: (exchange) => {
+        expectLabel(exchange.parameters["label"], label);
+        return handle(exchange);
+      },
+    }));
+
+  return [
+    ...route("GET", "cacerts", () => ({
+      ...estAnswer(encodeCertsOnly(options.authorities()), EST_TYPE.certificates),
+      maximumAge: 60,
+    })),
+    ...route("GET", "csrattrs", () => ({ ...estAnswer(attributes, EST_TYPE.attributes), maximumAge: 3_600 })),
+    ...route("POST", "simpleenroll", (exchange) => enrol(exchange, false)),
+    ...route("POST", "simplereenroll", (exchange) => enrol(exchange, true)),
+  ];
+}
+
+/** A label (RFC 7030, section 3.2.2) is the mesh's: a client that names one is sure to have the mesh that it means. */
+function expectLabel(found: string | undefined, label: string): void {
+  if (found === undefined || found === label) return;
+  throw new HttpError(`there is no ${JSON.stringify(found.slice(0, 40))} here`, {
+    status: 404,
+    kind: "usage",
+    code: "unknown-label",
+    advice: `Leave the label out, or give that of this mesh: ${label}.`,
+  });
+}
+
+/** Of two proofs the certificate counts: it is the stronger one. */
+function proofOf(
+  authorization: string | undefined,
+  certificate: Uint8Array | undefined,
+  renews: boolean,
+): StandardProof {
+  if (certificate !== undefined) return { certificate };
+  if (renews) throw unauthenticated("a renewal takes the current certificate in the TLS handshake", "no-certificate");
+  const credentials = parseBasicCredentials(authorization);
+  if (credentials === undefined) {
+    if (authorization === undefined) return {};
+    throw unauthenticated("the authorization is not a user name and a password (Basic)", "wrong-code");
+  }
+  const { user, password } = credentials;
+  if (/^(0|[1-9][0-9]{0,14})$/.test(user) && password.length >= 1 && password.length <= 128) {
+    return { code: { index: Number(user), characters: password } };
+  }
+  throw unauthenticated("the user name is the device's index, and the password its one-time code", "wrong-code");
+}
+
+function unauthenticated(message: string, code: string): HttpError {
+  return new HttpError(message, {
+    status: 401,
+    kind: "refused",
+    code,
+    advice:
+      "Show the current certificate, send index and one-time code, or have the request made by `swarmkeep device csr`.",
+    challenge: 'Basic realm="swarmkeep", charset="UTF-8"',
+  });
+}
+
+/** Whoever has not shown who it is gets 401, as clients expect before they send a password; everybody else what is wrong. */
+function unauthorised(error: unknown): unknown {
+  if (!(error instanceof SwarmkeepError) || !UNAUTHORISED.has(error.code)) return error;
+  const { message, code, advice } = error;
+  return new HttpError(message, {
+    status: 401,
+    kind: "refused",
+    code,
+    advice,
+    challenge: 'Basic realm="swarmkeep", charset="UTF-8"',
+  });
+}
+
+function expectTokens(wait: number): void {
+  if (wait === 0) return;
+  throw new HttpError("too many requests of this kind from this address, or for this device", {
+    status: 429,
+    kind: "network",
+    code: "too-many-requests",
+    advice: "Wait as long as Retry-After says.",
+    retryAfter: wait,
+  });
+}
