@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["certificate"],
   ["protocol"],
   ["net", "ledger", "runtime"],
-  ["validator", "device", "operator"],
+  ["validator", "device", "operator", "explorer"],
   ["cli"],
 ];
 

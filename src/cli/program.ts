@@ -21,6 +21,7 @@ interface GroupEntry {
 /** In the order in which the help lists them. */
 const GROUPS: readonly GroupEntry[] = [
   { name: "start", summary: "run a whole mesh on this machine", load: () => import("./start.js") },
+  { name: "explorer", summary: "look at a mesh in a browser", load: () => import("./explorer.js") },
   { name: "mesh", summary: "found a mesh and run it", load: () => import("./mesh.js") },
   { name: "fleet", summary: "make devices and register them", load: () => import("./fleet.js") },
   { name: "revoke", summary: "revoke, hold and release devices", load: () => import("./revoke.js") },

@@ -6,6 +6,7 @@ import { quorumOf } from "../statements/quorum.js";
 import { type CommandContext, action } from "./command.js";
 import { type Progress, jsonProgressOn, progressOn } from "./progress.js";
 import { tellDeviceStory } from "./start/device-story.js";
+import { startExplorerProcess } from "./start/explorer-process.js";
 import { bringFleet } from "./start/fleet-story.js";
 import { type LocalMesh, type Running, bringUp } from "./start/local-mesh.js";
 import { type Workspace, openWorkspace } from "./start/workspace.js";
@@ -69,7 +70,7 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
 }
 
 async function tell(workspace: Workspace, running: Running, progress: Progress): Promise<LocalMesh> {
-  const local = await bringUp(workspace, running, progress);
+  const local = await bringUp(workspace, running, progress, () => startExplorerProcess(workspace, running, progress));
   const fleet = await bringFleet(local, progress);
   await tellDeviceStory(local, fleet, progress);
   // Their folders are free again for the commands that are printed next.
@@ -98,13 +99,15 @@ function sayWhichValidatorsEnd({ validators }: Running, progress: Progress): voi
   for (const { ended, words } of validators) void ended.then((failure) => say(failure, words));
 }
 
-/** Validators before the chain that they follow; everything is tried, whatever fails. */
+/** Validators and explorer before the chain that they follow; everything is tried, whatever fails. */
 async function stopAll(running: Running): Promise<void> {
   running.stopping = true;
   await closeAll(running);
   await Promise.all(running.validators.splice(0).map((validator) => validator.stop()));
-  const { node } = running;
+  const { node, explorer } = running;
   running.node = undefined;
+  running.explorer = undefined;
+  await explorer?.stop();
   await node?.stop();
 }
 
@@ -132,12 +135,14 @@ function interruption(): { readonly happened: Promise<undefined>; stop(): void }
   };
 }
 
-function commandsToTry({ workspace }: LocalMesh): string {
+function commandsToTry({ workspace, running }: LocalMesh): string {
   const { folder, passphraseFile } = workspace;
   const command = (role: string, ...words: string[]): string =>
     `  ${NPM_COMMAND} ${words.join(" ")} --data ${folder.file(role)} --passphrase-file ${passphraseFile}`;
   return [
-    "The swarm runs until Ctrl-C. In another terminal:",
+    `The swarm runs until Ctrl-C. See it in a browser: ${running.explorer?.url}`,
+    "",
+    "In another terminal:",
     "",
     command("operator", "mesh", "status"),
     command("devices/lamp", "device", "renew"),

@@ -86,6 +86,16 @@ export class Endpoint {
     this.provider = new EndpointProvider(this);
   }
 
+  /** The chain that an endpoint serves, for whoever does not know it beforehand. @throws LedgerError as `send` does. */
+  static async chainIdAt(url: string): Promise<bigint> {
+    const endpoint = new Endpoint({ url, chainId: 0n });
+    try {
+      return await endpoint.#askChainId();
+    } finally {
+      endpoint.close();
+    }
+  }
+
   /**
    * The `result` of one JSON-RPC call.
    * @throws LedgerError `refused`, `timeout`, `not-json-rpc`, `rate-limited`, `wrong-chain`, `rpc`.
@@ -127,12 +137,11 @@ export class Endpoint {
 
   /** A node that comes back after an outage might be another one, so the check is repeated then. */
   #checkChain(): Promise<void> {
-    this.#chainChecked ??= this.#call("eth_chainId", []).then(
-      (answer) => {
-        const found = typeof answer === "string" && /^0x[0-9a-f]{1,16}$/i.test(answer) ? BigInt(answer) : undefined;
+    this.#chainChecked ??= this.#askChainId().then(
+      (found) => {
         if (found === this.chainId) return;
         this.#chainChecked = undefined;
-        const message = `The ledger endpoint ${this.label} serves chain ${found ?? String(answer)}, not ${this.chainId}`;
+        const message = `The ledger endpoint ${this.label} serves chain ${found}, not ${this.chainId}`;
         throw new LedgerError("wrong-chain", message, { expected: this.chainId, found });
       },
       (error: unknown) => {
@@ -141,6 +150,13 @@ export class Endpoint {
       },
     );
     return this.#chainChecked;
+  }
+
+  async #askChainId(): Promise<bigint> {
+    const answer = await this.#call("eth_chainId", []);
+    if (typeof answer === "string" && /^0x[0-9a-f]{1,16}$/i.test(answer)) return BigInt(answer);
+    const found = (JSON.stringify(answer) ?? "nothing").slice(0, 80);
+    throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered eth_chainId with ${found}`);
   }
 
   async #call(method: string, params: readonly unknown[]): Promise<unknown> {

@@ -18,6 +18,7 @@ import { LIGHT_KDF } from "../../runtime/sealed-file.js";
 import { quorumOf } from "../../statements/quorum.js";
 import { initialiseValidator } from "../../validator/settings.js";
 import type { Progress } from "../progress.js";
+import type { ExplorerProcess } from "./explorer-process.js";
 import { type ValidatorProcess, startValidatorProcess } from "./validator-process.js";
 import type { Workspace } from "./workspace.js";
 
@@ -30,6 +31,7 @@ const PHASES = ["waiting", "collecting receiving keys", "dealing", "complaining"
 export interface Running {
   node: LocalNode | undefined;
   validators: ValidatorProcess[];
+  explorer?: ExplorerProcess | undefined;
   closers: (() => Promise<void> | void)[];
   /** Nothing is started any more. */
   stopping: boolean;
@@ -50,7 +52,13 @@ export function validatorFolder({ folder }: Workspace, number: number): string {
   return folder.file("validators", String(number));
 }
 
-export async function bringUp(workspace: Workspace, running: Running, progress: Progress): Promise<LocalMesh> {
+/** @param afterFounding done when the mesh is on the ledger, before its validators run. */
+export async function bringUp(
+  workspace: Workspace,
+  running: Running,
+  progress: Progress,
+  afterFounding?: () => Promise<unknown>,
+): Promise<LocalMesh> {
   const { folder } = workspace;
   await mkdir(folder.file("logs"), { recursive: true, mode: PRIVATE_FOLDER });
 
@@ -89,6 +97,7 @@ export async function bringUp(workspace: Workspace, running: Running, progress: 
   const ledger = await openMeshLedger(mesh);
   running.closers.push(() => ledger.close());
 
+  await afterFounding?.();
   await startAll(workspace, running, ledger, members, progress);
   await generateKeys(running, ledger, progress);
   let clients: Promise<Validators> | undefined;

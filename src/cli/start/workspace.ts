@@ -90,15 +90,25 @@ function parseState(content: Uint8Array | undefined, path: string): State | unde
   }
 }
 
+/** The port, if nothing listens on it now; else another one. */
+export async function portOrFree(port: number): Promise<number> {
+  const [found = 0] = await portsOf([port]).catch(() => portsOf([0]));
+  return found;
+}
+
 /** Ports that nothing listens on now. */
 async function freePorts(count: number): Promise<number[]> {
+  return portsOf(Array.from({ length: count }, () => 0));
+}
+
+/** Those ports, any free one for each 0. @throws Error if something listens on one of them. */
+async function portsOf(wanted: readonly number[]): Promise<number[]> {
   const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
+    wanted.map(
+      (port) =>
         new Promise<ReturnType<typeof createServer>>((done, fail) => {
           const server = createServer().once("error", fail);
-          server.listen(0, "127.0.0.1", () => done(server));
+          server.listen(port, "127.0.0.1", () => done(server));
         }),
     ),
   );

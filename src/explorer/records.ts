@@ -1,0 +1,102 @@
+/** Rows of the index in the shape in which several views answer them. */
+import type { Args, Json } from "./json.js";
+import type { Database } from "./database.js";
+import type { EventLine, TransactionLine } from "./lines.js";
+import { eventInWords, callInWords } from "./words.js";
+
+export interface EventRow {
+  readonly id: number;
+  readonly block: number;
+  readonly time: number;
+  readonly place: number;
+  readonly hash: string;
+  readonly contract: string;
+  readonly name: string;
+  readonly args: string;
+}
+
+export interface TransactionRow {
+  readonly id: number;
+  readonly hash: string;
+  readonly block: number;
+  readonly time: number;
+  readonly sender: string;
+  readonly recipient: string | null;
+  readonly contract: string | null;
+  readonly method: string | null;
+  readonly args: string;
+  readonly value: string;
+  readonly ok: number;
+  readonly gasUsed: number;
+  readonly gasPrice: string;
+  readonly purpose: string;
+}
+
+/** The index wrote it: it is an object. */
+export function argsOf(row: { readonly args: string }): Args {
+  return JSON.parse(row.args) as Args;
+}
+
+export function eventLine(row: EventRow): EventLine {
+  const { id, block, time, place, hash, contract, name } = row;
+  return { id, block, time, place, hash, contract, name, words: eventInWords(name, argsOf(row)) };
+}
+
+export function transactionLine(row: TransactionRow): TransactionLine {
+  const { id, hash, block, time, sender, recipient, contract, method, value, ok, gasUsed, gasPrice, purpose } = row;
+  return {
+    id,
+    hash,
+    block,
+    time,
+    sender,
+    recipient,
+    contract,
+    method,
+    value,
+    ok: ok === 1,
+    gasUsed,
+    gasPrice,
+    purpose,
+    words: callInWords(contract, method, argsOf(row), value),
+  };
+}
+
+/** The newest event of a name, and its arguments. */
+export function newest(database: Database, name: string): { readonly row: EventRow; readonly args: Args } | undefined {
+  const row = database.get<EventRow>("SELECT * FROM events WHERE name = ? ORDER BY id DESC LIMIT 1", name);
+  return row === undefined ? undefined : { row, args: argsOf(row) };
+}
+
+/** Events that mention a thing, in the order of the chain. */
+export function eventsAbout(database: Database, kind: string, key: string, limit: number): EventRow[] {
+  return database.all<EventRow>(
+    "SELECT e.* FROM mentions m JOIN events e ON e.id = m.id WHERE m.kind = ? AND m.key = ? AND m.source = 'event' ORDER BY m.id LIMIT ?",
+    kind,
+    key,
+    limit,
+  );
+}
+
+export function field(args: Args, ...path: string[]): Json | undefined {
+  let value: Json | undefined = args;
+  for (const name of path) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    value = (value as Args)[name];
+  }
+  return value;
+}
+
+export function textOf(args: Args, ...path: string[]): string {
+  const value = field(args, ...path);
+  return typeof value === "string" ? value : "";
+}
+
+export function numberOf(args: Args, ...path: string[]): number {
+  return Number(field(args, ...path) ?? 0);
+}
+
+export function listOf(args: Args, ...path: string[]): readonly string[] {
+  const value = field(args, ...path);
+  return Array.isArray(value) ? value.map(String) : [];
+}

@@ -1,0 +1,205 @@
+/** What is looked at to say whether a mesh is healthy. Each finding says what was found and, where it is bad, what follows. */
+import type { IndexStatus } from "../../status.js";
+import type { CeremonyDetail } from "../ceremonies/view.js";
+import type { HeadLine } from "../revocation/view.js";
+import type { Finding, Level, Overview } from "./view.js";
+
+export interface Facts {
+  readonly now: number;
+  readonly status: IndexStatus;
+  readonly hasGenesis: boolean;
+  readonly office: Overview["office"];
+  /** Validators that could be invited, and how many seats there are. */
+  readonly candidates: { readonly eligible: number; readonly seats: number };
+  readonly ceremony: CeremonyDetail | undefined;
+  readonly head: HeadLine | undefined;
+  readonly headSeconds: number;
+  readonly certified: boolean;
+  /** Seconds since 1970 at which the root CA's certificate of the keys ends. */
+  readonly certifiedUntil: number | undefined;
+  readonly successor: string | undefined;
+}
+
+const WEEK = 604_800;
+/** A head on the ledger comes some seconds after its time. */
+const LATE_SECONDS = 30;
+
+/** How long: "40 s", "5 min", "3 h", "2 d". */
+export function span(seconds: number): string {
+  const value = Math.abs(Math.round(seconds));
+  if (value < 120) return `${value} s`;
+  if (value < 7_200) return `${Math.round(value / 60)} min`;
+  return value < 172_800 ? `${Math.round(value / 3_600)} h` : `${Math.round(value / 86_400)} d`;
+}
+
+export function findings(facts: Facts): Finding[] {
+  const all = [
+    chain(facts),
+    committee(facts),
+    keys(facts),
+    list(facts),
+    ceremony(facts),
+    candidates(facts),
+    successor(facts),
+  ];
+  const order: readonly Level[] = ["bad", "warning", "note", "good"];
+  return all.flatMap((finding) => finding ?? []).toSorted((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
+}
+
+function chain({ now, status }: Facts): Finding {
+  const title = "Ledger";
+  if (status.problem !== undefined) {
+    const { message, advice } = status.problem;
+    return { level: "bad", title, detail: `${message}. ${advice} What is shown is as of block ${status.block}.` };
+  }
+  const behind = status.head - status.block;
+  if (status.phase !== "live")
+    return { level: "note", title, detail: `The index is ${behind} blocks behind, and catches up.` };
+  const age = now - status.blockTime;
+  if (age > 120)
+    return {
+      level: "warning",
+      title,
+      detail: `No block for ${span(age)}: nothing can happen on the ledger meanwhile.`,
+    };
+  return { level: "good", title, detail: `Block ${status.block}, ${span(age)} ago.`, path: `/blocks/${status.block}` };
+}
+
+function committee({ office, hasGenesis, now }: Facts): Finding {
+  const title = "Committee";
+  if (!hasGenesis)
+    return { level: "bad", title, detail: "The mesh has not begun: its genesis document was not submitted yet." };
+  if (office === undefined)
+    return {
+      level: "bad",
+      title,
+      detail: "Nobody is in office: the group keys do not exist yet, so nothing can be signed.",
+      path: "/ceremonies",
+    };
+  const { n, t, margin, epoch, seats, until } = office;
+  const lost = seats.filter(({ sound }) => !sound).length;
+  if (margin < 0)
+    return {
+      level: "bad",
+      title,
+      detail: `Only ${t + margin} of ${n} seats count, and ${t} must sign: nothing can be signed.`,
+      path: "/validators",
+    };
+  if (until !== undefined && now > until)
+    return {
+      level: "warning",
+      title,
+      detail: `Epoch ${epoch} should have ended ${span(now - until)} ago; its committee stays in office until the next one is ready.`,
+      path: "/ceremonies",
+    };
+  if (lost > 0)
+    return {
+      level: "warning",
+      title,
+      detail: `${lost} of ${n} seats do not count any more; ${margin} more may fail.`,
+      path: "/validators",
+    };
+  return {
+    level: "good",
+    title,
+    detail: `${n} in office for epoch ${epoch}; ${t} sign together, so ${margin} may fail.`,
+    path: "/validators",
+  };
+}
+
+function keys({ office, certified, certifiedUntil, now }: Facts): Finding | undefined {
+  if (office === undefined) return undefined;
+  const title = "Group keys";
+  const which = `generation ${office.generation}`;
+  if (!certified)
+    return {
+      level: "warning",
+      title,
+      detail: `The root CA has not certified the keys of ${which} yet: devices cannot trust them.`,
+      path: "/certificates",
+    };
+  if (certifiedUntil !== undefined && certifiedUntil < now)
+    return {
+      level: "bad",
+      title,
+      detail: `The root CA's certificate of ${which} ended ${span(now - certifiedUntil)} ago: devices refuse the keys.`,
+      path: "/certificates",
+    };
+  if (certifiedUntil !== undefined && certifiedUntil < now + WEEK)
+    return {
+      level: "warning",
+      title,
+      detail: `The root CA's certificate of ${which} ends in ${span(certifiedUntil - now)}.`,
+      path: "/certificates",
+    };
+  return { level: "good", title, detail: `Keys of ${which}, certified by the root CA.`, path: "/certificates" };
+}
+
+function list({ head, office, now, headSeconds }: Facts): Finding | undefined {
+  if (office === undefined) return undefined;
+  const title = "Revocation list";
+  const path = "/revocation";
+  if (head === undefined) {
+    const late = now - office.source.time > headSeconds + LATE_SECONDS;
+    const detail =
+      "No head is on the ledger yet. Validators may be set to post none; then devices get theirs from them alone.";
+    return { level: late ? "warning" : "note", title, detail, path };
+  }
+  if (now > head.expires)
+    return {
+      level: "bad",
+      title,
+      detail: `The newest head on the ledger ended ${span(now - head.expires)} ago: with it, verifiers refuse every device.`,
+      path,
+    };
+  if (now - head.issued > 2 * headSeconds + LATE_SECONDS)
+    return {
+      level: "warning",
+      title,
+      detail: `The newest head on the ledger is ${span(now - head.issued)} old; one is due each ${span(headSeconds)}.`,
+      path,
+    };
+  return {
+    level: "good",
+    title,
+    detail: `Head ${head.number}, ${span(now - head.issued)} old, fresh for ${span(head.expires - now)} more.`,
+    path,
+  };
+}
+
+function ceremony({ ceremony: running, now }: Facts): Finding | undefined {
+  if (running === undefined || running.ended !== undefined) return undefined;
+  const { deadline, attempts, phase, kind, failures } = running;
+  const path = `/ceremonies/${running.ceremony}`;
+  const what = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} (ceremony ${running.ceremony}), attempt ${attempts}, phase ${phase}`;
+  if (now > deadline + LATE_SECONDS)
+    return {
+      level: "warning",
+      title: "Ceremony",
+      detail: `${what}: the deadline passed ${span(now - deadline)} ago and nobody has moved it on.`,
+      path,
+    };
+  const level: Level = attempts > 1 ? "warning" : "note";
+  const failed = failures === 0 ? "" : ` ${failures} failures so far.`;
+  return { level, title: "Ceremony", detail: `${what}, ${span(deadline - now)} left.${failed}`, path };
+}
+
+function candidates({ candidates: { eligible, seats }, office }: Facts): Finding | undefined {
+  if (seats === 0 || eligible >= seats) return undefined;
+  const level: Level = office === undefined ? "bad" : "warning";
+  return {
+    level,
+    title: "Candidates",
+    detail: `${eligible} validators are eligible for ${seats} seats.`,
+    path: "/validators",
+  };
+}
+
+function successor({ successor: next }: Facts): Finding | undefined {
+  if (next === undefined) return undefined;
+  return {
+    level: "warning",
+    title: "Successor",
+    detail: `The swarm named another place where the mesh goes on: ${next}.`,
+  };
+}

@@ -1,0 +1,130 @@
+/** Puts together what the overview shows, from the index alone. */
+import { quorumOf } from "../../../statements/quorum.js";
+import type { Database } from "../../database.js";
+import { type EventRow, argsOf, eventLine, field, listOf, newest, numberOf, textOf } from "../../records.js";
+import type { ViewContext, ViewServer } from "../../view.js";
+import { certificateEnd } from "../certificates/ending.js";
+import { certificationOf } from "../certificates/server.js";
+import { ceremonyLine, ceremonyOf } from "../ceremonies/server.js";
+import { newestCeremony } from "../ceremonies/story.js";
+import { newestHead } from "../revocation/server.js";
+import { countsNow } from "../revocation/table.js";
+import { isEligible, minimumStake, validatorNow, type ValidatorRow } from "../validators/table.js";
+import { findings } from "./health.js";
+import { type Deadline, type Overview, type Seat, manifest } from "./view.js";
+
+const RECENT = 12;
+const DAY = 86_400;
+const ZERO = /^0x0{40}$/;
+/** Eligible candidates are counted up to this many: more than any committee has seats. */
+const COUNTED = 64;
+
+function seatOf(database: Database, account: string, seat: number, minimum: bigint): Seat {
+  const row = validatorNow(database, account.toLowerCase());
+  const base = { seat, account: account.toLowerCase() };
+  if (ZERO.test(account) || row === undefined)
+    return { ...base, endpoint: "", scope: "", sound: false, words: "empty" };
+  const { endpoint, scope, state } = row;
+  const sound = isEligible(row, minimum);
+  const words = sound ? "in office" : state === "active" ? "too little stake left" : state;
+  return { ...base, endpoint, scope, sound, words };
+}
+
+function officeOf(database: Database): Overview["office"] {
+  const found = newest(database, "OfficeTaken");
+  if (found === undefined) return undefined;
+  const { args, row } = found;
+  const committee = listOf(args, "committee");
+  const { n, t, f } = quorumOf(committee.length);
+  const minimum = minimumStake(database);
+  const seats = committee.map((account, i) => seatOf(database, account, i + 1, minimum));
+  const { hash, block, time } = row;
+  return {
+    generation: numberOf(args, "generation"),
+    epoch: numberOf(args, "epoch"),
+    n,
+    t,
+    f,
+    seats,
+    margin: seats.filter(({ sound }) => sound).length - t,
+    source: { hash, block, time },
+  };
+}
+
+function eligibleOf(database: Database): number {
+  const minimum = minimumStake(database);
+  const rows = database.all<ValidatorRow>(
+    "SELECT * FROM validators WHERE until IS NULL AND state = 'active' ORDER BY position LIMIT ?",
+    COUNTED,
+  );
+  return rows.filter((row) => isEligible(row, minimum)).length;
+}
+
+function overviewOf(context: ViewContext): Overview {
+  const { database, status } = context;
+  const now = context.now();
+  const genesis = newest(database, "GenesisAccepted");
+  const parameters = (field(genesis?.args ?? {}, "parameters") ?? {}) as Record<string, string>;
+  const office = officeOf(database);
+  const current = newestCeremony(database);
+  const ceremony = current === undefined ? undefined : ceremonyOf(database, current);
+  const head = newestHead(database)?.head;
+  const headSeconds = Number(parameters["headSeconds"] ?? 0);
+  const certification = office === undefined ? undefined : certificationOf(database, office.generation);
+  const successor = newest(database, "SuccessorNamed");
+  const count = (sql: string, ...values: number[]): number =>
+    database.get<{ count: number | null }>(sql, ...values)?.count ?? 0;
+  const deadlines: Deadline[] = [];
+  if (ceremony !== undefined && ceremony.ended === undefined) {
+    deadlines.push({
+      title: `ceremony ${ceremony.ceremony}: ${ceremony.phase} ends`,
+      at: ceremony.deadline,
+      path: `/ceremonies/${ceremony.ceremony}`,
+    });
+  }
+  if (head !== undefined) {
+    deadlines.push({ title: "next scheduled revocation head", at: head.issued + headSeconds, path: "/revocation" });
+    deadlines.push({ title: `revocation head ${head.number} ends`, at: head.expires, path: "/revocation" });
+  }
+  const recent = database.all<EventRow>(
+    "SELECT * FROM events WHERE name NOT IN ('HeadPosted', 'CheckpointPosted') ORDER BY id DESC LIMIT ?",
+    RECENT,
+  );
+  return {
+    meshId: textOf(genesis?.args ?? {}, "meshId"),
+    ...(genesis === undefined
+      ? {}
+      : { genesis: { hash: genesis.row.hash, block: genesis.row.block, time: genesis.row.time } }),
+    findings: findings({
+      now,
+      status: status(),
+      hasGenesis: genesis !== undefined,
+      office,
+      candidates: { eligible: eligibleOf(database), seats: Number(parameters["committeeSize"] ?? 0) },
+      ceremony,
+      head,
+      headSeconds,
+      certified: certification !== undefined,
+      certifiedUntil: certification === undefined ? undefined : certificateEnd(argsOf(certification)),
+      successor: successor === undefined ? undefined : textOf(successor.args, "anchor"),
+    }),
+    ...(office === undefined ? {} : { office }),
+    ...(ceremony === undefined ? {} : { ceremony: ceremonyLine(ceremony) }),
+    ...(head === undefined ? {} : { head }),
+    deadlines: deadlines.toSorted((a, b) => a.at - b.at),
+    totals: {
+      validators: count("SELECT count(*) AS count FROM validators WHERE until IS NULL"),
+      fleets: count("SELECT count(*) AS count FROM fleets"),
+      devices: count("SELECT sum(count) AS count FROM batches"),
+      revoked: countsNow(database).revoked,
+      gasToday: count("SELECT sum(gasUsed) AS count FROM transactions WHERE day = ?", Math.floor(now / DAY)),
+    },
+    parameters,
+    recent: recent.map(eventLine),
+  };
+}
+
+export const view: ViewServer = {
+  manifest,
+  routes: [{ path: "/overview", answer: overviewOf }],
+};

@@ -1,0 +1,189 @@
+/** Lists validators and shows one: what it did in each ceremony, why it had no seat, what it lost. */
+import type { Database } from "../../database.js";
+import type { Page } from "../../lines.js";
+import { notFound, pageOf } from "../../query.js";
+import { type EventRow, argsOf, listOf, newest, textOf } from "../../records.js";
+import type { ViewContext, ViewServer } from "../../view.js";
+import { ether, offenceName } from "../../words.js";
+import { ceremonyOf } from "../ceremonies/server.js";
+import type { CeremonyDetail } from "../ceremonies/view.js";
+import {
+  TABLES,
+  type ValidatorRow,
+  applyToValidators,
+  forgetValidatorsAbove,
+  isEligible,
+  minimumStake,
+  validatorAt,
+  validatorNow,
+} from "./table.js";
+import {
+  type CeremonyPart,
+  type Slash,
+  type ValidatorCounts,
+  type ValidatorDetail,
+  type ValidatorLine,
+  manifest,
+} from "./view.js";
+
+const STATES = ["all", "active", "admitted", "exiting", "exited"] as const;
+/** Ceremonies that a validator's page tells about. */
+const CEREMONIES = 20;
+
+/** Seats of the committee in office by account. */
+export function seatsNow(database: Database): ReadonlyMap<string, number> {
+  const office = newest(database, "OfficeTaken");
+  const committee = office === undefined ? [] : listOf(office.args, "committee");
+  return new Map(committee.map((account, i) => [account.toLowerCase(), i + 1]));
+}
+
+function lineOf(row: ValidatorRow, seats: ReadonlyMap<string, number>): ValidatorLine {
+  const { account, state, operator, stake, endpoint, scope, hash, block, time } = row;
+  return {
+    account,
+    state,
+    operator,
+    stake,
+    endpoint,
+    scope,
+    seat: seats.get(account) ?? 0,
+    source: { hash, block, time },
+  };
+}
+
+function slashesOf(database: Database, account: string): Slash[] {
+  const rows = database.all<EventRow>(
+    "SELECT e.* FROM mentions m JOIN events e ON e.id = m.id WHERE m.kind = 'address' AND m.key = ? AND m.source = 'event' AND e.name = 'Slashed' ORDER BY m.id DESC LIMIT 200",
+    account,
+  );
+  return rows.map((row) => {
+    const args = argsOf(row);
+    const source = { hash: row.hash, block: row.block, time: row.time };
+    return {
+      offence: offenceName(args["offence"]),
+      amount: textOf(args, "amount"),
+      left: textOf(args, "stake"),
+      source,
+    };
+  });
+}
+
+/** What a validator did in a ceremony, or why it was not there. */
+export function partIn(database: Database, account: string, detail: CeremonyDetail): CeremonyPart {
+  const { ceremony, list, seats } = detail;
+  const newestAttempt = list[0];
+  const of = { ceremony, attempt: newestAttempt?.attempt ?? 0 };
+  const failure = list.flatMap(({ failures }) => failures).find((one) => one.account === account);
+  const one = newestAttempt?.participants.find((participant) => participant.account === account);
+  if (one !== undefined) {
+    const did = [
+      one.accepted !== undefined ? "accepted" : "was invited",
+      ...(one.dealt === undefined ? [] : ["dealt"]),
+      ...(one.satisfied === undefined ? [] : ["had no complaint"]),
+      ...(one.acknowledged === undefined ? [] : ["acknowledged its shares"]),
+    ].join(", ");
+    const bad =
+      failure === undefined
+        ? ""
+        : `; ${failure.words}${failure.cost === "0" ? "" : `, which cost ${ether(failure.cost)}`}`;
+    return { ...of, seat: one.seat, words: `${did}${bad}`, failed: failure !== undefined };
+  }
+  if (failure !== undefined) return { ...of, seat: failure.seat, words: failure.words, failed: true };
+  return { ...of, seat: 0, words: `not invited: ${whyNot(database, account, detail, seats)}`, failed: false };
+}
+
+/** Those of the list that are eligible are invited in its order, as many as there are seats. */
+function whyNot(database: Database, account: string, { started, list }: CeremonyDetail, seats: number): string {
+  const then = validatorAt(database, account, started.block);
+  if (then === undefined) return "it was no candidate yet";
+  if (then.state === "admitted") return "it had not registered with a stake yet";
+  if (then.state !== "active") return "it was leaving";
+  const minimum = minimumStake(database);
+  if (!isEligible(then, minimum))
+    return `its stake of ${ether(then.stake)} was under half of the least one, ${ether(minimum)}`;
+  const before = database.get<{ count: number }>(
+    "SELECT count(*) AS count FROM validators WHERE until IS NULL AND position < ?",
+    then.position,
+  );
+  const place = (before?.count ?? 0) + 1;
+  const invited = list.at(-1)?.participants.length ?? seats;
+  return `it is number ${place} of the list, the first ${Math.min(seats, invited)} eligible ones have seats, and it is a reserve`;
+}
+
+function detailOf(context: ViewContext, account: string): ValidatorDetail {
+  const { database } = context;
+  const row = validatorNow(database, account);
+  if (row === undefined) throw notFound(`validator ${account}`);
+  const minimum = minimumStake(database);
+  const numbers = database.all<EventRow>(
+    "SELECT * FROM events WHERE name = 'CeremonyStarted' ORDER BY id DESC LIMIT ?",
+    CEREMONIES,
+  );
+  const ceremonies = numbers.flatMap((event) => ceremonyOf(database, textOf(argsOf(event), "ceremony")) ?? []);
+  return {
+    ...lineOf(row, seatsNow(database)),
+    tlsPin: row.tlsPin,
+    withdrawable: row.withdrawable,
+    eligible: isEligible(row, minimum),
+    minimumStake: minimum.toString(),
+    slashes: slashesOf(database, account),
+    parts: ceremonies.map((detail) => partIn(database, account, detail)),
+  };
+}
+
+export const view: ViewServer = {
+  manifest,
+  tables: TABLES,
+  apply: applyToValidators,
+  forgetAbove: forgetValidatorsAbove,
+  routes: [
+    {
+      path: "/validators",
+      answer({ database }, query): Page<ValidatorLine> {
+        const { limit } = query;
+        const state = query.oneOf("state", STATES, "all");
+        const rows = database.all<ValidatorRow>(
+          `SELECT * FROM validators WHERE until IS NULL ${state === "all" ? "" : "AND state = ?"} AND position > ? ORDER BY position LIMIT ?`,
+          ...(state === "all" ? [] : [state]),
+          query.cursor ?? -1,
+          limit + 1,
+        );
+        const seats = seatsNow(database);
+        return pageOf(
+          rows,
+          limit,
+          ({ position }) => position,
+          (row) => lineOf(row, seats),
+        );
+      },
+    },
+    {
+      path: "/validator-counts",
+      answer({ database }): ValidatorCounts {
+        const rows = database.all<{ state: string; count: number }>(
+          "SELECT state, count(*) AS count FROM validators WHERE until IS NULL GROUP BY state",
+        );
+        const of = (state: string): number => rows.find((row) => row.state === state)?.count ?? 0;
+        const counts = { active: of("active"), admitted: of("admitted"), exiting: of("exiting"), exited: of("exited") };
+        return { all: counts.active + counts.admitted + counts.exiting + counts.exited, ...counts };
+      },
+    },
+    { path: "/validators/:account", answer: (context, query) => detailOf(context, query.address("account")) },
+  ],
+  search({ database }, text) {
+    if (text.length < 3) return [];
+    // An endpoint as it is, or the beginning of an account.
+    const byAccount = /^0x[0-9a-f]{2,39}$/i.test(text)
+      ? database.all<ValidatorRow>(
+          "SELECT * FROM validators WHERE until IS NULL AND account >= ? AND account < ? ORDER BY account LIMIT 5",
+          text.toLowerCase(),
+          `${text.toLowerCase()}g`,
+        )
+      : database.all<ValidatorRow>("SELECT * FROM validators WHERE endpoint = ? AND until IS NULL LIMIT 5", text);
+    return byAccount.map(({ account, endpoint }) => ({
+      kind: "Validator",
+      title: endpoint === "" ? account : `${endpoint} (${account.slice(0, 10)}…)`,
+      path: `/validators/${account}`,
+    }));
+  },
+};

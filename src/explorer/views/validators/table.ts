@@ -1,0 +1,126 @@
+/** Validators as they stand after each of their events: the newest version of each has no end. */
+import type { Database } from "../../database.js";
+import { newest, numberOf, textOf } from "../../records.js";
+import type { IndexedEvent } from "../../view.js";
+import type { ValidatorState } from "./view.js";
+
+export const TABLES = `
+CREATE TABLE IF NOT EXISTS validators (
+  id INTEGER PRIMARY KEY, account TEXT NOT NULL, position INTEGER NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL,
+  hash TEXT NOT NULL, until INTEGER, state TEXT NOT NULL, operator TEXT NOT NULL, stake TEXT NOT NULL, gwei INTEGER NOT NULL,
+  endpoint TEXT NOT NULL, scope TEXT NOT NULL, tlsPin TEXT NOT NULL, withdrawable INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS validatorsByAccount ON validators (account, id);
+CREATE INDEX IF NOT EXISTS validatorsNow ON validators (position) WHERE until IS NULL;
+CREATE INDEX IF NOT EXISTS validatorsNowByState ON validators (state, position) WHERE until IS NULL;
+CREATE INDEX IF NOT EXISTS validatorsNowByEndpoint ON validators (endpoint) WHERE until IS NULL;
+CREATE INDEX IF NOT EXISTS validatorsByBlock ON validators (block);
+CREATE INDEX IF NOT EXISTS validatorsByUntil ON validators (until) WHERE until IS NOT NULL;
+`;
+
+export interface ValidatorRow {
+  readonly id: number;
+  readonly account: string;
+  readonly position: number;
+  readonly block: number;
+  readonly time: number;
+  readonly hash: string;
+  readonly state: ValidatorState;
+  readonly operator: string;
+  readonly stake: string;
+  readonly endpoint: string;
+  readonly scope: string;
+  readonly tlsPin: string;
+  readonly withdrawable: number;
+}
+
+/** The validator as it stands. */
+export function validatorNow(database: Database, account: string): ValidatorRow | undefined {
+  return database.get<ValidatorRow>("SELECT * FROM validators WHERE account = ? ORDER BY id DESC LIMIT 1", account);
+}
+
+/** As it stood at the end of `block`. */
+export function validatorAt(database: Database, account: string, block: number): ValidatorRow | undefined {
+  return database.get<ValidatorRow>(
+    "SELECT * FROM validators WHERE account = ? AND block <= ? ORDER BY id DESC LIMIT 1",
+    account,
+    block,
+  );
+}
+
+/** Wei that a validator stakes at least; it is invited with half of it. */
+export function minimumStake(database: Database): bigint {
+  const genesis = newest(database, "GenesisAccepted");
+  return BigInt(genesis === undefined ? 0 : textOf(genesis.args, "parameters", "minimumStake") || 0);
+}
+
+export function isEligible({ state, stake }: Pick<ValidatorRow, "state" | "stake">, minimum: bigint): boolean {
+  return state === "active" && 2n * BigInt(stake) >= minimum;
+}
+
+type Change = Partial<
+  Pick<ValidatorRow, "state" | "operator" | "stake" | "endpoint" | "scope" | "tlsPin" | "withdrawable">
+>;
+
+/** What an event changes; undefined for events that concern no validator's standing. */
+function changeBy({ name, args }: IndexedEvent): Change | undefined {
+  const contact = { endpoint: textOf(args, "endpoint"), scope: textOf(args, "scope"), tlsPin: textOf(args, "tlsPin") };
+  switch (name) {
+    case "ValidatorAdmitted":
+      return { operator: textOf(args, "operator") };
+    case "ValidatorRegistered":
+      return { state: "active", stake: textOf(args, "stake"), ...contact };
+    case "ValidatorUpdated":
+      return contact;
+    case "StakeAdded":
+    case "Slashed":
+      return { stake: textOf(args, "stake") };
+    case "ExitStarted":
+      return { state: "exiting", withdrawable: numberOf(args, "withdrawable") };
+    case "StakeWithdrawn":
+      return { state: "exited", stake: "0" };
+    default:
+      return undefined;
+  }
+}
+
+export function applyToValidators(database: Database, event: IndexedEvent): void {
+  const change = event.contract === "registry" ? changeBy(event) : undefined;
+  if (change === undefined) return;
+  const { id, block, time, hash } = event;
+  const account = textOf(event.args, "account").toLowerCase();
+  const before = validatorNow(database, account) ?? {
+    position: id,
+    state: "admitted",
+    operator: "",
+    stake: "0",
+    endpoint: "",
+    scope: "",
+    tlsPin: "",
+    withdrawable: 0,
+  };
+  const { position, state, operator, stake, endpoint, scope, tlsPin, withdrawable } = { ...before, ...change };
+  database.run("UPDATE validators SET until = ? WHERE account = ? AND until IS NULL", block, account);
+  database.run(
+    "INSERT INTO validators VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+    id,
+    account,
+    position,
+    block,
+    time,
+    hash,
+    state,
+    operator,
+    stake,
+    Number(BigInt(stake) / 10n ** 9n),
+    endpoint,
+    scope,
+    tlsPin,
+    withdrawable,
+  );
+}
+
+export function forgetValidatorsAbove(database: Database, block: number): void {
+  database.run("DELETE FROM validators WHERE block > ?", block);
+  database.run("UPDATE validators SET until = NULL WHERE until > ?", block);
+}

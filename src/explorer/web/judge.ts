@@ -1,0 +1,390 @@
+/**
+ * The judge of signed objects, a worker: decodes and verifies with the code that devices and verifiers run (src/certificate), under the
+ * keys that the ledger has. Each check is told by itself, and the reason of the first that fails.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+
+import { type MeshTrust, decodeBundle, trustFrom, verifyBundle } from "../../certificate/bundle.js";
+import {
+  type Certificate,
+  type CertificateFields,
+  checkCertificateSignature,
+  checkGeneration,
+  checkValidity,
+  decodeCertificate,
+} from "../../certificate/certificate.js";
+import { type CommitteeList, decodeCommitteeList, verifyCommitteeList } from "../../certificate/committee-list.js";
+import {
+  type DrlHead,
+  type DrlProof,
+  checkNotRevoked,
+  decodeDrlProof,
+  decodeSignedDrlHead,
+  drlPosition,
+  isListed,
+  verifyDrlHead,
+} from "../../certificate/drl.js";
+import { HeadMemory } from "../../certificate/head-memory.js";
+import { decodeAnswer, decodePresentation } from "../../certificate/presentation.js";
+import { Refusal } from "../../certificate/refusal.js";
+import { type SignatureChecks, nobleSignatures } from "../../certificate/signatures.js";
+import { verifyPresentation } from "../../certificate/verify.js";
+import { decodeX509Certificate } from "../../certificate/x509.js";
+import { verifyRootCertificate } from "../../certificate/x509-root.js";
+import { nobleBls } from "../../crypto/bls.js";
+import { COSE_ALG, KEY_TYPE } from "../../statements/cose.js";
+import type { Proof } from "../views/revocation/view.js";
+import type { Trust } from "../views/certificates/view.js";
+import type { Case, Check, Verdict } from "./verdict.js";
+
+type Facts = (readonly [string, string])[];
+
+const CHECKS: SignatureChecks = { bls: nobleBls, device: nobleSignatures };
+const CLASSES = ["sensor", "actuator", "gateway"];
+const TIMES = ["Valid from", "Expires", "Head issued", "Head ends", "Issued"];
+
+self.addEventListener("message", ({ data }: MessageEvent<Case>) => {
+  void judge(data).then((verdict) => postMessage(verdict));
+});
+
+/** Checks in order; after the first that fails the others stay open. */
+class Trial {
+  readonly checks: Check[] = [];
+  #failure: Refusal | undefined;
+
+  try(title: string, passed: string, work: () => void): void {
+    if (this.#failure !== undefined) {
+      this.checks.push({ title, state: "open", words: "not looked at" });
+      return;
+    }
+    try {
+      work();
+      this.checks.push({ title, state: "passed", words: passed });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#failure = error;
+      this.checks.push({ title, state: "failed", words: error.message, code: error.code });
+    }
+  }
+
+  open(title: string, words: string): void {
+    this.checks.push({ title, state: "open", words });
+  }
+
+  verdict(kind: string, accepted: string, facts: Facts, index?: number): Verdict {
+    const of = { kind, checks: this.checks, facts, times: TIMES, ...(index === undefined ? {} : { index }) };
+    const failure = this.#failure;
+    if (failure === undefined) return { ...of, accepted: true, words: accepted };
+    return {
+      ...of,
+      accepted: false,
+      code: failure.code,
+      words: `${capital(failure.message)}.`,
+      advice: failure.advice,
+    };
+  }
+}
+
+async function judge({ bytes, trust, time, index }: Case): Promise<Verdict> {
+  const encoded = hexToBytes(bytes);
+  try {
+    const decoded = decode(encoded);
+    if (decoded === undefined) return unknown(encoded);
+    if (trust.generations.length === 0) return withoutKeys(decoded.kind);
+    const mesh = meshOf(trust);
+    switch (decoded.kind) {
+      case "certificate":
+        return await judgeCertificate(decoded.value, mesh, time);
+      case "presentation":
+        return judgePresentation(encoded, mesh, time);
+      case "trust bundle":
+        return judgeBundle(encoded, trust, mesh, time);
+      case "revocation proof":
+        return judgeProof(decoded.value, mesh, time, index);
+      case "revocation head":
+        return judgeHead(encoded, mesh, time);
+      case "committee list":
+        return judgeList(encoded, decoded.value, mesh);
+      case "X.509 certificate":
+        return judgeX509(encoded, trust, time);
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) return none("internal", `It could not be checked: ${String(error)}`);
+    return none(error.code, `${capital(error.message)}.`);
+  }
+}
+
+type Decoded =
+  | { readonly kind: "certificate"; readonly value: Certificate }
+  | { readonly kind: "committee list"; readonly value: CommitteeList }
+  | { readonly kind: "revocation proof"; readonly value: DrlProof }
+  | { readonly kind: "presentation" | "trust bundle" | "revocation head" | "X.509 certificate" };
+
+/** Each kind has its own strict encoding: what decodes as one is no other. */
+function decode(encoded: Uint8Array): Decoded | undefined {
+  const kinds: readonly (() => Decoded)[] = [
+    () => ({ kind: "certificate", value: decodeCertificate(encoded) }),
+    () => (decodePresentation(encoded), { kind: "presentation" }),
+    () => (decodeBundle(encoded), { kind: "trust bundle" }),
+    () => ({ kind: "revocation proof", value: decodeDrlProof(encoded) }),
+    () => (decodeSignedDrlHead(encoded), { kind: "revocation head" }),
+    () => ({ kind: "committee list", value: decodeCommitteeList(encoded) }),
+    () => (decodeX509Certificate(encoded, "certificate"), { kind: "X.509 certificate" }),
+  ];
+  for (const kind of kinds) {
+    try {
+      return kind();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Why bytes that begin like a certificate are none, which says more than "unknown". */
+function unknown(encoded: Uint8Array): Verdict {
+  try {
+    decodeCertificate(encoded);
+  } catch (error) {
+    const reason =
+      error instanceof Refusal && encoded[0] === 0xd2 ? ` As a certificate it is refused: ${error.message}.` : "";
+    return none(
+      "unknown-object",
+      `These ${encoded.length} bytes are no certificate, presentation, bundle, proof, head or committee list.${reason}`,
+    );
+  }
+  return none("unknown-object", "These bytes are nothing that is known here.");
+}
+
+function withoutKeys(kind: string): Verdict {
+  return {
+    ...none("no-keys", `This is a ${kind}, and the mesh has no group keys yet: nothing of it can be verified.`),
+    kind,
+  };
+}
+
+function none(code: string, words: string): Verdict {
+  return { accepted: false, code, words, checks: [], facts: [], times: [] };
+}
+
+function meshOf(trust: Trust): Omit<MeshTrust, "validity" | "committee"> {
+  const [newest] = trust.generations;
+  if (newest === undefined) throw new Refusal("generation-unknown", "the mesh has no group keys yet");
+  return trustFrom({
+    generation: newest.generation,
+    keys: { bls: hexToBytes(newest.bls), ed25519: hexToBytes(newest.ed25519) },
+    meshId: hexToBytes(trust.meshId),
+    chainId: BigInt(trust.chainId),
+    anchor: hexToBytes(trust.anchor),
+    registry: hexToBytes(trust.registry),
+    revocationList: hexToBytes(trust.revocationList),
+  });
+}
+
+type Mesh = ReturnType<typeof meshOf>;
+
+const memory = (): HeadMemory => new HeadMemory(undefined, () => undefined);
+
+function certificateFacts(certificate: CertificateFields & { readonly algorithm?: number }): Facts {
+  const { index, deviceClass, scope, notBefore, expires, serial, generation, key, algorithm } = certificate;
+  return [
+    ["Device", String(index)],
+    ["Class", CLASSES[deviceClass] ?? String(deviceClass)],
+    ["Counts in", scope],
+    ["Valid from", String(notBefore)],
+    ["Expires", String(expires)],
+    ["Serial", bytesToHex(serial)],
+    ["Generation of the keys", String(generation)],
+    ["Signed with", algorithm === COSE_ALG.eddsa ? "Ed25519" : "BLS12-381"],
+    ["Its key", `${key.type === KEY_TYPE.ed25519 ? "Ed25519" : "P-256"} ${bytesToHex(key.bytes)}`],
+  ];
+}
+
+function headFacts({ number, issued, expires, words, blockNumber }: DrlHead): Facts {
+  return [
+    ["Head", String(number)],
+    ["Head issued", String(issued)],
+    ["Head ends", String(expires)],
+    ["Devices it covers", String(256 * words)],
+    ["State of block", String(blockNumber)],
+  ];
+}
+
+async function judgeCertificate(certificate: Certificate, mesh: Mesh, time: number): Promise<Verdict> {
+  const trial = new Trial();
+  trial.try("Encoding", "the one encoding that the protocol allows", () => undefined);
+  trial.try("Group keys", `generation ${certificate.generation}, the newest`, () =>
+    checkGeneration(certificate.generation, mesh.generation),
+  );
+  trial.try("Signature", "by the swarm of this mesh, chain and contract", () =>
+    checkCertificateSignature(certificate, mesh, CHECKS),
+  );
+  trial.try("Time", "within its validity", () => checkValidity(certificate, time));
+  const proof = await proofFor(certificate.index);
+  if (proof === undefined)
+    trial.open("Revocation", "not checked: the ledger has no head that a proof can be made under");
+  else {
+    trial.try("Revocation", "not revoked, under a fresh head of the swarm", () => {
+      checkNotRevoked(proof, certificate.index);
+      verifyDrlHead(proof, mesh, time, memory(), CHECKS);
+    });
+  }
+  trial.open("Possession", "a file alone proves nobody's identity: its holder has to answer a challenge");
+  const facts = certificateFacts(certificate);
+  return trial.verdict(
+    "certificate",
+    `Valid: the swarm signed it, and device ${certificate.index} is not revoked.`,
+    facts,
+    certificate.index,
+  );
+}
+
+/** From the explorer's server; the swarm's signature in it is what is believed. */
+async function proofFor(index: number): Promise<DrlProof | undefined> {
+  try {
+    const response = await fetch(`/api/revocation/proofs/${index}`);
+    if (!response.ok) return undefined;
+    return decodeDrlProof(hexToBytes(((await response.json()) as Proof).proof));
+  } catch {
+    return undefined;
+  }
+}
+
+function judgePresentation(encoded: Uint8Array, mesh: Mesh, time: number): Verdict {
+  const { certificate, answer: encodedAnswer } = decodePresentation(encoded);
+  const decoded = decodeCertificate(certificate);
+  const answer = decodeAnswer(encodedAnswer);
+  const trial = new Trial();
+  trial.try("Presentation", "certificate, revocation proof and answer belong together and are signed", () => {
+    const { challenge, audience } = answer;
+    const request = {
+      trust: mesh,
+      presentation: encoded,
+      challenge,
+      audience,
+      scope: decoded.scope,
+      now: time,
+      memory: memory(),
+      checks: CHECKS,
+    };
+    const result = verifyPresentation(request);
+    if (!result.accepted) throw result.refusal;
+  });
+  trial.open("Challenge", "compare it with the one that the verifier gave: it counts once");
+  const facts: Facts = [
+    ["Challenge", bytesToHex(answer.challenge)],
+    ["Meant for", answer.audience === "" ? "anybody" : answer.audience],
+    ...certificateFacts(decoded),
+  ];
+  return trial.verdict("presentation", "Valid as the answer to the challenge that it names.", facts, decoded.index);
+}
+
+function judgeBundle(encoded: Uint8Array, trust: Trust, mesh: Mesh, time: number): Verdict {
+  const bundle = decodeBundle(encoded);
+  const trial = new Trial();
+  let generation = 0;
+  trial.try("Root", "its key is the one that this mesh's anchor has", () =>
+    expectRoot(verifyRootCertificate(bundle.root, nobleSignatures).key.bytes, trust),
+  );
+  trial.try("Chain of trust", "root, group keys and committee list follow from one another", () => {
+    const pins = { rootFingerprint: sha256(bundle.root), meshId: mesh.meshId, now: time };
+    generation = verifyBundle(encoded, pins, CHECKS).generation;
+  });
+  trial.try("Generation", "its newest group keys are those of the ledger", () =>
+    checkGeneration(generation, mesh.generation),
+  );
+  const facts: Facts = [
+    ["Root certificate (SHA-256)", bytesToHex(sha256(bundle.root))],
+    ["Generations", String(bundle.crossCertificates.length)],
+    ["Committee list", bundle.committeeList === undefined ? "none" : "included"],
+  ];
+  return trial.verdict("trust bundle", "Valid: a device of this mesh may pin its root.", facts);
+}
+
+function expectRoot(key: Uint8Array, trust: Trust): void {
+  if (bytesToHex(key) !== trust.rootKey) {
+    throw new Refusal("wrong-mesh", "the root certificate's key is not the one that this mesh's anchor has");
+  }
+}
+
+function judgeProof(proof: DrlProof, mesh: Mesh, time: number, index: number | undefined): Verdict {
+  const trial = new Trial();
+  if (index === undefined)
+    trial.open("Device", "a proof does not name its device: open the device's page to check it there");
+  else trial.try("Device", `device ${index} is not in the list`, () => checkNotRevoked(proof, index));
+  trial.try("Head", "signed by the swarm, and fresh", () => verifyDrlHead(proof, mesh, time, memory(), CHECKS));
+  const facts = headFacts(proof.head);
+  if (index !== undefined)
+    facts.push(["Its bit", isListed(proof.word, drlPosition(index).bit) ? "set: refused" : "not set"]);
+  return trial.verdict(
+    "revocation proof",
+    index === undefined ? "The head is signed by the swarm and fresh." : `Valid: device ${index} is not revoked.`,
+    facts,
+    index,
+  );
+}
+
+function judgeHead(encoded: Uint8Array, mesh: Mesh, time: number): Verdict {
+  const { head, bls, ed25519 } = decodeSignedDrlHead(encoded);
+  const trial = new Trial();
+  trial.try("BLS signature", "by the swarm, and the head is fresh", () =>
+    verifyDrlHead({ head, algorithm: COSE_ALG.bls, signature: bls }, mesh, time, memory(), CHECKS),
+  );
+  if (ed25519 === null) trial.open("Ed25519 signature", "not made yet");
+  else
+    trial.try("Ed25519 signature", "by the swarm", () =>
+      verifyDrlHead({ head, algorithm: COSE_ALG.eddsa, signature: ed25519 }, mesh, time, memory(), CHECKS),
+    );
+  return trial.verdict("revocation head", "Valid and fresh.", headFacts(head));
+}
+
+function judgeList(encoded: Uint8Array, list: CommitteeList, mesh: Mesh): Verdict {
+  const trial = new Trial();
+  trial.try("Signature", "by the swarm of this mesh", () => void verifyCommitteeList(encoded, mesh, nobleBls));
+  const facts: Facts = [
+    ["Epoch", String(list.epoch)],
+    ["Generation of the keys", String(list.generation)],
+    ["Issued", String(list.issued)],
+    ["Members", String(list.members.length)],
+  ];
+  return trial.verdict("committee list", "Valid: these are the members, as of its time.", facts);
+}
+
+/** A root certificate, or one that the root made for the group keys. */
+function judgeX509(encoded: Uint8Array, trust: Trust, time: number): Verdict {
+  const certificate = decodeX509Certificate(encoded, "certificate");
+  const trial = new Trial();
+  const onLedger = trust.generations.find(({ crossCertificate }) => crossCertificate?.der === bytesToHex(encoded));
+  if (onLedger === undefined) {
+    trial.try("Root", "its key is the one that this mesh's anchor has", () => {
+      verifyRootCertificate(encoded, nobleSignatures);
+      expectRoot(certificate.key.bytes, trust);
+    });
+  } else
+    trial.try(
+      "Ledger",
+      `the root CA's certificate of generation ${onLedger.generation}, as the ledger has it`,
+      () => undefined,
+    );
+  trial.try("Time", "within its validity", () => {
+    if (time < certificate.notBefore)
+      throw new Refusal(
+        "not-yet-valid",
+        `the certificate begins at ${certificate.notBefore}, it is ${Math.floor(time)}`,
+      );
+    if (time > certificate.notAfter)
+      throw new Refusal("expired", `the certificate ended at ${certificate.notAfter}, it is ${Math.floor(time)}`);
+  });
+  const facts: Facts = [
+    ["SHA-256", bytesToHex(sha256(encoded))],
+    ["Valid from", String(certificate.notBefore)],
+    ["Expires", String(certificate.notAfter)],
+    ["Authority", certificate.isAuthority ? "yes" : "no"],
+  ];
+  return trial.verdict("X.509 certificate", "Valid, and of this mesh.", facts);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

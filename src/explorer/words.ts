@@ -1,0 +1,209 @@
+/**
+ * Calls and events in words. One sentence for each; those of contracts that this list does not know are told by their names and
+ * arguments, so that nothing is hidden.
+ */
+import type { Args, Json } from "./json.js";
+import { bitsOf, entriesOf, runsOf } from "./entries.js";
+import { words } from "./purposes.js";
+import { type Part, type Sentence, link, say } from "./sentence.js";
+
+type Tell = (args: Args) => Part[];
+
+const REASONS: Readonly<Record<string, string>> = {
+  0: "unspecified",
+  1: "key compromise",
+  3: "affiliation changed",
+  4: "superseded",
+  5: "cessation of operation",
+  9: "privilege withdrawn",
+  10: "attestation failed",
+};
+const OFFENCES = ["a bad dealing", "a complaint against a good share", "a missing dealing"];
+const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active"];
+const DEFECTS = ["G1", "Ed25519"];
+const RUNS = 6;
+
+export function text(value: Json | undefined): string {
+  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+}
+
+export function reasonName(reason: Json | undefined): string {
+  return REASONS[text(reason)] ?? `reason ${text(reason)}`;
+}
+
+export function offenceName(offence: Json | undefined): string {
+  return OFFENCES[Number(offence)] ?? `offence ${text(offence)}`;
+}
+
+export function phaseName(phase: Json | undefined): string {
+  return PHASES[Number(phase)] ?? `phase ${text(phase)}`;
+}
+
+/** Wei as ether, without digits that say nothing. */
+export function ether(wei: Json | bigint | undefined): string {
+  const value = BigInt(typeof wei === "bigint" ? wei : text(wei) || "0");
+  const fraction = (value % 10n ** 18n).toString().padStart(18, "0").slice(0, 6).replace(/0+$/, "");
+  return `${value / 10n ** 18n}${fraction === "" ? "" : `.${fraction}`} ETH`;
+}
+
+function time(seconds: Json | undefined): string {
+  const value = Number(seconds);
+  return Number.isSafeInteger(value) && value < 8e12
+    ? `${new Date(1000 * value).toISOString().slice(0, 19).replace("T", " ")} UTC`
+    : text(seconds);
+}
+
+const validator = (args: Args, name = "account"): Part => link("validator", text(args[name]));
+const ceremony = (args: Args): Part[] => {
+  const attempt = args["attempt"] === undefined ? "" : `, attempt ${text(args["attempt"])}`;
+  return [link("ceremony", text(args["ceremony"]), `ceremony ${text(args["ceremony"])}`), attempt];
+};
+const fleet = (args: Args): Part => link("fleet", text(args["fleetId"]), `fleet ${text(args["fleetId"])}`);
+const grant = (args: Args): Part => link("grant", text(args["grantId"]), `grant ${text(args["grantId"])}`);
+
+/** "devices 3, 7 and 10 to 12". */
+export function devices(entries: Json | undefined): Part[] {
+  const list = [...entriesOf(text(entries))];
+  const count = list.reduce((sum, { mask }) => sum + bitsOf(mask), 0);
+  const runs: (readonly [number, number])[] = [];
+  for (const entry of list) if (runs.length < RUNS) runs.push(...runsOf(entry, RUNS - runs.length));
+  const shown = runs.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  const parts = runs.flatMap(([first, last], i): Part[] => [
+    i === 0 ? "" : ", ",
+    link("device", String(first)),
+    ...(last === first ? [] : [" to ", link("device", String(last))]),
+  ]);
+  const isCut = text(entries).includes("…");
+  const more = isCut ? " and more" : count > shown ? ` and ${count - shown} more` : "";
+  return [count === 1 ? "device " : "devices ", ...parts.filter((part) => part !== ""), more];
+}
+
+const seats = (bitmap: Json | undefined): string => {
+  let bits = BigInt(text(bitmap) || "0");
+  const list: number[] = [];
+  for (let seat = 0; bits > 0n && seat < 64; seat++, bits >>= 1n) if ((bits & 1n) === 1n) list.push(seat);
+  return list.length === 0 ? "none" : list.join(", ");
+};
+const listed = (value: Json | undefined): string => (Array.isArray(value) ? value.map(text).join(", ") : text(value));
+const present = (value: Json | undefined): number =>
+  Array.isArray(value) ? value.filter((account) => !/^0x0{40}$/.test(text(account as Json))).length : 0;
+
+const EVENTS: Readonly<Record<string, Tell>> = {
+  GenesisAccepted: () => say`The mesh began: its genesis document, signed by the root CA, was accepted`,
+  KeysCertified: (args) => say`The root CA certified the group keys of generation ${text(args["generation"])}`,
+  SuccessorNamed: (args) =>
+    say`The swarm named where the mesh goes on: anchor ${text(args["anchor"])} on chain ${text(args["chainId"])}`,
+  OfficeTaken: (args) =>
+    say`A committee of ${present(args["committee"])} took office for ${link("epoch", text(args["epoch"]), `epoch ${text(args["epoch"])}`)}, with the keys of generation ${text(args["generation"])}`,
+  ValidatorAdmitted: (args) => say`${validator(args)} was admitted as a validator`,
+  ValidatorRegistered: (args) =>
+    say`${validator(args)} registered as a validator at ${text(args["endpoint"])} with a stake of ${ether(args["stake"])}`,
+  ValidatorUpdated: (args) =>
+    say`${validator(args)} changed how to reach it: ${text(args["endpoint"])}, ${text(args["scope"])}`,
+  StakeAdded: (args) => say`${validator(args)} staked ${ether(args["amount"])} more, ${ether(args["stake"])} in all`,
+  ExitStarted: (args) => say`${validator(args)} leaves: its stake is free from ${time(args["withdrawable"])}`,
+  StakeWithdrawn: (args) => say`${validator(args)} withdrew ${ether(args["amount"])} and is gone`,
+  Slashed: (args) =>
+    say`${validator(args)} lost ${ether(args["amount"])} of its stake for ${offenceName(args["offence"])}; ${ether(args["stake"])} are left`,
+  CeremonyStarted: (args) =>
+    say`${ceremony(args)} began: ${args["kind"] === "0" ? "key generation" : "resharing"} among ${text(args["seats"])} seats, of which ${text(args["threshold"])} sign together`,
+  Invited: (args) =>
+    say`${present(args["accounts"])} validators were invited to ${ceremony(args)}, until ${time(args["deadline"])}`,
+  Accepted: (args) => say`${validator(args)} accepted its seat in ${ceremony(args)}`,
+  Seated: (args) =>
+    say`${present(args["accounts"])} validators have their seats in ${ceremony(args)}; dealing lasts until ${time(args["deadline"])}`,
+  Dealt: (args) => say`Seat ${text(args["dealer"])} dealt its shares in ${ceremony(args)}`,
+  Dealings: (args) =>
+    say`Dealing ended in ${ceremony(args)}, by seats ${seats(args["dealt"])}; complaints until ${time(args["deadline"])}`,
+  ComplaintUpheld: (args) =>
+    say`Seat ${text(args["receiver"])} complained about seat ${text(args["dealer"])} in ${ceremony(args)}, and was right: the ${DEFECTS[Number(args["defect"])] ?? ""} share is bad`,
+  ComplaintRefuted: (args) =>
+    say`Seat ${text(args["receiver"])} complained about seat ${text(args["dealer"])} in ${ceremony(args)}, and was wrong: the share is good`,
+  CommitmentMalformed: (args) =>
+    say`The dealing of seat ${text(args["dealer"])} in ${ceremony(args)} was shown not to decode`,
+  Satisfied: (args) => say`Seat ${text(args["receiver"])} has no complaint in ${ceremony(args)}`,
+  Closed: (args) =>
+    say`Complaints ended in ${ceremony(args)}: the dealings of seats ${seats(args["counted"])} count; acknowledgements until ${time(args["deadline"])}`,
+  Acknowledged: (args) => say`Seat ${text(args["receiver"])} holds its new shares in ${ceremony(args)}`,
+  AttemptFailed: (args) => say`${ceremony(args)} came to nothing in the phase ${phaseName(args["phase"])}`,
+  Activated: (args) =>
+    say`${ceremony(args)} succeeded: epoch ${text(args["epoch"])} of generation ${text(args["generation"])} holds the keys`,
+  GrantGiven: (args) =>
+    say`${link("address", text(args["registrar"]))} may register ${text(args["indexes"])} devices within ${listed(args["scopes"])} until ${time(args["expiry"])} (${grant(args)})`,
+  FleetRegistered: (args) => say`${fleet(args)} was registered under ${grant(args)}`,
+  BatchAppended: (args) =>
+    say`${text(args["count"])} devices joined ${fleet(args)}: ${link("device", text(args["base"]))} to ${link("device", String(Number(args["base"]) + Number(args["count"]) - 1))}`,
+  Revoked: (args) => say`The swarm revoked ${devices(args["entries"])} for ever: ${reasonName(args["reason"])}`,
+  Held: (args) => say`The registrar of ${fleet(args)} holds ${devices(args["entries"])}`,
+  Released: (args) => say`The registrar of ${fleet(args)} released ${devices(args["entries"])}`,
+  HeadPosted: (args) => say`Head ${text(args["number"])} of the revocation list was posted`,
+  CheckpointPosted: (args) => say`Checkpoint ${text(args["number"])} was posted`,
+};
+
+/** After "0x... ": what the sender did. */
+const CALLS: Readonly<Record<string, Tell>> = {
+  submitGenesis: () => say`submitted the genesis document`,
+  certifyKeys: (args) => say`published the root CA's certificate of the keys of generation ${text(args["generation"])}`,
+  nameSuccessor: () => say`submitted the swarm's statement where the mesh goes on`,
+  admit: (args) => say`submitted the swarm's admission of ${validator(args)}`,
+  register: () => say`registered as a validator`,
+  update: () => say`changed how to reach it`,
+  addStake: () => say`added to its stake`,
+  exit: () => say`began to leave`,
+  withdraw: () => say`withdrew its stake`,
+  giveGrant: () => say`submitted a grant of the swarm`,
+  registerFleet: (args) => say`registered a fleet of ${text(args["count"])} devices under ${grant(args)}`,
+  appendBatch: (args) => say`added ${text(args["count"])} devices to ${fleet(args)}`,
+  revoke: (args) => say`submitted a revocation by the swarm: ${reasonName(args["reason"])}`,
+  hold: () => say`put devices on hold`,
+  release: () => say`released devices from hold`,
+  postHead: (args) => say`posted head ${number(args["head"])} of the revocation list`,
+  postCheckpoint: (args) => say`posted checkpoint ${number(args["checkpoint"])}`,
+  startKeyGeneration: () => say`started the key generation`,
+  accept: (args) => say`accepted its seat in ${ceremony(args)}`,
+  deal: (args) => say`dealt its shares as seat ${text(args["seat"])} in ${ceremony(args)}`,
+  complain: (args) =>
+    say`complained as seat ${text(args["receiver"])} about seat ${text(args["dealer"])} in ${ceremony(args)}`,
+  malformed: (args) =>
+    say`reported that the dealing of seat ${text(args["dealer"])} in ${ceremony(args)} does not decode`,
+  satisfied: (args) => say`has no complaint as seat ${text(args["receiver"])} in ${ceremony(args)}`,
+  acknowledge: (args) => say`acknowledged its new shares as seat ${text(args["receiver"])} in ${ceremony(args)}`,
+  activate: (args) => say`put the committee of ${ceremony(args)} into office`,
+  advance: (args) => say`moved ${ceremony(args)} on to its next phase`,
+};
+
+function number(value: Json | undefined): string {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? text((value as Args)["number"]) : "";
+}
+
+function generic(name: string, args: Args): Part[] {
+  const list = Object.entries(args)
+    .filter(([, value]) => typeof value !== "object")
+    .slice(0, 6)
+    .map(([field, value]) => `${words(field)} ${text(value).slice(0, 24)}`);
+  return [`${words(name)}${list.length === 0 ? "" : `: ${list.join(", ")}`}`];
+}
+
+export function eventInWords(name: string, args: Args): Sentence {
+  const parts = EVENTS[name]?.(args) ?? generic(name, args);
+  const [first, ...rest] = parts;
+  if (first === undefined) return parts;
+  if (typeof first === "string") return [capital(first), ...rest];
+  return first.label === undefined ? parts : [{ ...first, label: capital(first.label) }, ...rest];
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Without the sender. */
+export function callInWords(contract: string | null, method: string | null, args: Args, value: string): Sentence {
+  if (contract === null)
+    return method === null ? [value === "0" ? "sent a transaction" : `sent ${ether(value)}`] : [words(method)];
+  if (method === "(deployment)") return ["deployed the contract ", link("contract", contract, words(contract))];
+  if (method === null)
+    return ["called ", link("contract", contract, words(contract)), " in a way that its interface does not have"];
+  return (
+    CALLS[method]?.(args) ?? ["called ", ...generic(method, args), " of ", link("contract", contract, words(contract))]
+  );
+}
