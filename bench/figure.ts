@@ -34,7 +34,7 @@ export interface OffchainRow extends Omit<GasRow, "gas"> {
 }
 
 /** Of these, more is better. */
-const AT_LEAST: ReadonlySet<string> = new Set(["issuedPerSecondOverBareSign"]);
+const AT_LEAST: ReadonlySet<string> = new Set(["issuedPerSecondOverBareSign", "renewedPerSecondOverBareSign"]);
 
 export function isAtLeast(operation: string): boolean {
   return AT_LEAST.has(operation);

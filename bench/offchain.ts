@@ -7,6 +7,7 @@ import { drlProofBytes1048576 } from "./offchain/drlProofBytes1048576.js";
 import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
 import { enrolOverHandshake } from "./offchain/enrolOverHandshake.js";
 import { issuedPerSecondOverBareSign } from "./offchain/issuedPerSecondOverBareSign.js";
+import { renewedPerSecondOverBareSign } from "./offchain/renewedPerSecondOverBareSign.js";
 import { revocationSeconds } from "./offchain/revocationSeconds.js";
 import { verifyCertificateOverBareBls } from "./offchain/verifyCertificateOverBareBls.js";
 
@@ -16,6 +17,7 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   drlProofBytes1048576,
   verifyCertificateOverBareBls,
   issuedPerSecondOverBareSign,
+  renewedPerSecondOverBareSign,
   enrolOverHandshake,
   revocationSeconds,
   agentInstalledMegabytes,

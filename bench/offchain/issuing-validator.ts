@@ -8,9 +8,13 @@ import { join } from "node:path";
 
 import { hexlify } from "ethers";
 
+import { certificatePayload, certificateToSign, encodeCertificate } from "../../src/certificate/certificate.js";
 import { ManifestTree, manifestLeaf } from "../../src/certificate/manifest.js";
 import { ManifestNodes } from "../../src/certificate/manifest-nodes.js";
-import { type EnrolRequest, REQUEST_KIND, signRequest } from "../../src/certificate/request.js";
+import { type EnrolRequest, REQUEST_KIND, requestedCertificate, signRequest } from "../../src/certificate/request.js";
+import { bytesToNumberBE } from "../../src/crypto/bytes.js";
+import { encodeScalar, g1 } from "../../src/crypto/group.js";
+import { lagrangeAtZero } from "../../src/crypto/lagrange.js";
 import type { MeshReader } from "../../src/ledger/mesh-reader.js";
 import { type Parameters, Projection } from "../../src/ledger/projection.js";
 import { TokenBuckets } from "../../src/net/token-buckets.js";
@@ -27,7 +31,7 @@ import { Signer } from "../../src/validator/signer.js";
 import { type FinalisedBlock, Standing } from "../../src/validator/standing.js";
 import { WordProver } from "../../src/validator/word-prover.js";
 import { type Holder, NOW, chainId, ed25519Holder, meshId, seed } from "../../test/certificate/fixtures.js";
-import { sharedKeys } from "../../test/crypto/shared-key-fixture.js";
+import { type SharedKeys, sharedKeys } from "../../test/crypto/shared-key-fixture.js";
 
 /** Devices of the batch; those that ask come in no order. */
 const FLEET = 65_536;
@@ -53,6 +57,8 @@ const salt = seed("salt");
 export interface IssuingValidator {
   /** Enrolment requests, each of another device of one batch. */
   readonly requests: Uint8Array[];
+  /** What the same devices ask next, in the same order. */
+  renewals(): Promise<Uint8Array[]>;
   /** Answers one, as its route does. */
   issue(request: Uint8Array): Promise<Uint8Array>;
   /** The share of the group key that it signs with. */
@@ -103,7 +109,9 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
   return {
     share: g1,
     issue: (request) => issue(options, request, { binding, preSharedKeyIndex: undefined }),
-    requests: await Promise.all(members.map((member) => requestOf(member, tree, context.separators.anchor))),
+    requests: await Promise.all(members.map((member) => signedRequest(member, tree, context.separators.anchor))),
+    renewals: () =>
+      Promise.all(members.map((member) => signedRenewal(member, tree, groupSecret(keys), context.separators.anchor))),
     async close() {
       await journal.close();
       await rm(folder, { recursive: true });
@@ -134,14 +142,39 @@ function makeFleet(active: number): { members: FleetMember[]; tree: ManifestTree
   return { members, tree: new ManifestTree(leaves) };
 }
 
-function requestOf(
-  { index, holder: { key, sign } }: FleetMember,
+function signedRequest(member: FleetMember, tree: ManifestTree, externalAad: Uint8Array): Promise<Uint8Array> {
+  return signRequest(requestOf(member, tree), member.holder, externalAad);
+}
+
+function signedRenewal(
+  { index, holder }: FleetMember,
   tree: ManifestTree,
+  secret: Uint8Array,
   externalAad: Uint8Array,
 ): Promise<Uint8Array> {
+  const { enrolment: _, joinMethod: __, ...request } = requestOf({ index, holder }, tree);
+  const from = { meshId, generation: GENERATION, deviceClass: 0 };
+  const payload = certificatePayload(requestedCertificate(request, from));
+  const signature = blstBls.sign(secret, certificateToSign(COSE_ALG.bls, externalAad, payload));
+  const certificate = encodeCertificate(COSE_ALG.bls, payload, signature);
+  return signRequest({ ...request, kind: REQUEST_KIND.renew, k: 1, certificate }, holder, externalAad);
+}
+
+/** What no member ever has. */
+function groupSecret({ bls, blsShares }: SharedKeys): Uint8Array {
+  const chosen = [...blsShares].slice(0, bls.t);
+  const lambdas = lagrangeAtZero(
+    chosen.map(([seat]) => seat),
+    g1.order,
+  );
+  const sum = chosen.reduce((all, [, share], i) => all + bytesToNumberBE(share) * (lambdas[i] as bigint), 0n);
+  return encodeScalar(sum % g1.order);
+}
+
+function requestOf({ index, holder: { key } }: FleetMember, tree: ManifestTree): EnrolRequest {
   const path = tree.path(index);
   const batch = { fleetId: 1, batch: 0, root: tree.root(), base: 0, count: FLEET, path };
-  const request: EnrolRequest = {
+  return {
     kind: REQUEST_KIND.enrol,
     index,
     period: Math.floor(NOW / PERIOD_SECONDS),
@@ -157,7 +190,6 @@ function requestOf(
     enrolment: { ...batch, salt, key, deviceClass: 0 },
     joinMethod: JOIN_METHOD.identityKey,
   };
-  return signRequest(request, { key, sign }, externalAad);
 }
 
 /** What the validator has read from the ledger: the mesh's parameters and one fleet. */
@@ -166,7 +198,7 @@ function projectionOf(tree: ManifestTree): Projection {
   const policy = {
     scopes: [SCOPE],
     maximumLifetime: BigInt(LIFETIME_SECONDS),
-    quota: 1n,
+    quota: 2n,
     joinMethods: 15n,
     graceSeconds: 0n,
   };

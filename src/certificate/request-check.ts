@@ -4,6 +4,7 @@ import {
   type CertificateFields,
   type CertificateTrust,
   checkCertificateSignature,
+  certificateToSign,
   checkGeneration,
   decodeCertificate,
 } from "./certificate.js";
@@ -32,20 +33,27 @@ export interface CheckedRequest {
   readonly renewed: CertificateFields | undefined;
 }
 
+/** What spares whoever checks many requests from working out twice what it knows already. Answers are the same without. */
+export interface RequestMemory {
+  /** Of manifests. */
+  readonly nodes?: ManifestNodes;
+  /** Whether the asker itself has signed for this certificate of the device: it knows then that it is one of the mesh. */
+  hasSigned?(index: number, message: Uint8Array): boolean;
+}
+
 /**
  * Checks all of a request that follows from its own bytes and the mesh's keys. Left to the caller: that the batch, policy and
  * times are those of the ledger, that nothing is revoked, and that the channel binding is the connection's.
- * @param nodes of manifests, for whoever checks many requests.
  * @throws Refusal `bad-signature`, `not-listed`, `generation-old`, `generation-unknown`, `malformed` or `wrong-kind`
  */
 export function checkRequest(
   signed: SignedRequest,
   trust: CertificateTrust & { readonly meshId: Uint8Array },
   checks: SignatureChecks,
-  nodes?: ManifestNodes,
+  memory?: RequestMemory,
 ): CheckedRequest {
   const { request } = signed;
-  const { signer, deviceClass, renewed } = checkSubject(request, trust, checks, nodes);
+  const { signer, deviceClass, renewed } = checkSubject(request, trust, checks, memory);
   const message = bytesToSign(signed, trust.externalAad, signed.payload);
   if (signed.algorithm !== algorithmOf(signer) || !verifyByDevice(signer, message, signed.signature, checks.device)) {
     const expected = renewed === undefined ? "manifest key" : "renewed certificate's key";
@@ -61,11 +69,11 @@ function checkSubject(
   request: IssuanceRequest,
   trust: CertificateTrust,
   checks: SignatureChecks,
-  nodes: ManifestNodes | undefined,
+  memory: RequestMemory | undefined,
 ): { signer: DeviceKey; deviceClass: number; renewed: CertificateFields | undefined } {
   if (request.kind === REQUEST_KIND.enrol) {
     const { enrolment, index } = request;
-    checkManifest({ ...enrolment, index }, enrolment, nodes);
+    checkManifest({ ...enrolment, index }, enrolment, memory?.nodes);
     return { signer: enrolment.key, deviceClass: enrolment.deviceClass, renewed: undefined };
   }
   const renewed = decodeCertificate(request.certificate);
@@ -73,7 +81,8 @@ function checkSubject(
   if (renewed.index !== request.index) {
     throw new Refusal("not-listed", `device ${request.index} asks with the certificate of device ${renewed.index}`);
   }
-  checkCertificateSignature(renewed, trust, checks);
+  const message = certificateToSign(renewed.algorithm, trust.externalAad, renewed.payload);
+  if (memory?.hasSigned?.(renewed.index, message) !== true) checkCertificateSignature(renewed, trust, checks);
   return { signer: renewed.key, deviceClass: renewed.deviceClass, renewed };
 }
 

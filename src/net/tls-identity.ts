@@ -71,7 +71,20 @@ export async function tlsIdentity(pkcs8: Uint8Array): Promise<TlsIdentity> {
  * ES256 by the TLS key over `message` (SHA-256 inside): r | s, 64 bytes, with s <= N/2 as the ledger demands.
  */
 export function signWithTlsKey({ key }: TlsIdentity, message: Uint8Array): Uint8Array {
-  const signature = Uint8Array.from(sign("sha256", message, { key, dsaEncoding: "ieee-p1363" }));
+  return withLowS(sign("sha256", message, { key, dsaEncoding: "ieee-p1363" }));
+}
+
+/** As `signWithTlsKey`, in the thread pool: for whoever signs for many at once. */
+export function signWithTlsKeyInPool({ key }: TlsIdentity, message: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) =>
+    sign("sha256", message, { key, dsaEncoding: "ieee-p1363" }, (error, signature) =>
+      error === null ? resolve(withLowS(signature)) : reject(error),
+    ),
+  );
+}
+
+function withLowS(raw: Uint8Array): Uint8Array {
+  const signature = Uint8Array.from(raw);
   const s = BigInt(`0x${Buffer.from(signature.subarray(32)).toString("hex")}`);
   if (s > P256_ORDER / 2n) {
     signature.set(Buffer.from((P256_ORDER - s).toString(16).padStart(64, "0"), "hex"), 32);

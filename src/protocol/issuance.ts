@@ -4,8 +4,7 @@
  * signed comes from the asker.
  */
 import { type CertificateTrust, certificatePayload, certificateToSign } from "../certificate/certificate.js";
-import type { ManifestNodes } from "../certificate/manifest-nodes.js";
-import { checkRequest } from "../certificate/request-check.js";
+import { type RequestMemory, checkRequest } from "../certificate/request-check.js";
 import {
   type EnrolRequest,
   type Enrolment,
@@ -87,7 +86,7 @@ function refused(code: string, message: string, advice: string, details: Record<
 /**
  * Judges a request.
  * @param now this validator's clock, seconds since 1970.
- * @param nodes of manifests that earlier requests have shown.
+ * @param memory of earlier requests.
  * @throws Refusal (certificate layer) for what is wrong with its bytes or signatures; SwarmkeepError `refused` with code
  * `wrong-channel`, `unknown-device`, `revoked`, `join-method`, `scope-not-allowed`, `lifetime-too-long`, `clock-skew`,
  * `wrong-period`, `quota-exceeded` or `grace-over` for what the rules do not allow.
@@ -99,7 +98,7 @@ export function judgeIssuance(
   channel: RequestChannel,
   now: number,
   checks: SignatureChecks,
-  nodes?: ManifestNodes,
+  memory?: RequestMemory,
 ): IssuanceOrder {
   const signed = decodeRequest(encoded);
   const { request } = signed;
@@ -135,7 +134,7 @@ export function judgeIssuance(
   }
   if (request.kind === REQUEST_KIND.enrol) checkEnrolment(request, device, channel);
 
-  const { certificate, renewed } = checkRequest(signed, trust, checks, nodes);
+  const { certificate, renewed } = checkRequest(signed, trust, checks, memory);
   if (renewed !== undefined && now >= renewed.expires + device.policy.graceSeconds) {
     throw refused(
       "grace-over",

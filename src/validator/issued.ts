@@ -43,6 +43,10 @@ function decodeRecord(bytes: Uint8Array): IssuedRecord {
   };
 }
 
+function digestOf(message: Uint8Array): Uint8Array {
+  return Uint8Array.from(createHash("sha256").update(message).digest());
+}
+
 interface Claim {
   readonly digest: Uint8Array;
   /** Resolves when the record is on disk. */
@@ -84,7 +88,7 @@ export class IssuedBook {
    * @throws SwarmkeepError `serial-taken` with the next free k.
    */
   async claim(slot: CertificateSlot, message: Uint8Array): Promise<void> {
-    const digest = Uint8Array.from(createHash("sha256").update(message).digest());
+    const digest = digestOf(message);
     const slots = this.#slots(slot);
     const taken = slots.get(slot.k);
     if (taken !== undefined) {
@@ -104,6 +108,15 @@ export class IssuedBook {
     }
     this.#count += 1;
     failpoint("issued.after-append");
+  }
+
+  /** Whether this validator has signed `message` for the device: in a period that it remembers, under any number. */
+  hasSigned(index: number, message: Uint8Array): boolean {
+    const digest = digestOf(message);
+    for (const devices of this.#periods.values()) {
+      for (const claim of devices.get(index)?.values() ?? []) if (equalBytes(claim.digest, digest)) return true;
+    }
+    return false;
   }
 
   /** Forgets periods before `period`, on disk as well: nothing is signed for them any more. */

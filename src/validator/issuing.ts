@@ -95,7 +95,7 @@ export async function issue(
       channel,
       options.nowSeconds(),
       { bls: checks.bls, device },
-      nodes,
+      { nodes, hasSigned: (index, message) => issued.hasSigned(index, message) },
     );
   const order = await signedByDevice(device, judge);
   const wait = devices.take(String(order.slot.index));
@@ -111,7 +111,7 @@ export async function issue(
   await prover.prove(order.slot.index, finalised);
   await issued.claim(order.slot, order.message);
   failpoint("issuing.before-answer");
-  if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(signer.partial(order.message));
+  if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(await signer.partialInPool(order.message));
   const { session, commitment } = signer.commit(order.message, `device ${order.slot.index}`);
   return encodeCommitmentAnswer({ ...commitment, session });
 }

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { Bls } from "../crypto/bls.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
 import type { SharePair } from "../crypto/sealing.js";
-import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
+import { type TlsIdentity, signWithTlsKey, signWithTlsKeyInPool } from "../net/tls-identity.js";
 import { type FrostCommitRequest, type PartialAnswer, type ShareAnswer, VOTE_KIND } from "../protocol/api.js";
 import { coseStatementDigest, evidenceDigest, frostDigest } from "../protocol/evidence.js";
 import { SessionBook } from "../protocol/sessions.js";
@@ -52,6 +52,14 @@ export class Signer {
     return { seat: this.seat, partial, evidence: this.#evidence(statementId(message), partial) };
   }
 
+  /** As `partial`, with the evidence signed in the thread pool: this thread has the next BLS signature to make meanwhile. */
+  async partialInPool(message: Uint8Array): Promise<PartialAnswer> {
+    const { bls, shares, identity } = this.#options;
+    const partial = bls.sign(shares.g1, message);
+    const evidence = await signWithTlsKeyInPool(identity, this.#evidenceDigest(statementId(message), partial));
+    return { seat: this.seat, partial, evidence };
+  }
+
   /** Round one of FROST over `message`: a session that signs this message once, or nothing. `asker` names who asked for it. */
   commit(message: Uint8Array, asker: string): { readonly session: Uint8Array; readonly commitment: NonceCommitment } {
     const nonces = FrostNonces.draw(this.seat, this.#options.shares.ed25519, (length) => randomBytes(length));
@@ -88,7 +96,10 @@ export class Signer {
   }
 
   #evidence(named: Uint8Array, partial: Uint8Array): Uint8Array {
-    const digest = evidenceDigest(this.#options.registrySeparator, named, partial);
-    return signWithTlsKey(this.#options.identity, digest);
+    return signWithTlsKey(this.#options.identity, this.#evidenceDigest(named, partial));
+  }
+
+  #evidenceDigest(named: Uint8Array, partial: Uint8Array): Uint8Array {
+    return evidenceDigest(this.#options.registrySeparator, named, partial);
   }
 }

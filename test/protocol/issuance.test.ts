@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
-import { decodeCertificatePayload } from "../../src/certificate/certificate.js";
+import { certificateToSign, decodeCertificate, decodeCertificatePayload } from "../../src/certificate/certificate.js";
+import type { RequestMemory } from "../../src/certificate/request-check.js";
 import { ManifestTree, manifestLeaf } from "../../src/certificate/manifest.js";
 import { Refusal } from "../../src/certificate/refusal.js";
 import { type EnrolRequest, REQUEST_KIND, type RenewRequest, signRequest } from "../../src/certificate/request.js";
@@ -81,13 +82,14 @@ interface Changes {
   readonly channel?: Partial<RequestChannel>;
   readonly signer?: typeof holder;
   readonly now?: number;
+  readonly memory?: RequestMemory;
 }
 
 async function judge(request: EnrolRequest | RenewRequest, changes: Changes = {}): Promise<IssuanceOrder> {
   const encoded = await signRequest(request, changes.signer ?? holder, externalAad);
   const view = { ...ledger, ...changes.ledger };
   const over = { ...channel, ...changes.channel };
-  return judgeIssuance(encoded, { ...trust, meshId }, view, over, changes.now ?? NOW, checks);
+  return judgeIssuance(encoded, { ...trust, meshId }, view, over, changes.now ?? NOW, checks, changes.memory);
 }
 
 async function codeOf(request: EnrolRequest | RenewRequest, changes: Changes = {}): Promise<string> {
@@ -177,6 +179,28 @@ describe("issuance", () => {
     const certificate = issue({ expires: NOW - 10, notBefore: NOW - 4_000 });
     expect(await codeOf(renewal(certificate))).to.equal("accepted");
     expect(await codeOf(renewal(issue({ expires: NOW - 600, notBefore: NOW - 4_000 })))).to.equal("grace-over");
+  });
+
+  it("renews a certificate that the validator signed for without a second look at the swarm's signature, and no other", async () => {
+    const asked: [number, Uint8Array][] = [];
+    const memory = (known: boolean): RequestMemory => ({
+      hasSigned(index, message) {
+        asked.push([index, message]);
+        return known;
+      },
+    });
+    const certificate = issue();
+    certificate[certificate.length - 1] = (certificate.at(-1) as number) ^ 1;
+    expect(await codeOf(renewal(certificate), { memory: memory(true) })).to.equal("accepted");
+    expect(await codeOf(renewal(certificate), { memory: memory(false) })).to.equal("bad-signature");
+    const { algorithm, payload } = decodeCertificate(certificate);
+    const message = certificateToSign(algorithm, externalAad, payload);
+    expect(asked).to.deep.equal([
+      [70_000, message],
+      [70_000, message],
+    ]);
+    expect(await codeOf(renewal(issue({ index: 70_001 })), { memory: memory(true) })).to.equal("not-listed");
+    expect(await codeOf(renewal(issue()), { memory: memory(true), signer: stranger })).to.equal("bad-signature");
   });
 
   it("does not renew a certificate of another device, or one that the swarm did not sign", async () => {

@@ -55,6 +55,19 @@ describe("what a validator promised", () => {
       expect(await codeOf(book.claim(slot, message("first")))).to.equal("done");
     });
 
+    it("are known again by device and content, after a restart too, until their period is forgotten", async () => {
+      const folder = join(await scratchFolder(), "issued");
+      const journal = await openJournal(folder);
+      await (await IssuedBook.open(journal)).claim(slot, message("first"));
+      await journal.close();
+      const book = await IssuedBook.open(await openJournal(folder));
+      expect(book.hasSigned(slot.index, message("first"))).to.equal(true);
+      expect(book.hasSigned(slot.index, message("other"))).to.equal(false);
+      expect(book.hasSigned(slot.index + 1, message("first"))).to.equal(false);
+      await book.forgetBefore(slot.period + 1);
+      expect(book.hasSigned(slot.index, message("first"))).to.equal(false);
+    });
+
     it("are listed by period in the order of device and number, with one root", async () => {
       const [first, second] = await Promise.all(
         [1, 2].map(async () => IssuedBook.open(await openJournal(join(await scratchFolder(), "issued")))),
