@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import {Equivocations} from "./Equivocations.sol";
 import {SwarmGoverned} from "./SwarmGoverned.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
@@ -13,13 +15,16 @@ import {Statements} from "./libraries/Statements.sol";
 import {TlsKey} from "./libraries/TlsKeys.sol";
 
 /// @title What {IValidatorRegistry} says
-contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuardTransient {
+contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuardTransient {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant MAXIMUM_ENDPOINT = 255;
     /// @dev 1 in each byte.
     uint256 private constant EACH_BYTE = type(uint256).max / 255;
     /// @dev What a missing dealing costs of a bad one: it may have been an outage.
     uint256 private constant MISSING_DEALING_DIVISOR = 4;
+    /// @dev What any transaction costs, and what a byte of its data costs at least.
+    uint256 private constant TRANSACTION_GAS = 21_000;
+    uint256 private constant DATA_GAS = 4;
 
     /// @inheritdoc IValidatorRegistry
     mapping(bytes32 operator => address account) public candidateOf;
@@ -30,7 +35,7 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
     uint128 private _totalStake;
     uint128 private _totalBurnt;
     mapping(bytes32 keyHash => bool taken) private _blsKeyTaken;
-    mapping(bytes32 tlsPin => bool taken) private _tlsPinTaken;
+    mapping(bytes32 tlsPin => address account) private _tlsPinOwner;
     address[] private _candidates;
 
     constructor(ITrustAnchor anchor_, IGroupKeys groupKeys_) SwarmGoverned(anchor_, groupKeys_) {}
@@ -126,28 +131,55 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
 
     /// @inheritdoc IValidatorRegistry
     function slash(address account, Offence offence) external onlyCeremony returns (uint256 burnt) {
-        Validator storage offender = _validators[account];
-        uint256 stake = offender.stake;
-        if (stake == 0) return 0;
-        burnt = (stake * anchor.parameters().slashBps) / BASIS_POINTS;
-        if (offence == Offence.MissingDealing) burnt /= MISSING_DEALING_DIVISOR;
+        return _slash(account, offence);
+    }
 
-        offender.stake = uint96(stake - burnt);
-        _totalStake -= uint128(burnt);
-        _totalBurnt += uint128(burnt);
-        emit Slashed(account, offence, burnt, stake - burnt);
+    /// @inheritdoc IValidatorRegistry
+    function reportEquivocation(Equivocation calldata shown) external nonReentrant returns (uint256 burnt) {
+        uint256 gasBefore = gasleft();
+        address account = _tlsPinOwner[_judge(shown)];
+        uint256 lost = account == address(0) ? 0 : _slash(account, Offence.Equivocation);
+        if (lost == 0) revert NothingAtStake(account);
+        uint64 until = uint64(block.timestamp) + anchor.parameters().unbondingSeconds;
+        _validators[account].jailedUntil = until;
+        emit Jailed(account, until);
+
+        // At the base fee, which the chain burns: nobody gets stake back by showing its own evidence. Where gas is estimated there
+        // is none, and the estimate has to be of the same steps.
+        uint256 gasSpent = TRANSACTION_GAS + DATA_GAS * msg.data.length + gasBefore - gasleft();
+        uint256 share = Math.min(lost, gasSpent * Math.max(block.basefee, 1));
+        _totalBurnt -= uint128(share);
+        (bool success, ) = msg.sender.call{value: share}("");
+        if (!success) revert TransferFailed(msg.sender, share);
+        emit ReporterPaid(msg.sender, share);
+        return lost - share;
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function unjail() external {
+        Validator storage self = _requireState(State.Active);
+        uint64 until = self.jailedUntil;
+        if (until == 0 || block.timestamp < until) revert NotReleased(until, block.timestamp);
+
+        self.jailedUntil = 0;
+        emit Unjailed(msg.sender);
     }
 
     /// @inheritdoc IValidatorRegistry
     function eligible(address account) external view returns (bool) {
         Validator storage candidate = _validators[account];
-        if (candidate.state != State.Active) return false;
+        if (candidate.state != State.Active || candidate.jailedUntil != 0) return false;
         return 2 * uint256(candidate.stake) >= anchor.parameters().minimumStake;
     }
 
     /// @inheritdoc IValidatorRegistry
     function validator(address account) external view returns (Validator memory) {
         return _validators[account];
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function tlsPinOwner(bytes32 tlsPin) external view returns (address) {
+        return _tlsPinOwner[tlsPin];
     }
 
     /// @inheritdoc IValidatorRegistry
@@ -173,6 +205,20 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
     /// @inheritdoc IValidatorRegistry
     function candidateAt(uint256 position) external view returns (address) {
         return _candidates[position];
+    }
+
+    /// @dev Until a reporter is paid, all that is lost is burnt.
+    function _slash(address account, Offence offence) private returns (uint256 lost) {
+        Validator storage offender = _validators[account];
+        uint256 stake = offender.stake;
+        if (stake == 0) return 0;
+        lost = (stake * anchor.parameters().slashBps) / BASIS_POINTS;
+        if (offence == Offence.MissingDealing) lost /= MISSING_DEALING_DIVISOR;
+
+        offender.stake = uint96(stake - lost);
+        _totalStake -= uint128(lost);
+        _totalBurnt += uint128(lost);
+        emit Slashed(account, offence, lost, stake - lost);
     }
 
     function _admit(address account, bytes32 operator) private {
@@ -216,10 +262,10 @@ contract ValidatorRegistry is IValidatorRegistry, SwarmGoverned, ReentrancyGuard
 
     /// @dev A pin is never free again: evidence signed by the old key must keep naming its one owner.
     function _takeTlsPin(bytes32 tlsPin, TlsKey calldata key) private {
-        if (_tlsPinTaken[tlsPin]) revert TlsPinTaken(tlsPin);
+        if (_tlsPinOwner[tlsPin] != address(0)) revert TlsPinTaken(tlsPin);
         if (!_provesTlsPossession(tlsPin, key)) revert InvalidTlsPossession(msg.sender, tlsPin);
 
-        _tlsPinTaken[tlsPin] = true;
+        _tlsPinOwner[tlsPin] = msg.sender;
     }
 
     /// @dev As with the BLS key: a signature seen in somebody's transaction is of no use to another account.

@@ -3,12 +3,13 @@ pragma solidity ^0.8.37;
 
 import {BLS12381} from "../libraries/BLS12381.sol";
 import {TlsKey} from "../libraries/TlsKeys.sol";
+import {IEquivocations} from "./IEquivocations.sol";
 import {ITrustAnchor} from "./ITrustAnchor.sol";
 
 /// @title The candidates for the committee: who they are, how to reach them, and what they stake
 /// @notice A candidate is admitted (at genesis or by the swarm), then registers itself with a stake, a BLS identity key and a
 /// TLS key, and proves that it holds both. Stake leaves by withdrawal, some time after exit, or is burnt by slashing.
-interface IValidatorRegistry {
+interface IValidatorRegistry is IEquivocations {
     /// @notice None: unknown. Admitted: may register. Active: staked. Exiting: unbonding, still slashable. Exited: withdrawn.
     enum State {
         None,
@@ -20,10 +21,12 @@ interface IValidatorRegistry {
 
     /// @notice What stake is burnt for. BadDealing: a dealing that a receiver, or its own encoding, refutes. BadComplaint: a
     /// complaint against a good share. MissingDealing: an accepted dealer that did not deal; a quarter of the price.
+    /// Equivocation: votes for two contradicting ordered statements.
     enum Offence {
         BadDealing,
         BadComplaint,
-        MissingDealing
+        MissingDealing,
+        Equivocation
     }
 
     /// @notice What a candidate says of itself.
@@ -41,11 +44,13 @@ interface IValidatorRegistry {
     }
 
     /// @notice A candidate as the ledger knows it. `withdrawable` is the time from which stake may leave, 0 before exit.
-    /// `blsKeyHash` is keccak256 of the 128-byte key, which the event has; `tlsPin` SHA-256 of the SPKI DER of its TLS key.
+    /// `jailedUntil` is the time from which a jailed one may come back, 0 when it is not jailed. `blsKeyHash` is keccak256 of the
+    /// 128-byte key, which the event has; `tlsPin` SHA-256 of the SPKI DER of its TLS key.
     struct Validator {
         State state;
         uint96 stake;
         uint64 withdrawable;
+        uint64 jailedUntil;
         bytes32 operator;
         bytes32 blsKeyHash;
         bytes32 tlsPin;
@@ -72,8 +77,14 @@ interface IValidatorRegistry {
     event ExitStarted(address indexed account, uint64 withdrawable);
     /// @notice `account` got its stake back and is gone.
     event StakeWithdrawn(address indexed account, uint256 amount);
-    /// @notice `amount` of the stake of `account` was burnt for `offence`; `stake` is left.
+    /// @notice `account` lost `amount` of its stake for `offence`, burnt but for what a reporter was paid; `stake` is left.
     event Slashed(address indexed account, Offence indexed offence, uint256 amount, uint256 stake);
+    /// @notice `account` is not drawn until it calls {unjail}, which it may from `until` on.
+    event Jailed(address indexed account, uint64 until);
+    /// @notice `account` may be drawn again.
+    event Unjailed(address indexed account);
+    /// @notice `amount` of the stake that was lost last went to `reporter`, which is no more than the report cost it.
+    event ReporterPaid(address indexed reporter, uint256 amount);
 
     /// @notice `account` is in `state`, and this takes it to be in `expected`.
     error WrongState(address account, State state, State expected);
@@ -93,6 +104,10 @@ interface IValidatorRegistry {
     error InvalidEndpoint(uint256 length);
     /// @notice The stake of `amount` is under the minimum or above what the ledger counts with.
     error InvalidStake(uint256 amount, uint256 minimum);
+    /// @notice `account` registered the key and has no stake to lose; nobody did if it is zero.
+    error NothingAtStake(address account);
+    /// @notice Whoever is jailed may come back from `until` on; it is `time`. 0 is nobody's time: the caller is not jailed.
+    error NotReleased(uint64 until, uint256 time);
     /// @notice Stake may leave from `withdrawable` on; it is `time`.
     error StillBonded(uint64 withdrawable, uint256 time);
     /// @notice `account` sits in the committee: withdraw once the next one is in office.
@@ -125,7 +140,16 @@ interface IValidatorRegistry {
     /// @return burnt Wei burnt: `slashBps` of the stake, a quarter of that for {Offence.MissingDealing}.
     function slash(address account, Offence offence) external returns (uint256 burnt);
 
-    /// @notice Whether `account` may be given a seat: active, and at least half of the minimum stake left.
+    /// @notice Punishes who signed two contradicting votes: `slashBps` of its stake is lost, and it is jailed for
+    /// `unbondingSeconds`. Anyone may show them. The caller is paid out of what is lost, at most its gas at the base fee; the rest
+    /// is burnt.
+    /// @return burnt Wei burnt.
+    function reportEquivocation(Equivocation calldata shown) external returns (uint256 burnt);
+
+    /// @notice Ends the jail of the calling, active account, when its time is over.
+    function unjail() external;
+
+    /// @notice Whether `account` may be given a seat: active, not jailed, and at least half of the minimum stake left.
     function eligible(address account) external view returns (bool);
     /// @notice All the ledger knows of `account`.
     function validator(address account) external view returns (Validator memory);
@@ -137,6 +161,8 @@ interface IValidatorRegistry {
     function candidateAt(uint256 position) external view returns (address);
     /// @notice The candidate of `operator`; zero for none.
     function candidateOf(bytes32 operator) external view returns (address);
+    /// @notice Who registered the TLS key with this pin, also if it has another one now; zero for nobody.
+    function tlsPinOwner(bytes32 tlsPin) external view returns (address);
     /// @notice Wei held for validators.
     function totalStake() external view returns (uint256);
     /// @notice Wei burnt so far: it stays in this contract, out of anybody's reach.

@@ -6,6 +6,9 @@ pragma solidity ^0.8.37;
 library Quorum {
     /// @dev The smallest committee that tolerates a fault.
     uint256 internal constant MINIMUM_COMMITTEE = 4;
+    /// @dev The smallest committee for open admission: with a fifth of the weight an attacker gets a threshold of seats in a year of
+    /// daily epochs with a probability below 1e-5 (`npm run simulate -- sybil`).
+    uint256 internal constant MINIMUM_OPEN_COMMITTEE = 31;
     /// @dev The largest committee whose dealing fits a transaction at a bearable price.
     uint256 internal constant MAXIMUM_COMMITTEE = 32;
 

@@ -117,4 +117,8 @@ library Statements {
     function checkpoint(uint64 number, uint64 blockNumber, bytes32 blockHash) internal pure returns (bytes32) {
         return keccak256(abi.encode(CHECKPOINT, number, blockNumber, blockHash));
     }
+
+    function partialEvidence(bytes32 digest, bytes32 partialHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PARTIAL_EVIDENCE, digest, partialHash));
+    }
 }

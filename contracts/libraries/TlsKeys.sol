@@ -26,7 +26,12 @@ library TlsKeys {
 
     /// @notice SHA-256 of the key's SubjectPublicKeyInfo, as in RFC 7469, section 2.4.
     function pin(TlsKey calldata key) internal pure returns (bytes32) {
-        return sha256(abi.encodePacked(SPKI_PREFIX, key.x, key.y));
+        return pinOf(key.x, key.y);
+    }
+
+    /// @notice The same of a key alone.
+    function pinOf(bytes32 x, bytes32 y) internal pure returns (bytes32) {
+        return sha256(abi.encodePacked(SPKI_PREFIX, x, y));
     }
 
     /// @notice Whether the key signed `digest`, the 32 bytes of a statement.

@@ -37,6 +37,8 @@ export interface Member {
   readonly stake: bigint;
   /** Seconds since 1970 from which stake may leave; 0 before exit. */
   readonly withdrawable: bigint;
+  /** Seconds since 1970 from which it may leave jail; 0 where it is not jailed. */
+  readonly jailedUntil: bigint;
 }
 
 /** What devices need to reach a member; the committee list has these fields. */
@@ -78,7 +80,7 @@ export interface Batch {
 
 export interface Slash {
   readonly account: string;
-  /** 0 bad dealing, 1 bad complaint, 2 missing dealing. */
+  /** 0 bad dealing, 1 bad complaint, 2 missing dealing, 3 equivocation. */
   readonly offence: bigint;
   readonly amount: bigint;
   readonly blockNumber: number;
@@ -252,7 +254,7 @@ export class Projection {
 }
 
 function newMember(account: string): Member {
-  return { account, operator: "", state: "admitted", contact: undefined, stake: 0n, withdrawable: 0n };
+  return { account, operator: "", state: "admitted", contact: undefined, stake: 0n, withdrawable: 0n, jailedUntil: 0n };
 }
 
 function memberAfter(before: Member, event: Extract<LedgerEvent, { contract: "registry" }>): Member {
@@ -276,6 +278,10 @@ function memberAfter(before: Member, event: Extract<LedgerEvent, { contract: "re
       return { ...before, state: "exited", stake: 0n };
     case "Slashed":
       return { ...before, stake: event.args.stake };
+    case "Jailed":
+      return { ...before, jailedUntil: event.args.until };
+    case "Unjailed":
+      return { ...before, jailedUntil: 0n };
     default:
       return before;
   }

@@ -12,6 +12,11 @@ export interface Quorum {
 
 /** The smallest committee that tolerates a fault. */
 export const MINIMUM_COMMITTEE = 4;
+/**
+ * The smallest committee for open admission: with a fifth of the weight an attacker gets t seats in a year of daily epochs with a
+ * probability below 1e-5 (`npm run simulate -- sybil`; docs/threat-model.md).
+ */
+export const MINIMUM_OPEN_COMMITTEE = 31;
 /** The largest committee whose dealing fits the gas figures. */
 export const MAXIMUM_COMMITTEE = 32;
 

@@ -163,6 +163,7 @@ describe("ValidatorRegistry", () => {
         STATE.active,
         STAKE,
         0n,
+        0n,
         word(1),
         keyHash,
         tlsPin,

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IMeasurement} from "./interfaces/IMeasurement.sol";
+import {IRewardPool} from "./interfaces/IRewardPool.sol";
+import {Classes} from "./libraries/Classes.sol";
+
+/// @title What {IRewardPool} says
+contract RewardPool is IRewardPool {
+    using Classes for uint256;
+
+    uint256 private constant BASIS_POINTS = 10_000;
+
+    /// @inheritdoc IRewardPool
+    IMeasurement public immutable measurement;
+    /// @inheritdoc IRewardPool
+    uint256 public immutable epochBps;
+    /// @inheritdoc IRewardPool
+    uint64 public lastEpoch;
+    /// @inheritdoc IRewardPool
+    uint256 public unallotted;
+    /// @inheritdoc IRewardPool
+    uint256 public totalOwed;
+    /// @inheritdoc IRewardPool
+    mapping(address account => uint256 amount) public owed;
+
+    constructor(IMeasurement measurement_, uint256 epochBps_) {
+        if (epochBps_ == 0 || epochBps_ > BASIS_POINTS) revert InvalidPart(epochBps_);
+        measurement = measurement_;
+        epochBps = epochBps_;
+    }
+
+    /// @inheritdoc IRewardPool
+    function payIn(uint64 grantId) external payable {
+        if (msg.value == 0) revert NothingPaid();
+
+        unallotted += msg.value;
+        emit PaidIn(msg.sender, grantId, msg.value, unallotted);
+    }
+
+    /// @inheritdoc IRewardPool
+    function allot(uint64 epoch, address[] calldata committee) external {
+        if (epoch <= lastEpoch) revert NotTheNext(epoch, lastEpoch);
+        if (measurement.phaseOf(epoch) != IMeasurement.Phase.Settled) revert NotSettled(epoch);
+        (uint256 classes, bytes32 committeeHash) = measurement.participation(epoch);
+        if (keccak256(abi.encode(committee)) != committeeHash) revert WrongCommittee(epoch, committeeHash);
+
+        lastEpoch = epoch;
+        uint256 budget = (unallotted * epochBps) / BASIS_POINTS;
+        uint256 allotted = 0;
+        for (uint256 i = 0; i < committee.length; i++) {
+            uint256 amount = (budget * classes.at(i)) / (Classes.BEST * committee.length);
+            if (amount == 0 || committee[i] == address(0)) continue;
+            owed[committee[i]] += amount;
+            allotted += amount;
+            emit Earned(committee[i], epoch, amount);
+        }
+        unallotted -= allotted;
+        totalOwed += allotted;
+    }
+
+    /// @inheritdoc IRewardPool
+    function claim() external {
+        uint256 amount = owed[msg.sender];
+        if (amount == 0) revert NothingOwed(msg.sender);
+
+        owed[msg.sender] = 0;
+        totalOwed -= amount;
+        emit Claimed(msg.sender, amount);
+
+        (bool success, ) = msg.sender.call{value: amount}("");
+        if (!success) revert TransferFailed(msg.sender, amount);
+    }
+}

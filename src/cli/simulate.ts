@@ -1,0 +1,100 @@
+/** `npm run simulate -- sybil`: what an attacker with a share of the weight gets of the committees that are drawn. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { Command, CommanderError } from "commander";
+
+import { type SybilOptions, describeSybil, simulateSybil, sybilCharts } from "../operator/sybil.js";
+import { writeAtomically } from "../runtime/atomic-file.js";
+import { SwarmkeepError, exitCode } from "../runtime/errors.js";
+import { action, asSwarmkeepError, parseCount, renderError } from "./command.js";
+
+const MAXIMUM_DRAWS = 1_000_000;
+
+interface Options {
+  readonly share: string;
+  readonly seats: string;
+  readonly epochs: string;
+  readonly candidates: string;
+  readonly draws: string;
+  readonly seed: string;
+  readonly out?: string;
+}
+
+function program(): Command {
+  const simulate = new Command("simulate").exitOverride().configureOutput({ outputError: () => undefined });
+  simulate
+    .command("sybil")
+    .description("probabilities of f + 1 seats (halt) and t seats (capture) for an attacker")
+    .option("--share <list>", "shares of the weight, from 0 to 1", "0.05,0.1,0.2,0.33")
+    .option("--seats <list>", "sizes of the committee", "4,7,16,31")
+    .option("--epochs <number>", "draws that the cumulative figures are of", "365")
+    .option("--candidates <number>", "operators of equal weight in permissioned mode", "100")
+    .option("--draws <number>", "simulated draws for each row; 0 for exact figures alone", "2000")
+    .option("--seed <text>", "of the simulated draws", "sybil")
+    .option("--out <folder>", "write plots there, as SVG")
+    .option("--json", "print JSON, for programs")
+    .exitOverride()
+    .action(
+      action<Options>(async (context, options) => {
+        const settings: SybilOptions = {
+          shares: numbers(options.share, "--share", (text) => Number(text)),
+          seats: numbers(options.seats, "--seats", (text) => parseCount(text, "--seats", 32)),
+          epochs: parseCount(options.epochs, "--epochs"),
+          candidates: parseCount(options.candidates, "--candidates", 32_768),
+          draws: parseCount(options.draws, "--draws", MAXIMUM_DRAWS),
+          seed: options.seed,
+        };
+        const rows = checked(() => simulateSybil(settings));
+        const plots = options.out === undefined ? [] : sybilCharts(settings.shares, settings.epochs);
+        if (options.out !== undefined) await mkdir(options.out, { recursive: true });
+        for (const { name, svg } of plots) {
+          await writeAtomically(join(options.out as string, name), svg, 0o644);
+        }
+        context.print(
+          { ...settings, rows: rows.map((row) => ({ ...row })), plots: plots.map(({ name }) => name) },
+          [
+            describeSybil(rows, settings),
+            ...plots.map(({ name }) => `plot  ${join(options.out as string, name)}`),
+          ].join("\n"),
+        );
+      }),
+    );
+  return simulate;
+}
+
+function numbers(list: string, option: string, parse: (text: string) => number): number[] {
+  return list.split(",").map((text) => {
+    const value = parse(text.trim());
+    if (Number.isFinite(value) && text.trim() !== "") return value;
+    throw usage(`${option} takes numbers with commas between them, not ${JSON.stringify(list)}`);
+  });
+}
+
+/** What the mathematics refuses is a fault of the command line. */
+function checked<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof RangeError ? usage(error.message) : error;
+  }
+}
+
+function usage(message: string): SwarmkeepError {
+  return new SwarmkeepError(message, {
+    kind: "usage",
+    code: "bad-number",
+    advice: "See what the command takes with `npm run simulate -- sybil --help`.",
+  });
+}
+
+try {
+  await program().parseAsync(process.argv);
+} catch (error) {
+  if (!(error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help"))) {
+    const failure =
+      error instanceof CommanderError ? usage(error.message.replace(/^error: /, "")) : asSwarmkeepError(error);
+    process.stderr.write(renderError(failure, process.argv.includes("--json")));
+    process.exitCode = exitCode(failure);
+  }
+}
