@@ -25,12 +25,17 @@ export function expectSeats(seats: readonly number[]): void {
 
 /** Coefficients at zero: f(0) = sum of coefficient[i] * f(seats[i]) for every f of degree below seats.length. */
 export function lagrangeAtZero(seats: readonly number[], order: bigint): bigint[] {
+  return lagrangeAt(seats, 0, order);
+}
+
+/** The same at `point`, an integer that is zero or another seat. */
+export function lagrangeAt(seats: readonly number[], point: number, order: bigint): bigint[] {
   expectSeats(seats);
   return seats.map((seat) => {
     let [numerator, denominator] = [1n, 1n];
     for (const other of seats) {
       if (other === seat) continue;
-      numerator = (numerator * BigInt(other)) % order;
+      numerator = modulo(numerator * BigInt(other - point), order);
       denominator = modulo(denominator * BigInt(other - seat), order);
     }
     return (numerator * inverse(denominator, order)) % order;

@@ -1,6 +1,4 @@
 import { p256 } from "@noble/curves/nist.js";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { concatBytes, hexToBytes } from "@noble/hashes/utils.js";
 import { expect } from "chai";
 import { AbiCoder, getBytes, hexlify } from "ethers";
 
@@ -16,9 +14,11 @@ import {
   registrationOf,
   rootSign,
   secretOf,
+  tlsKeyOf,
   word,
   type Mesh,
 } from "./mesh.js";
+import { tlsPinOf } from "./tls-key.js";
 
 const { ethers, networkHelpers } = connection;
 const { loadFixture, time } = networkHelpers;
@@ -30,15 +30,12 @@ const STAKE = PARAMETERS.minimumStake;
 const LOST = (STAKE * BigInt(PARAMETERS.slashBps)) / 10_000n;
 const KIND = { drlHead: 1, checkpoint: 2, committeeList: 3, activation: 4 } as const;
 const EQUIVOCATION = 3n;
-const TLS_SECRET = secretOf(0x71504n);
-const OTHER_SECRET = secretOf(0x71505n);
-const SPKI_PREFIX = hexToBytes("3059301306072a8648ce3d020106082a8648ce3d030107034200");
+const TLS_KEY = 0x71504n;
+const OTHER_KEY = 0x71505n;
+const TLS_SECRET = secretOf(TLS_KEY);
+const OTHER_SECRET = secretOf(OTHER_KEY);
 
 type Values = Record<string, bigint | Uint8Array>;
-
-function pinOf(secret: Uint8Array): string {
-  return hexlify(sha256(concatBytes(SPKI_PREFIX, p256.getPublicKey(secret, false))));
-}
 
 function keyOf(secret: Uint8Array) {
   const point = p256.getPublicKey(secret, false);
@@ -50,8 +47,8 @@ async function registered(): Promise<Mesh> {
   const mesh = await opened();
   const [offender] = mesh.members;
   if (offender === undefined) throw new Error("no members");
-  const registration = await registrationOf(mesh, offender.address, secretOf(500n), 1n);
-  await mesh.registry.connect(offender).register({ ...registration, tlsPin: pinOf(TLS_SECRET) }, { value: STAKE });
+  const registration = await registrationOf(mesh, offender.address, secretOf(500n), TLS_KEY);
+  await mesh.registry.connect(offender).register(registration, { value: STAKE });
   return mesh;
 }
 
@@ -237,11 +234,11 @@ describe("equivocation", () => {
     if (offender === undefined) throw new Error("no members");
     const evidence = await contradictingHeads(mesh);
     const own = mesh.registry.connect(offender);
-    await own.update(pinOf(OTHER_SECRET), "validator.example:8443", "geo:u33dc");
+    await own.update(await tlsKeyOf(mesh, offender.address, OTHER_KEY), "validator.example:8443", "geo:u33dc");
     await own.exit();
     await networkHelpers.time.increase(DAY - 60n);
     await mesh.registry.reportEquivocation(evidence);
-    expect(await mesh.registry.tlsPinOwner(pinOf(TLS_SECRET))).to.equal(offender.address);
+    expect(await mesh.registry.tlsPinOwner(tlsPinOf(TLS_SECRET))).to.equal(offender.address);
     expect((await mesh.registry.validator(offender.address)).stake).to.equal(STAKE - LOST);
   });
 
