@@ -1,0 +1,227 @@
+import { expect } from "chai";
+
+import { quorumOf } from "../../../src/statements/quorum.js";
+import { Phase as LedgerPhase, deployMesh, type CeremonyMesh } from "../../contracts/ceremony-fixture.js";
+import { START, count, has, moves, type Move, type Phase, type State, type World } from "./model.js";
+
+const N = 4;
+const SEATS = [1, 2, 3, 4] as const;
+/** Attempts that are looked at one after the other: what each may blame and slash is carried on. */
+const ATTEMPTS = 3;
+
+interface Explored {
+  /** All states that can be reached, with what may happen next. */
+  readonly graph: ReadonlyMap<string, { readonly state: State; readonly moves: readonly Move[] }>;
+}
+
+function keyOf(state: State): string {
+  return Object.values(state).join(":");
+}
+
+/** Breadth first over all orders. */
+function explore(world: World): Explored {
+  const graph = new Map<string, { state: State; moves: readonly Move[] }>();
+  const waiting: State[] = [START];
+  for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
+    const key = keyOf(state);
+    if (graph.has(key)) continue;
+    const next = state.attempt > ATTEMPTS ? [] : moves(world, state);
+    graph.set(key, { state, moves: next });
+    waiting.push(...next.map((move) => move.next));
+  }
+  return { graph };
+}
+
+/** States from which every path whose time goes on comes to `active`. Adversaries choose the path. */
+function certainToActivate({ graph }: Explored): Set<string> {
+  const certain = new Set<string>();
+  for (let grew = true; grew;) {
+    grew = false;
+    for (const [key, { state, moves: next }] of graph) {
+      if (certain.has(key)) continue;
+      // A phase that may begin anew for ever is a way that never ends.
+      const isCertain =
+        state.phase === "active" || (next.length > 0 && next.every((move) => certain.has(keyOf(move.next))));
+      if (isCertain) {
+        certain.add(key);
+        grew = true;
+      }
+    }
+  }
+  return certain;
+}
+
+describe("the ceremony of four, explored whole", () => {
+  const { f, t, a } = quorumOf(N);
+  const honestOf = (byzantine: number): number => 0b11110 & ~byzantine;
+
+  for (const cheat of SEATS) {
+    describe(`seat ${cheat} does anything, or nothing`, () => {
+      const byzantine = 1 << cheat;
+      const explored = explore({ n: N, byzantine });
+      const states = [...explored.graph.values()];
+
+      it("comes to an end in every order, but where activation is left to nobody", () => {
+        expect(states.length).to.be.within(500, 100_000);
+        for (const { state, moves: next } of states.filter(({ state }) => state.attempt <= ATTEMPTS)) {
+          if (state.phase !== "active") expect(next, JSON.stringify(state)).not.to.be.empty;
+        }
+      });
+
+      it("fails no attempt before all honest members had the signature within reach", () => {
+        // The one way to a second attempt: everybody acknowledged, and nobody sent `activate` in a whole phase.
+        for (const { state, moves: next } of states) {
+          for (const { name, next: after } of next.filter((move) => move.next.attempt > state.attempt)) {
+            expect(state.phase, name).to.equal("acknowledge");
+            expect(state.acknowledged & honestOf(byzantine), name).to.equal(honestOf(byzantine));
+            expect(
+              next.some((move) => move.name === "activate"),
+              name,
+            ).to.equal(true);
+            expect(after.inOffice).to.equal("old");
+          }
+        }
+        // Members activate as soon as they can; without that one path, activation is certain from the start.
+        const diligent: Explored = {
+          graph: new Map(
+            [...explored.graph].map(([key, { state, moves: next }]) => {
+              const canActivate = next.some((move) => move.name === "activate");
+              return [key, { state, moves: canActivate ? next.filter((m) => !m.name.startsWith("advance")) : next }];
+            }),
+          ),
+        };
+        expect(certainToActivate(diligent).has(keyOf(START))).to.equal(true);
+      });
+
+      it("costs no honest member anything, and blames none", () => {
+        for (const { state } of states) {
+          expect(state.slashed & honestOf(byzantine), JSON.stringify(state)).to.equal(0);
+          expect(state.disqualified & honestOf(byzantine)).to.equal(0);
+          expect(state.refuted & honestOf(byzantine)).to.equal(0);
+          expect(state.blamed & honestOf(byzantine), JSON.stringify(state)).to.equal(0);
+        }
+      });
+
+      it("costs a cheat its stake before anything counts, and counts nothing bad", () => {
+        for (const { state } of states.filter(
+          ({ state }) => state.phase === "acknowledge" || state.phase === "active",
+        )) {
+          expect(state.counted & state.spoiled, JSON.stringify(state)).to.equal(0);
+          expect(state.spoiled & ~state.slashed).to.equal(0);
+          expect(count(state.counted)).to.equal(t);
+        }
+      });
+
+      it("has one committee in office at any time, and it can sign", () => {
+        for (const { state } of states) {
+          expect(state.inOffice).to.equal(state.phase === "active" ? "new" : "old");
+          if (state.phase !== "active") continue;
+          expect(count(state.acknowledged)).to.be.at.least(a);
+          expect(count(state.seated & honestOf(byzantine))).to.be.at.least(t);
+        }
+      });
+    });
+  }
+
+  describe("one more than f is away in a phase", () => {
+    for (const phase of ["accept", "deal", "complain", "acknowledge"] as const satisfies readonly Phase[]) {
+      it(`${phase}: nothing is lost, and no one else is blamed`, () => {
+        const [byzantine, seat] = [1 << 4, 2];
+        const honest = honestOf(byzantine) & ~(1 << seat);
+        const { graph } = explore({ n: N, byzantine, away: { phase, seat } });
+        for (const { state } of graph.values()) {
+          expect(state.slashed & honest).to.equal(0);
+          expect(state.blamed & honest, JSON.stringify(state)).to.equal(0);
+          if (state.phase === "active") expect(count(state.acknowledged)).to.be.at.least(N - f);
+          else expect(state.inOffice).to.equal("old");
+        }
+      });
+    }
+  });
+
+  describe("the contract moves as the model does", () => {
+    for (const seed of [3, 11, 29, 64]) {
+      it(`along path ${seed}`, async () => {
+        await follow(await deployMesh(N), seed);
+      });
+    }
+  });
+});
+
+const PHASES: Record<Phase, bigint> = {
+  accept: LedgerPhase.Accept,
+  deal: LedgerPhase.Deal,
+  complain: LedgerPhase.Complain,
+  acknowledge: LedgerPhase.Acknowledge,
+  active: LedgerPhase.Active,
+};
+
+/** Numbers below `limit`, the same for the same seed (xorshift32). */
+function chooser(seed: number): (limit: number) => number {
+  let state = seed | 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+}
+
+/** One way through the first attempt, each step done on the contract and compared. Seat 4 is the one that may cheat. */
+async function follow(mesh: CeremonyMesh, seed: number): Promise<void> {
+  const world: World = { n: N, byzantine: 1 << 4 };
+  const below = chooser(seed * 2_654_435);
+  await mesh.ceremony.startKeyGeneration();
+  // The model's seat is a member's; on the contract it follows from the account's order.
+  const order = (await mesh.invited()).filter((member) => member !== undefined);
+  order.sort((x, y) => (BigInt(x.wallet.address) < BigInt(y.wallet.address) ? -1 : 1));
+  let state = START;
+  let seats = [0, 1, 2, 3, 4];
+  for (let step = 0; state.phase !== "active"; step++) {
+    expect(step).to.be.below(100);
+    const options = moves(world, state).filter(({ next }) => next.attempt === 1 && keyOf(next) !== keyOf(state));
+    const { name, next } = options[below(options.length)] as Move;
+    const [verb = "", who = "", what = "", whom = ""] = name.replace(":", "").split(" ");
+    const seat = seats.indexOf(Number(who));
+    if (verb === "accept") {
+      const member = order[Number(who) - 1];
+      const place = (await mesh.invited()).findIndex((one) => one === member) + 1;
+      if (member !== undefined) await mesh.accept(place, member);
+    } else if (verb === "deal") {
+      await mesh.deal(seat, what === "badly" ? mesh.spoilShare(seat, seats.indexOf(1), "g1") : mesh.makeDealing(seat));
+    } else if (verb === "satisfied") {
+      await mesh.as(mesh.memberAt(seat)).satisfied(1n, 1, seat);
+    } else if (verb === "complain" && what === "falsely") {
+      const good = [1, 2, 3].find((dealer) => has(state.dealt & ~state.disqualified & ~state.spoiled, dealer));
+      await mesh.complain(seats.indexOf(good as number), seat, "g1");
+    } else if (verb === "complain") {
+      // The spoiled share is that of seat 1; the others' refutations are its, in the model's words.
+      await mesh.complain(seats.indexOf(Number(whom)), seats.indexOf(1), "g1");
+    } else if (verb === "acknowledge") {
+      const { outcomeHash } = await mesh.derive();
+      await mesh.acknowledge([seat], what === "falsely" ? new Uint8Array(32) : outcomeHash);
+    } else if (verb === "activate") {
+      const derived = await mesh.derive();
+      const signers = [1, 2, 3].map((one) => seats.indexOf(one));
+      await mesh.ceremony.activate(1n, 1, derived.outcome, mesh.sign(derived, signers));
+    } else {
+      if (what === "" && who === "late") await mesh.passDeadline();
+      await mesh.advance();
+      if (next.phase === "deal" && state.phase === "accept") {
+        await mesh.takeSeats();
+        // Who did not accept has no seat, and the others move up.
+        seats = [0, ...[1, 2, 3, 4].filter((one) => has(next.seated, one))];
+      }
+    }
+    state = next;
+    const { phase, accepted, dealt, disqualified, refuted, satisfied, counted } = await mesh.status();
+    const onLedger = (set: number): bigint =>
+      seats.reduce((bits, one, i) => (i > 0 && has(set, one) ? bits | (1n << BigInt(i)) : bits), 0n);
+    expect(phase, name).to.equal(PHASES[state.phase]);
+    expect(accepted, name).to.equal(count(state.accepted));
+    expect([dealt, disqualified, refuted, satisfied], name).to.deep.equal(
+      [state.dealt, state.disqualified, state.refuted, state.satisfied].map(onLedger),
+    );
+    if (state.counted !== 0) expect(counted, name).to.equal(onLedger(state.counted));
+  }
+}
