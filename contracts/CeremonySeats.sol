@@ -3,21 +3,22 @@ pragma solidity ^0.8.37;
 
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {IRotation} from "./interfaces/IRotation.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {Seats} from "./libraries/Seats.sol";
 import {MeshContract} from "./MeshContract.sol";
 
 /// @title Who sits in a key ceremony: invitations, replacements and seats
-/// @notice The order of invitation is that of the registry, which is the order of the genesis list. Whom an attempt failed by is
-/// invited last from then on.
+/// @notice The order of invitation is that of the registry in a key generation, which is the order of the genesis list, and that of
+/// the turn's permutation in a resharing. Whom an attempt failed by is invited last from then on.
 abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     using Seats for uint40;
 
     struct Ceremony {
         Status status;
         uint32 phaseSeconds;
-        /// Bits of candidates by rank, which is their position in the registry: those invited in this attempt, so that no one is
+        /// Bits of candidates by rank, which is their position in the order of invitation: those invited in this attempt, so that no one is
         /// invited twice while others wait; and those that an earlier attempt failed by, whom later ones invite last.
         uint256 drawn;
         uint256 failed;
@@ -31,6 +32,14 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         uint8 rank;
     }
 
+    /// @dev A walk along the order of invitation: once over all, then over those again that an attempt failed by.
+    struct Walk {
+        address[] order;
+        /// Whether `order` has all there are; a permutation is read as far as it is needed.
+        bool isWhole;
+        uint256 next;
+    }
+
     /// @dev As many candidates are looked at as a bitmap has bits.
     uint256 private constant MAXIMUM_CANDIDATES = 256;
 
@@ -38,16 +47,20 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     IGroupKeys public immutable groupKeys;
     /// @inheritdoc IKeyCeremony
     IValidatorRegistry public immutable registry;
+    /// @inheritdoc IKeyCeremony
+    IRotation public immutable rotation;
 
     mapping(uint64 ceremony => Ceremony) internal _ceremonies;
 
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
-        IValidatorRegistry registry_
+        IValidatorRegistry registry_,
+        IRotation rotation_
     ) MeshContract(anchor_, anchor_.meshId()) {
         groupKeys = groupKeys_;
         registry = registry_;
+        rotation = rotation_;
     }
 
     /// @return invited How many candidates there are for the seats.
@@ -69,30 +82,54 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// attempt failed by, then the others.
     /// @return invited How many seats got a new holder.
     function _invite(Ceremony storage c, uint32 attempt) internal returns (uint256 invited) {
-        address[] memory candidates = registry.candidates();
-        uint256 count = candidates.length < MAXIMUM_CANDIDATES ? candidates.length : MAXIMUM_CANDIDATES;
+        Walk memory walk;
+        if (c.status.kind == Kind.KeyGeneration) (walk.order, walk.isWhole) = (registry.candidates(), true);
         (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
 
-        uint256 next = 0;
-        for (uint256 seat = 1; seat <= c.status.seats; seat++) {
+        uint256 seats = c.status.seats;
+        for (uint256 seat = 1; seat <= seats; seat++) {
             address holder = c.receivers[seat].account;
             if (c.receivingKeys[attempt][holder] != 0) continue;
+            (address account, uint256 rank) = _nextOf(walk, seats, drawn, failed);
+            if (account == address(0)) break;
 
-            for (; next < 2 * count; next++) {
-                uint256 rank = next % count;
-                bool hasFailed = (failed >> rank) & 1 == 1;
-                if ((drawn >> rank) & 1 == 1 || hasFailed != (next >= count)) continue;
-                if (registry.eligible(candidates[rank])) break;
-            }
-            if (next == 2 * count) break;
-
-            uint8 found = uint8(next++ % count);
             if (holder != address(0)) c.failed |= 1 << c.receivers[seat].rank;
-            c.receivers[seat] = Receiver({account: candidates[found], rank: found});
-            drawn |= 1 << found;
+            c.receivers[seat] = Receiver({account: account, rank: uint8(rank)});
+            drawn |= 1 << rank;
             invited++;
         }
         c.drawn = drawn;
+    }
+
+    /// @dev The next candidate that is eligible and not drawn; zero if there is none.
+    function _nextOf(
+        Walk memory walk,
+        uint256 step,
+        uint256 drawn,
+        uint256 failed
+    ) private view returns (address account, uint256 rank) {
+        while (true) {
+            if (walk.next == walk.order.length && !walk.isWhole) _readOn(walk, step);
+            uint256 count = walk.order.length < MAXIMUM_CANDIDATES ? walk.order.length : MAXIMUM_CANDIDATES;
+            if (walk.next == 2 * count) return (address(0), 0);
+
+            bool isSecondRound = walk.next >= count;
+            rank = walk.next++ % count;
+            bool hasFailed = (failed >> rank) & 1 == 1;
+            if ((drawn >> rank) & 1 == 1 || hasFailed != isSecondRound) continue;
+            if (registry.eligible(walk.order[rank])) return (walk.order[rank], rank);
+        }
+    }
+
+    /// @dev Reads `step` more members of the permutation.
+    function _readOn(Walk memory walk, uint256 step) private view {
+        uint256 known = walk.order.length;
+        address[] memory more = rotation.drawn(known, step);
+        walk.isWhole = more.length < step || known + more.length >= MAXIMUM_CANDIDATES;
+        address[] memory order = new address[](known + more.length);
+        for (uint256 i = 0; i < known; i++) order[i] = walk.order[i];
+        for (uint256 i = 0; i < more.length; i++) order[known + i] = more[i];
+        walk.order = order;
     }
 
     /// @dev Those who accepted move to the first seats, in ascending order of account; the other seats become empty.
@@ -128,8 +165,14 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @dev The dealer at `seat`, zero if there is none: a receiver in a key generation, else a member in office.
     function _dealerAt(Ceremony storage c, uint8 seat) internal view returns (address) {
         if (c.status.kind == Kind.KeyGeneration) return c.receivers[seat].account;
+        return groupKeys.memberAt(seat);
+    }
+
+    /// @dev Seats that have a dealer: in a resharing some of the committee in office may be empty.
+    function _dealerSeats(Ceremony storage c, Status memory status) internal view returns (uint40 dealers) {
+        if (status.kind == Kind.KeyGeneration) return Seats.firstOf(status.dealers);
         address[] memory committee = groupKeys.committee();
-        return seat == 0 || seat > committee.length ? address(0) : committee[seat - 1];
+        for (uint256 i = 0; i < committee.length; i++) if (committee[i] != address(0)) dealers = dealers.with(i + 1);
     }
 
     /// @dev Ranks of those at `seats`, as a bitmap.

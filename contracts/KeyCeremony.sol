@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {CeremonySeats} from "./CeremonySeats.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {IRotation} from "./interfaces/IRotation.sol";
 import {ISwarmStatements} from "./interfaces/ISwarmStatements.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
@@ -30,33 +31,44 @@ contract KeyCeremony is CeremonySeats {
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
-        IValidatorRegistry registry_
-    ) CeremonySeats(anchor_, groupKeys_, registry_) {}
+        IValidatorRegistry registry_,
+        IRotation rotation_
+    ) CeremonySeats(anchor_, groupKeys_, registry_, rotation_) {}
 
     // ---------------------------------------------------------------- start and accept
 
     /// @inheritdoc IKeyCeremony
     function startKeyGeneration() external returns (uint64 ceremony) {
         if (anchor.start() == 0) revert ITrustAnchor.GenesisMissing();
+        uint64 generation = groupKeys.generation();
+        if (generation != 0) revert KeysExist(generation);
+        uint8 seats = anchor.parameters().committeeSize;
+        uint256 invited;
+        (ceremony, invited) = _start(Kind.KeyGeneration, seats, Quorum.threshold(seats));
+        if (invited < seats) revert TooFewCandidates(invited, seats);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function startResharing() external returns (uint64 ceremony) {
+        (, uint8 seats) = rotation.due();
+        (ceremony, ) = _start(Kind.Resharing, seats, Quorum.threshold(groupKeys.committee().length));
+    }
+
+    /// @dev One ceremony at a time.
+    function _start(Kind kind, uint8 seats, uint256 dealersNeeded) private returns (uint64 ceremony, uint256 invited) {
         ceremony = current;
         Phase phase = _ceremonies[ceremony].status.phase;
         if (phase != Phase.None && phase != Phase.Active) revert CeremonyRunning(ceremony);
-        uint64 generation = groupKeys.generation();
-        if (generation != 0) revert KeysExist(generation);
 
         current = ++ceremony;
-        ITrustAnchor.Parameters memory parameters = anchor.parameters();
         Ceremony storage c = _ceremonies[ceremony];
-        c.phaseSeconds = parameters.phaseSeconds;
+        c.phaseSeconds = anchor.parameters().phaseSeconds;
         Status storage status = c.status;
-        status.kind = Kind.KeyGeneration;
-        status.seats = parameters.committeeSize;
-        status.threshold = uint8(Quorum.threshold(parameters.committeeSize));
-        status.dealersNeeded = status.threshold;
-        emit CeremonyStarted(ceremony, Kind.KeyGeneration, status.seats, status.threshold);
-
-        uint256 invited = _startAttempt(c, ceremony);
-        if (invited < status.seats) revert TooFewCandidates(invited, status.seats);
+        (status.kind, status.seats) = (kind, seats);
+        status.threshold = uint8(Quorum.threshold(seats));
+        status.dealersNeeded = uint8(dealersNeeded);
+        emit CeremonyStarted(ceremony, kind, seats, status.threshold);
+        invited = _startAttempt(c, ceremony);
     }
 
     /// @inheritdoc IKeyCeremony
@@ -252,21 +264,21 @@ contract KeyCeremony is CeremonySeats {
         }
 
         address[] memory accounts = _assignSeats(c, status);
-        c.status.dealers = status.accepted;
+        c.status.dealers = status.kind == Kind.KeyGeneration ? status.accepted : uint8(groupKeys.committee().length);
         uint64 deadline = _enter(c, Phase.Deal);
         emit Seated(ceremony, status.attempt, accounts, deadline);
     }
 
     function _endDeal(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
-        uint40 missing = Seats.firstOf(status.dealers).without(status.dealt);
+        uint40 missing = _dealerSeats(c, status).without(status.dealt);
         if (missing != 0) {
             _requireOver(status);
             for (uint8 seat = 1; seat <= status.dealers; seat++) {
                 if (missing.has(seat)) _slash(_dealerAt(c, seat), IValidatorRegistry.Offence.MissingDealing);
             }
         }
-        if (status.dealt.count() < status.dealersNeeded) return _fail(c, ceremony, status, missing);
+        if (status.dealt.count() < status.dealersNeeded) return _fail(c, ceremony, status, 0, missing);
 
         uint64 deadline = _enter(c, Phase.Complain);
         emit Dealings(ceremony, status.attempt, status.dealt, deadline);
@@ -277,7 +289,7 @@ contract KeyCeremony is CeremonySeats {
         if (status.satisfied != Seats.firstOf(status.accepted)) _requireOver(status);
         uint40 good = status.dealt.without(status.disqualified);
         if (good.count() < status.dealersNeeded) {
-            return _fail(c, ceremony, status, Seats.firstOf(status.dealers).without(good));
+            return _fail(c, ceremony, status, 0, Seats.firstOf(status.dealers).without(good));
         }
 
         status.counted = good.lowest(status.dealersNeeded);
@@ -289,12 +301,23 @@ contract KeyCeremony is CeremonySeats {
     function _endAcknowledge(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
         _requireOver(status);
-        _fail(c, ceremony, status, Seats.firstOf(status.accepted).without(status.acknowledged));
+        _fail(c, ceremony, status, Seats.firstOf(status.accepted).without(status.acknowledged), 0);
     }
 
-    /// @dev The attempt came to nothing: on to the next one, where those that it failed by are invited last.
-    function _fail(Ceremony storage c, uint64 ceremony, Status memory status, uint40 silent) private {
-        c.failed |= _ranks(c, silent | status.disqualified | status.refuted);
+    /// @dev The attempt came to nothing: on to the next one, where those that it failed by are invited last. In a resharing dealers
+    /// have other seats than receivers, and nobody invites them.
+    /// @param receivers Seats of receivers that it failed by.
+    /// @param dealers Seats of dealers that it failed by.
+    function _fail(
+        Ceremony storage c,
+        uint64 ceremony,
+        Status memory status,
+        uint40 receivers,
+        uint40 dealers
+    ) private {
+        uint40 by = receivers | status.refuted;
+        if (status.kind == Kind.KeyGeneration) by |= dealers | status.disqualified;
+        c.failed |= _ranks(c, by);
         emit AttemptFailed(ceremony, status.attempt, status.phase);
         _startAttempt(c, ceremony);
     }

@@ -107,6 +107,11 @@ contract RevocationList is IRevocationList, SwarmGoverned {
     }
 
     /// @inheritdoc IRevocationList
+    function headNumber() external view returns (uint64) {
+        return _head.number;
+    }
+
+    /// @inheritdoc IRevocationList
     function latestHead() external view returns (Head memory) {
         return _head;
     }

@@ -138,6 +138,11 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
     }
 
     /// @inheritdoc ITrustAnchor
+    function rotation() external view returns (address) {
+        return _contracts.rotation;
+    }
+
+    /// @inheritdoc ITrustAnchor
     function successor() external view returns (Successor memory) {
         return _successor;
     }

@@ -115,7 +115,7 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     function withdraw() external nonReentrant {
         Validator storage self = _requireState(State.Exiting);
         if (block.timestamp < self.withdrawable) revert StillBonded(self.withdrawable, block.timestamp);
-        if (groupKeys.seatOf(msg.sender) != 0) revert InOffice(msg.sender);
+        if (groupKeys.isBound(msg.sender)) revert InOffice(msg.sender);
 
         uint256 amount = self.stake;
         self.state = State.Exited;
@@ -166,10 +166,16 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     }
 
     /// @inheritdoc IValidatorRegistry
-    function eligible(address account) external view returns (bool) {
+    function eligible(address account) public view returns (bool) {
         Validator storage candidate = _validators[account];
         if (candidate.state != State.Active || candidate.jailedUntil != 0) return false;
         return 2 * uint256(candidate.stake) >= anchor.parameters().minimumStake;
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function stakeAt(uint256 position) external view returns (address account, uint256 stake) {
+        account = _candidates[position];
+        stake = eligible(account) ? _validators[account].stake : 0;
     }
 
     /// @inheritdoc IValidatorRegistry

@@ -8,7 +8,7 @@ const SEATS = 7;
 
 export const genesis7: GasFigure = {
   operation: "genesis7",
-  goal: 1_015_000,
+  goal: 1_050_000,
   best: undefined,
   source: undefined,
 

@@ -49,6 +49,7 @@ const addresses = {
   groupKeys: address("group keys"),
   fleets: address("fleets"),
   revocations: address("revocations"),
+  rotation: address("rotation"),
 };
 const finalised: FinalisedBlock = { number: 100, hash: "", parentHash: "", stateRoot: "", timestamp: NOW };
 const binding = seed("tls-exporter");

@@ -25,6 +25,14 @@ interface IGroupKeys {
         address[] committee;
     }
 
+    /// @notice What a committee that took over by resharing has to show.
+    /// @param head It is through once this head is posted.
+    /// @param until From then on, in seconds since 1970, office may go back; 0 for a committee without probation.
+    struct Probation {
+        uint64 head;
+        uint64 until;
+    }
+
     /// @notice A committee took office. The same generation as before means the same keys.
     event OfficeTaken(
         uint64 indexed generation,
@@ -36,6 +44,10 @@ interface IGroupKeys {
         address[] committee
     );
 
+    /// @notice The committee of epoch `failed` made too few heads in time: the one before is in office again, as the {OfficeTaken}
+    /// with the next epoch says.
+    event OfficeReverted(uint64 indexed failed);
+
     /// @notice After generation `current` comes the same or the next, not `generation`.
     error WrongGeneration(uint64 generation, uint64 current);
     /// @notice After epoch `current` comes the next, not `epoch`.
@@ -44,6 +56,8 @@ interface IGroupKeys {
     error KeysOfGenerationChanged(uint64 generation);
     /// @notice The BLS key is outside the subgroup or infinity.
     error InvalidGroupKey();
+    /// @notice Office goes back from `until` on, while the head `head` is missing; `until` is 0 for a committee without probation.
+    error OfficeStays(uint64 head, uint64 until);
     /// @notice A committee has 4 to 32 seats, not `seats`.
     error InvalidCommitteeSize(uint256 seats);
 
@@ -51,12 +65,24 @@ interface IGroupKeys {
     /// that it holds the keys.
     function setOffice(Office calldata next) external;
 
+    /// @notice Gives office back to the committee before, when the new one's probation ended without the heads that it owed.
+    /// Anyone. The keys stay; the epoch goes on.
+    function revertOffice() external;
+
     /// @notice Whether the swarm signed `digest`, the EIP-712 digest of a statement; always false before the first committee.
     /// @dev DST `BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_`; a bad point is false, not a revert.
     function verify(bytes32 digest, BLS12381.G2Point calldata signature) external view returns (bool);
 
     /// @notice All of the office; all zero before the first committee.
     function office() external view returns (Office memory);
+    /// @notice Since when the committee is in office, in seconds since 1970; 0 before the first.
+    function since() external view returns (uint64);
+    /// @notice What the committee in office had to show when it took over by resharing; all zero otherwise.
+    function probation() external view returns (Probation memory);
+    /// @notice Whether the committee in office has yet to show itself. While it does, the one before keeps its shares.
+    function inProbation() external view returns (bool);
+    /// @notice Whether `account` has a seat in the committee, or in the one before while that may have to come back.
+    function isBound(address account) external view returns (bool);
     /// @notice Generation of the keys; 0 before the first committee.
     function generation() external view returns (uint64);
     /// @notice Epoch of the committee; 0 before the first.
@@ -69,6 +95,8 @@ interface IGroupKeys {
     function verificationRoot() external view returns (bytes32);
     /// @notice Accounts in seat order; zero for an empty seat.
     function committee() external view returns (address[] memory);
+    /// @notice The account at `seat`; zero where there is none.
+    function memberAt(uint256 seat) external view returns (address);
     /// @notice The seat of `account`, from 1; 0 if it has none.
     function seatOf(address account) external view returns (uint256);
 }

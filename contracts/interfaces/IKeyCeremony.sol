@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {BLS12381} from "../libraries/BLS12381.sol";
 import {IGroupKeys} from "./IGroupKeys.sol";
+import {IRotation} from "./IRotation.sol";
 import {IValidatorRegistry} from "./IValidatorRegistry.sol";
 
 /// @title The key ceremony: how a committee comes to share two keys that nobody holds
@@ -291,6 +292,11 @@ interface IKeyCeremony {
     /// @return ceremony Its number, from 1.
     function startKeyGeneration() external returns (uint64 ceremony);
 
+    /// @notice Starts the resharing to the committee that {IRotation} has drawn. Anyone, once the beacon of the turn is posted. The
+    /// committee in office deals; the drawn are invited, and where one does not accept, the next of the same permutation.
+    /// @return ceremony Its number.
+    function startResharing() external returns (uint64 ceremony);
+
     /// @notice Takes place `seat` with the one-time receiving key `key`.
     function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external;
 
@@ -360,6 +366,9 @@ interface IKeyCeremony {
 
     /// @notice Where candidates come from, and where offences are paid for.
     function registry() external view returns (IValidatorRegistry);
+
+    /// @notice Whose draw a resharing hands the keys over to.
+    function rotation() external view returns (IRotation);
 
     /// @notice The newest ceremony, 0 before the first.
     function current() external view returns (uint64 ceremony);

@@ -97,6 +97,8 @@ interface IRevocationList {
     function effectiveRange(uint32 first, uint32 count) external view returns (uint256[] memory);
     /// @notice Whether device `index` is revoked or held.
     function isRevoked(uint64 index) external view returns (bool);
+    /// @notice Number of the newest head; 0 for none.
+    function headNumber() external view returns (uint64);
     /// @notice The newest posted head; all zero before the first.
     function latestHead() external view returns (Head memory);
     /// @notice The newest posted checkpoint; all zero before the first.

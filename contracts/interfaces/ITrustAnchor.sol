@@ -14,6 +14,7 @@ interface ITrustAnchor {
         address groupKeys;
         address fleets;
         address revocations;
+        address rotation;
     }
 
     /// @notice What a mesh decides at genesis, for ever.
@@ -22,13 +23,16 @@ interface ITrustAnchor {
     /// @param slashBps Part of the stake that an offence costs, in ten-thousandths, 1 to 10000.
     /// @param minimumStake Wei that a validator stakes at least when it registers; above 0.
     /// @param phaseSeconds Length of a phase of the key ceremony.
-    /// @param unbondingSeconds From exit to withdrawal; more than 4 phases and the life of a head together.
+    /// @param unbondingSeconds From exit to withdrawal; more than 4 phases, the life of a head and a probation together.
     /// @param tickSeconds Distance of the ticks at which the swarm looks at the ledger.
     /// @param headSeconds Distance of scheduled revocation list heads; a multiple of `tickSeconds`.
     /// @param headLifetimeSeconds How long a head is fresh; at least `headSeconds`.
     /// @param finalityBlocks Blocks until a block counts as final; 0 for the chain's own `finalized` tag.
     /// @param certificatePeriodSeconds The period in which a device's quota counts.
     /// @param recoverySeconds How long a recovery by the root CA can be cancelled by the swarm.
+    /// @param epochSeconds How long a committee is in office before the next one is drawn; 0 for as long as the mesh lasts.
+    /// @param probationSeconds How long a new committee has to show itself before office goes back to the one before.
+    /// @param probationHeads How many heads it has to make in that time.
     struct Parameters {
         uint8 committeeSize;
         uint8 admission;
@@ -42,6 +46,9 @@ interface ITrustAnchor {
         uint32 finalityBlocks;
         uint32 certificatePeriodSeconds;
         uint32 recoverySeconds;
+        uint32 epochSeconds;
+        uint32 probationSeconds;
+        uint8 probationHeads;
     }
 
     /// @notice A candidate for the committee.
@@ -150,6 +157,8 @@ interface ITrustAnchor {
     function fleets() external view returns (address);
     /// @notice The {IRevocationList}; zero before genesis.
     function revocations() external view returns (address);
+    /// @notice The {IRotation}; zero before genesis.
+    function rotation() external view returns (address);
     /// @notice Where the mesh goes on; all zero while it is here.
     function successor() external view returns (Successor memory);
     /// @notice The newest certified cross-certificate's keccak256; zero for none. The event has the bytes.

@@ -110,7 +110,8 @@ interface IValidatorRegistry is IEquivocations {
     error NotReleased(uint64 until, uint256 time);
     /// @notice Stake may leave from `withdrawable` on; it is `time`.
     error StillBonded(uint64 withdrawable, uint256 time);
-    /// @notice `account` sits in the committee: withdraw once the next one is in office.
+    /// @notice `account` sits in the committee, or in the one before while that may have to come back: withdraw once the next
+    /// one is through its probation.
     error InOffice(address account);
     /// @notice `account` did not take the `amount` it withdrew.
     error TransferFailed(address account, uint256 amount);
@@ -151,6 +152,8 @@ interface IValidatorRegistry is IEquivocations {
 
     /// @notice Whether `account` may be given a seat: active, not jailed, and at least half of the minimum stake left.
     function eligible(address account) external view returns (bool);
+    /// @notice Candidate number `position`, and the wei that it is drawn by: 0 where it must not be given a seat.
+    function stakeAt(uint256 position) external view returns (address account, uint256 stake);
     /// @notice All the ledger knows of `account`.
     function validator(address account) external view returns (Validator memory);
     /// @notice All accounts ever admitted, in order: those of genesis first, in the order of the genesis document.

@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
 import {IMeshContract} from "../interfaces/IMeshContract.sol";
 import {IRevocationList} from "../interfaces/IRevocationList.sol";
+import {IRotation} from "../interfaces/IRotation.sol";
 import {ISwarmGoverned} from "../interfaces/ISwarmGoverned.sol";
 import {ITrustAnchor} from "../interfaces/ITrustAnchor.sol";
 import {Quorum} from "./Quorum.sol";
@@ -33,11 +34,7 @@ library GenesisRules {
     }
 
     function _checkParameters(ITrustAnchor.Parameters calldata p) private pure {
-        _require(
-            p.committeeSize >= Quorum.MINIMUM_COMMITTEE && p.committeeSize <= Quorum.MAXIMUM_COMMITTEE,
-            "committeeSize",
-            p.committeeSize
-        );
+        _require(Quorum.isSize(p.committeeSize), "committeeSize", p.committeeSize);
         // Open sampling of committees this small is captured sooner or later: an attacker with a fifth of the weight holds a
         // quorum of some draw within a year at 7 seats with probability 0.82, at 40 seats with 4e-8.
         _require(p.admission == 0, "admission", p.admission);
@@ -49,12 +46,20 @@ library GenesisRules {
         _require(p.headLifetimeSeconds >= p.headSeconds, "headLifetimeSeconds", p.headLifetimeSeconds);
         // Who leaves stays slashable for whatever it took part in.
         _require(
-            p.unbondingSeconds > PHASES * p.phaseSeconds + p.headLifetimeSeconds,
+            p.unbondingSeconds > PHASES * p.phaseSeconds + p.headLifetimeSeconds + p.probationSeconds,
             "unbondingSeconds",
             p.unbondingSeconds
         );
         _require(p.certificatePeriodSeconds != 0, "certificatePeriodSeconds", p.certificatePeriodSeconds);
         _require(p.recoverySeconds != 0, "recoverySeconds", p.recoverySeconds);
+        if (p.epochSeconds == 0) return;
+        // A committee that does all it should must be able to pass its probation.
+        _require(p.probationHeads != 0, "probationHeads", p.probationHeads);
+        _require(
+            p.probationSeconds >= (uint256(p.probationHeads) + 1) * p.headSeconds,
+            "probationSeconds",
+            p.probationSeconds
+        );
     }
 
     function _require(bool isSane, string memory parameter, uint256 value) private pure {
@@ -62,7 +67,7 @@ library GenesisRules {
     }
 
     function _checkContracts(ITrustAnchor.Contracts calldata c) private view {
-        address[5] memory all = [c.registry, c.ceremony, c.groupKeys, c.fleets, c.revocations];
+        address[6] memory all = [c.registry, c.ceremony, c.groupKeys, c.fleets, c.revocations, c.rotation];
         for (uint256 i = 0; i < all.length; i++) {
             // The anchor is none of its own contracts.
             if (all[i] == address(this)) revert ITrustAnchor.NotOfThisMesh(all[i]);
@@ -75,6 +80,9 @@ library GenesisRules {
         _requireKnows(c.fleets, ISwarmGoverned.groupKeys.selector, c.groupKeys);
         _requireKnows(c.revocations, ISwarmGoverned.groupKeys.selector, c.groupKeys);
         _requireKnows(c.revocations, IRevocationList.fleets.selector, c.fleets);
+        _requireKnows(c.rotation, ISwarmGoverned.groupKeys.selector, c.groupKeys);
+        _requireKnows(c.rotation, IRotation.registry.selector, c.registry);
+        _requireKnows(c.ceremony, IKeyCeremony.rotation.selector, c.rotation);
     }
 
     /// @dev There is a contract, and its `getter` names `expected`.

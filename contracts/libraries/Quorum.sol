@@ -12,6 +12,11 @@ library Quorum {
     /// @dev The largest committee whose dealing fits a transaction at a bearable price.
     uint256 internal constant MAXIMUM_COMMITTEE = 32;
 
+    /// @notice Whether a committee may have n seats.
+    function isSize(uint256 n) internal pure returns (bool) {
+        return n >= MINIMUM_COMMITTEE && n <= MAXIMUM_COMMITTEE;
+    }
+
     /// @notice Members of n that may be faulty.
     function faults(uint256 n) internal pure returns (uint256) {
         return (n - 1) / 3;

@@ -29,6 +29,10 @@ library Statements {
     bytes32 internal constant ACTIVATION = keccak256(
         "Activation(uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey)"
     );
+    bytes32 internal constant BEACON = keccak256(
+        "Beacon(uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 prevrandao)"
+    );
+    bytes32 internal constant RESIZE = keccak256("Resize(uint8 seats,uint64 expiry)");
     bytes32 internal constant GRANT = keccak256(
         "Grant(address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt)"
     );
@@ -87,6 +91,19 @@ library Statements {
         bytes32 edKey
     ) internal pure returns (bytes32) {
         return keccak256(abi.encode(ACTIVATION, generation, epoch, qualified, verificationRoot, blsKeyHash, edKey));
+    }
+
+    function beacon(
+        uint64 epoch,
+        bytes32 previous,
+        uint64 blockNumber,
+        bytes32 prevrandao
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(BEACON, epoch, previous, blockNumber, prevrandao));
+    }
+
+    function resize(uint8 seats, uint64 expiry) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RESIZE, seats, expiry));
     }
 
     function grant(

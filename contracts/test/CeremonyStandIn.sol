@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {MeshContract} from "../MeshContract.sol";
 import {IGroupKeys} from "../interfaces/IGroupKeys.sol";
+import {IRotation} from "../interfaces/IRotation.sol";
 import {ITrustAnchor} from "../interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "../interfaces/IValidatorRegistry.sol";
 
@@ -10,14 +11,17 @@ import {IValidatorRegistry} from "../interfaces/IValidatorRegistry.sol";
 contract CeremonyStandIn is MeshContract {
     IGroupKeys public immutable groupKeys;
     IValidatorRegistry public immutable registry;
+    IRotation public immutable rotation;
 
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
-        IValidatorRegistry registry_
+        IValidatorRegistry registry_,
+        IRotation rotation_
     ) MeshContract(anchor_, anchor_.meshId()) {
         groupKeys = groupKeys_;
         registry = registry_;
+        rotation = rotation_;
     }
 
     function install(IGroupKeys.Office calldata office) external {

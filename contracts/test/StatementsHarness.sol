@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[15] memory) {
+    function typeHashes() external pure returns (TypeHash[17] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -23,6 +23,8 @@ contract StatementsHarness {
                 TypeHash("TlsPossession", Statements.TLS_POSSESSION),
                 TypeHash("Admission", Statements.ADMISSION),
                 TypeHash("Activation", Statements.ACTIVATION),
+                TypeHash("Beacon", Statements.BEACON),
+                TypeHash("Resize", Statements.RESIZE),
                 TypeHash("Grant", Statements.GRANT),
                 TypeHash("Revocation", Statements.REVOCATION),
                 TypeHash("RevocationRequest", Statements.REVOCATION_REQUEST),

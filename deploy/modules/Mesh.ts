@@ -13,10 +13,13 @@ export default buildModule("Mesh", (m) => {
   const registry = m.contract("ValidatorRegistry", [anchor, groupKeys]);
   const fleets = m.contract("FleetRegistry", [anchor, groupKeys]);
   const revocations = m.contract("RevocationList", [anchor, groupKeys, fleets]);
+  const rotation = m.contract("Rotation", [anchor, groupKeys, registry]);
 
   const ed25519 = m.library("Ed25519");
   const judge = m.library("CeremonyJudge", { libraries: { Ed25519: ed25519 } });
-  const ceremony = m.contract("KeyCeremony", [anchor, groupKeys, registry], { libraries: { CeremonyJudge: judge } });
+  const ceremony = m.contract("KeyCeremony", [anchor, groupKeys, registry, rotation], {
+    libraries: { CeremonyJudge: judge },
+  });
 
-  return { anchor, groupKeys, registry, fleets, revocations, ceremony };
+  return { anchor, groupKeys, registry, fleets, revocations, rotation, ceremony };
 });

@@ -6,12 +6,14 @@ import {
   GroupKeys__factory,
   KeyCeremony__factory,
   RevocationList__factory,
+  Rotation__factory,
   TrustAnchor__factory,
   ValidatorRegistry__factory,
   type FleetRegistry,
   type GroupKeys,
   type KeyCeremony,
   type RevocationList,
+  type Rotation,
   type TrustAnchor,
   type ValidatorRegistry,
 } from "../../typechain-types/index.js";
@@ -25,6 +27,7 @@ export interface MeshContracts {
   readonly groupKeys: GroupKeys;
   readonly fleets: FleetRegistry;
   readonly revocations: RevocationList;
+  readonly rotation: Rotation;
 }
 
 export type ContractName = keyof MeshContracts;
@@ -32,7 +35,15 @@ export type ContractName = keyof MeshContracts;
 /** Addresses, `0x` and 40 digits. */
 export type MeshAddresses = Readonly<Record<ContractName, string>>;
 
-export const CONTRACT_NAMES = ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations"] as const;
+export const CONTRACT_NAMES = [
+  "anchor",
+  "registry",
+  "ceremony",
+  "groupKeys",
+  "fleets",
+  "revocations",
+  "rotation",
+] as const;
 
 /** ABIs, with events and errors. */
 export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
@@ -42,6 +53,7 @@ export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   groupKeys: GroupKeys__factory.createInterface(),
   fleets: FleetRegistry__factory.createInterface(),
   revocations: RevocationList__factory.createInterface(),
+  rotation: Rotation__factory.createInterface(),
 };
 
 export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): MeshContracts {
@@ -52,6 +64,7 @@ export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): M
     groupKeys: GroupKeys__factory.connect(addresses.groupKeys, runner),
     fleets: FleetRegistry__factory.connect(addresses.fleets, runner),
     revocations: RevocationList__factory.connect(addresses.revocations, runner),
+    rotation: Rotation__factory.connect(addresses.rotation, runner),
   };
 }
 
@@ -67,9 +80,9 @@ export async function addressesOf(anchor: string, runner: ContractRunner): Promi
     if (cause instanceof LedgerError) throw cause;
     throw new LedgerError("no-mesh", `there is no trust anchor at ${anchor}`, { anchor }, cause);
   }
-  const { registry, ceremony, groupKeys, fleets, revocations } = found;
+  const { registry, ceremony, groupKeys, fleets, revocations, rotation } = found;
   if (registry === ZeroAddress) {
     throw new LedgerError("no-mesh", `the trust anchor at ${anchor} has not accepted its genesis yet`, { anchor });
   }
-  return { anchor, registry, ceremony, groupKeys, fleets, revocations };
+  return { anchor, registry, ceremony, groupKeys, fleets, revocations, rotation };
 }

@@ -42,14 +42,14 @@ export async function provenAddresses(
   block: VerifiedHeader,
 ): Promise<MeshAddresses> {
   const words = await source.storage(anchor, ANCHOR_SLOTS.contracts, block);
-  const [registry, ceremony, groupKeys, fleets, revocations] = words.map((word) =>
+  const [registry, ceremony, groupKeys, fleets, revocations, rotation] = words.map((word) =>
     getAddress(toBeHex(bitsOf(word, 0n, 160n), 20)),
-  ) as [string, string, string, string, string];
+  ) as [string, string, string, string, string, string];
   if (registry === ZeroAddress) {
     const message = `there is no trust anchor at ${anchor} that accepted its genesis by block ${block.number}`;
     throw new LedgerError("no-mesh", message, { anchor, blockNumber: block.number });
   }
-  return { anchor, registry, ceremony, groupKeys, fleets, revocations };
+  return { anchor, registry, ceremony, groupKeys, fleets, revocations, rotation };
 }
 
 function policyHashOf(fleetWord: bigint): string {
@@ -98,8 +98,12 @@ export class MeshReader {
 
   /** The group keys in office. */
   async groupKeys(block: VerifiedHeader): Promise<ProvenKeys> {
-    const slots = [OFFICE_SLOTS.numbers, ...OFFICE_SLOTS.blsKey, OFFICE_SLOTS.edKey, OFFICE_SLOTS.verificationRoot];
-    const words = await this.#source.storage(this.#addresses.groupKeys, slots, block);
+    const { numbers: first, blsKey, edKey, verificationRoot, size, current } = OFFICE_SLOTS;
+    const contract = this.#addresses.groupKeys;
+    const [which = 0n] = await this.#source.storage(contract, [current], block);
+    const offset = size * bitsOf(which, 0n, 8n);
+    const slots = [first, ...blsKey, edKey, verificationRoot].map((slot) => slot + offset);
+    const words = await this.#source.storage(contract, slots, block);
     const numbers = words[0] ?? 0n;
     return {
       generation: bitsOf(numbers, 0n, 64n),

@@ -9,6 +9,7 @@ import { RevocationBitmap } from "./bitmap.js";
 import { INTERFACES } from "./contracts.js";
 import type { LedgerEvent, LedgerEventNamed, Plain } from "./events.js";
 import { History } from "./history.js";
+import { RotationProjection } from "./rotation-projection.js";
 
 export type Parameters = LedgerEventNamed<"GenesisAccepted">["args"]["parameters"];
 export type Policy = LedgerEventNamed<"FleetRegistered">["args"]["policy"];
@@ -94,6 +95,7 @@ export class Projection {
   readonly grants = new Map<bigint, Grant>();
   readonly fleets = new Map<bigint, Fleet>();
   readonly bitmap = new RevocationBitmap();
+  readonly rotation = new RotationProjection();
   /** All events of each ceremony in order: its state machine is replayed from these. */
   readonly ceremonies = new Map<bigint, CeremonyEvent[]>();
   readonly slashes: Slash[] = [];
@@ -146,9 +148,11 @@ export class Projection {
         this.#applyRevocation(event);
         return;
       case "EIP712DomainChanged":
+      case "OfficeReverted":
         return;
       default:
         if (event.contract === "registry") this.#applyMember(event);
+        else if (event.contract === "rotation") this.rotation.apply(event);
         else this.#applyCeremony(event);
     }
   }

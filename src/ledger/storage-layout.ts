@@ -17,8 +17,8 @@ export function bitsOf(word: bigint, from: bigint, bits: bigint): bigint {
 // Slot 0 of these three is the mapping of used statements.
 
 export const ANCHOR_SLOTS = {
-  /** Five addresses in the order of `Contracts`, from bit 0 of a slot each. */
-  contracts: [3n, 4n, 5n, 6n, 7n],
+  /** Six addresses in the order of `Contracts`, from bit 0 of a slot each. */
+  contracts: [3n, 4n, 5n, 6n, 7n, 8n],
 } as const;
 
 export const FLEET_SLOTS = {
@@ -34,7 +34,11 @@ export const REVOCATION_SLOTS = {
   held: (word: number): bigint => mappingSlot(BigInt(word), 2n),
 } as const;
 
+/** There are two offices, the one in office and the one before, of `size` slots each from slot 0 on. */
 export const OFFICE_SLOTS = {
+  size: 8n,
+  /** uint8 from bit 0: which of the two is in office. */
+  current: 16n,
   /** uint64 generation, epoch and ceremony, from bit 0. */
   numbers: 0n,
   /** Four words of the EIP-2537 encoding. */

@@ -19,6 +19,10 @@ export interface MeshParameters {
   readonly finalityBlocks: number;
   readonly certificatePeriodSeconds: number;
   readonly recoverySeconds: number;
+  /** 0: the first committee stays. */
+  readonly epochSeconds: number;
+  readonly probationSeconds: number;
+  readonly probationHeads: number;
 }
 
 /** For a public chain with blocks of some seconds and finality of its own. */
@@ -35,6 +39,9 @@ export const PUBLIC_PARAMETERS: MeshParameters = {
   finalityBlocks: 0,
   certificatePeriodSeconds: 86_400,
   recoverySeconds: 604_800,
+  epochSeconds: 86_400,
+  probationSeconds: 7_200,
+  probationHeads: 3,
 };
 
 /** For a chain on this machine with a block a second. */
@@ -48,6 +55,9 @@ export const LOCAL_PARAMETERS: MeshParameters = {
   finalityBlocks: 1,
   certificatePeriodSeconds: 3_600,
   recoverySeconds: 3_600,
+  epochSeconds: 0,
+  probationSeconds: 60,
+  probationHeads: 2,
 };
 
 const U32 = 0xffff_ffff;
@@ -65,6 +75,9 @@ const RANGES: Readonly<Record<keyof MeshParameters, readonly [bigint, bigint]>> 
   finalityBlocks: [0n, BigInt(U32)],
   certificatePeriodSeconds: [1n, BigInt(U32)],
   recoverySeconds: [1n, BigInt(U32)],
+  epochSeconds: [0n, BigInt(U32)],
+  probationSeconds: [0n, BigInt(U32)],
+  probationHeads: [0n, 255n],
 };
 const NAMES = Object.keys(RANGES) as (keyof MeshParameters)[];
 
@@ -95,16 +108,24 @@ export function parseParameters(text: string, path: string): MeshParameters {
 /** The rules between parameters that `GenesisRules.sol` has. */
 function expectConsistent(values: MeshParameters, path: string): void {
   const { headSeconds, tickSeconds, headLifetimeSeconds, unbondingSeconds, phaseSeconds } = values;
+  const { epochSeconds, probationSeconds, probationHeads } = values;
   if (headSeconds % tickSeconds !== 0) {
     throw bad(path, "headSeconds", `takes a multiple of tickSeconds, ${tickSeconds}, not ${headSeconds}`);
   }
   if (headLifetimeSeconds < headSeconds) {
     throw bad(path, "headLifetimeSeconds", `takes at least headSeconds, ${headSeconds}, not ${headLifetimeSeconds}`);
   }
-  const leastUnbonding = 4 * phaseSeconds + headLifetimeSeconds + 1;
+  const leastUnbonding = 4 * phaseSeconds + headLifetimeSeconds + probationSeconds + 1;
   if (unbondingSeconds < leastUnbonding) {
-    const what = `takes at least ${leastUnbonding} (four phases and a head's lifetime)`;
+    const what = `takes at least ${leastUnbonding} (four phases, a head's lifetime and a probation)`;
     throw bad(path, "unbondingSeconds", `${what}, not ${unbondingSeconds}`);
+  }
+  if (epochSeconds === 0) return;
+  if (probationHeads === 0) throw bad(path, "probationHeads", "takes at least 1 where committees rotate, not 0");
+  const leastProbation = (probationHeads + 1) * headSeconds;
+  if (probationSeconds < leastProbation) {
+    const what = `takes at least ${leastProbation} (the heads of a probation and one more)`;
+    throw bad(path, "probationSeconds", `${what}, not ${probationSeconds}`);
   }
 }
 

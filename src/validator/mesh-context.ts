@@ -27,6 +27,7 @@ export function meshContext(meshId: Uint8Array, chainId: bigint, addresses: Mesh
       groupKeys: separator("groupKeys"),
       fleets: separator("fleets"),
       revocations: separator("revocations"),
+      rotation: separator("rotation"),
     },
   };
 }

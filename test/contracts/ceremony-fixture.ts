@@ -36,6 +36,8 @@ import { seeded } from "../crypto/ceremony-fixture.js";
 import { tlsKeyStruct, tlsPinOf } from "./tls-key.js";
 
 export const PHASE = 600;
+/** An epoch, in seconds. */
+export const EPOCH = 86_400;
 export const STAKE = 10n ** 18n;
 export const SLASH_BPS = 2_000n;
 
@@ -416,7 +418,9 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
   const judge = await ethers.deployContract("CeremonyJudge", [], { libraries: { Ed25519: ed25519.target } });
   const groupKeys = await ethers.deployContract("GroupKeys", [anchor.target]);
   const registry = await ethers.deployContract("ValidatorRegistry", [anchor.target, groupKeys.target]);
-  const ceremony = await ethers.deployContract("KeyCeremony", [anchor.target, groupKeys.target, registry.target], {
+  const rotation = await ethers.deployContract("Rotation", [anchor.target, groupKeys.target, registry.target]);
+  const parts = [anchor.target, groupKeys.target, registry.target, rotation.target] as const;
+  const ceremony = await ethers.deployContract("KeyCeremony", [...parts], {
     libraries: { CeremonyJudge: judge.target },
   });
   const fleets = await ethers.deployContract("FleetRegistry", [anchor.target, groupKeys.target]);
@@ -437,6 +441,7 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
       groupKeys: groupKeys.target,
       fleets: fleets.target,
       revocations: revocations.target,
+      rotation: rotation.target,
     },
     parameters: {
       committeeSize: seats,
@@ -451,18 +456,21 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
       finalityBlocks: 1,
       certificatePeriodSeconds: 3_600,
       recoverySeconds: 86_400,
+      epochSeconds: EPOCH,
+      probationSeconds: 3_600,
+      probationHeads: 2,
     },
     members: all.map(({ wallet }, i) => ({ account: wallet.address, operator: id(`operator ${i}`) })),
     registrars: [],
   };
-  const parts = present(anchor.interface.getFunction("submitGenesis").inputs[0]?.components, "fields");
+  const fields = present(anchor.interface.getFunction("submitGenesis").inputs[0]?.components, "fields");
   const hashOf = (name: "contracts" | "parameters" | "members" | "registrars") =>
     getBytes(
       keccak256(
         AbiCoder.defaultAbiCoder().encode(
           [
             present(
-              parts.find((p) => p.name === name),
+              fields.find((p) => p.name === name),
               name,
             ),
           ],

@@ -47,6 +47,9 @@ export const PARAMETERS = {
   finalityBlocks: 2,
   certificatePeriodSeconds: 86_400,
   recoverySeconds: 604_800,
+  epochSeconds: 86_400,
+  probationSeconds: 3_600,
+  probationHeads: 2,
 };
 
 /** The secret key `value`: 32 bytes for either curve. */
@@ -110,7 +113,8 @@ export async function deployMesh(on: Connection, nonce: bigint = 1n) {
   const registry = await ethers.deployContract("ValidatorRegistry", [anchor, groupKeys]);
   const fleets = await ethers.deployContract("FleetRegistry", [anchor, groupKeys]);
   const revocations = await ethers.deployContract("RevocationList", [anchor, groupKeys, fleets]);
-  const ceremony = await ethers.deployContract("CeremonyStandIn", [anchor, groupKeys, registry]);
+  const rotation = await ethers.deployContract("Rotation", [anchor, groupKeys, registry]);
+  const ceremony = await ethers.deployContract("CeremonyStandIn", [anchor, groupKeys, registry, rotation]);
   const signers = await ethers.getSigners();
   const meshId = await anchor.meshId();
   const { chainId } = await ethers.provider.getNetwork();
@@ -131,6 +135,7 @@ export async function deployMesh(on: Connection, nonce: bigint = 1n) {
     groupKeys,
     fleets,
     revocations,
+    rotation,
     /** Members are the first eight accounts. */
     members: signers.slice(0, 8),
     registrar: signers[8] as Signer,
@@ -157,6 +162,7 @@ export async function genesisOf(
       groupKeys: await mesh.groupKeys.getAddress(),
       fleets: await mesh.fleets.getAddress(),
       revocations: await mesh.revocations.getAddress(),
+      rotation: await mesh.rotation.getAddress(),
     },
     parameters: { ...PARAMETERS, ...parameters },
     members: mesh.members.map((member, i) => ({ account: member.address, operator: word(i + 1) })),
@@ -206,6 +212,13 @@ export async function openMesh(on: Connection, nonce?: bigint): Promise<Mesh> {
   await submit(mesh, await genesisOf(mesh));
   await mesh.ceremony.install(officeOf(mesh));
   return mesh;
+}
+
+/** Posts a head with this number, signed by the swarm. */
+export async function postHead(mesh: Mesh, number: bigint) {
+  const head = { number, root: word(number), words: 1n, issued: 1n, expires: 2n, blockNumber: 1n };
+  const signature = await mesh.swarmSign(mesh.revocations, "DrlHead", { ...head, root: getBytes(head.root) });
+  return mesh.revocations.postHead(head, signature);
 }
 
 /** A fixture of this file's connection: a mesh in office. */

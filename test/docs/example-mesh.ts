@@ -45,6 +45,7 @@ export const contracts = {
   groupKeys: address("GroupKeys"),
   fleets: address("FleetRegistry"),
   revocations: address("RevocationList"),
+  rotation: address("Rotation"),
 };
 export const separatorOf = (verifyingContract: Uint8Array): Uint8Array =>
   domainSeparator({ chainId, verifyingContract, meshId });
@@ -54,6 +55,7 @@ export const separators = {
   ceremony: separatorOf(contracts.ceremony),
   fleets: separatorOf(contracts.fleets),
   revocations: separatorOf(contracts.revocations),
+  rotation: separatorOf(contracts.rotation),
 };
 export const externalAad = separators.anchor;
 

@@ -35,6 +35,7 @@ const addresses = {
   groupKeys: address(4),
   fleets: address(5),
   revocations: address(6),
+  rotation: address(7),
 };
 const context = meshContext(new Uint8Array(32).fill(7), 31337n, addresses);
 const other = meshContext(new Uint8Array(32).fill(8), 31337n, addresses);
