@@ -5,6 +5,7 @@
  * `Bls` has two implementations with the same answers to the byte: this one, which runs everywhere, and a native one some
  * twenty times as fast (`src/runtime/blst.ts`), which programs on Node hand in.
  */
+import { mulAddUnsafe } from "@noble/curves/abstract/curve.js";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 
 import { DST } from "../statements/tags.js";
@@ -30,6 +31,11 @@ export interface Bls {
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   /** Sum of one or more signatures. */
   aggregate(signatures: readonly Uint8Array[]): Uint8Array;
+  /**
+   * Sum of weights[i] * signatures[i], one or more, not verified. Weights are public, from 0 to r - 1: the time depends on them.
+   * @throws CryptoError `point` too if the sum is infinity
+   */
+  weightedSum(signatures: readonly Uint8Array[], weights: readonly bigint[]): Uint8Array;
   /** Whether `signature` is the sum of signatures of all keys over one message. Keys need proofs of possession. */
   fastAggregateVerify(publicKeys: readonly Uint8Array[], message: Uint8Array, signature: Uint8Array): boolean;
   /** Whether `signature` is the sum of signatures of each key over its own message. */
@@ -90,6 +96,13 @@ export const nobleBls: Bls = {
     return scheme.aggregateSignatures(signatures.map(decodeG2)).toBytes();
   },
 
+  weightedSum(signatures, weights) {
+    expectSome(signatures);
+    const sum = mulAddUnsafe(bls12_381.G2.Point, signatures.map(decodeG2), [...weights]);
+    if (sum.is0()) throw infiniteSum();
+    return sum.toBytes();
+  },
+
   fastAggregateVerify: (publicKeys, message, signature) =>
     publicKeys.length > 0 &&
     answer(() => {
@@ -115,6 +128,10 @@ export const nobleBls: Bls = {
 /** @throws CryptoError `seats` */
 export function expectSome(signatures: readonly Uint8Array[]): void {
   if (signatures.length === 0) throw new CryptoError("seats", "no signatures were given: their sum is no signature");
+}
+
+export function infiniteSum(): CryptoError {
+  return new CryptoError("point", "the signatures cancel each other: their sum is the point at infinity");
 }
 
 /**

@@ -2,14 +2,10 @@
  * Swarm signatures: t partial signatures, each an ordinary BLS signature by a share of the group key, interpolate to the
  * group key's own signature (Boldyreva 2003). It is unique: whichever t members sign, the bytes are the same.
  */
-import { mulAddUnsafe } from "@noble/curves/abstract/curve.js";
-import { bls12_381 } from "@noble/curves/bls12-381.js";
-
-import type { Bls } from "./bls.js";
+import { type Bls, nobleBls } from "./bls.js";
 import { CryptoError } from "./errors.js";
 import { g1 } from "./group.js";
 import { lagrangeAtZero } from "./lagrange.js";
-import { decodeG2 } from "./points.js";
 
 /** A member's signature under its share. */
 export interface PartialSignature {
@@ -29,17 +25,22 @@ export interface SharedBlsKey {
 
 /**
  * Interpolates the given partial signatures, which must be of at least t seats, at zero. Does not verify them: see
- * `assembleSignature`. Public scalars, so the fast, variable-time multiplication.
+ * `assembleSignature`. Seats are public, so the time may depend on them.
  * @throws CryptoError `seats`, `length` or `point`
  */
-export function combinePartials(partials: readonly PartialSignature[]): Uint8Array {
+export function combinePartials(
+  partials: readonly PartialSignature[],
+  bls: Pick<Bls, "weightedSum"> = nobleBls,
+): Uint8Array {
   if (partials.length === 0) throw new CryptoError("seats", "no partial signatures were given");
   const lambdas = lagrangeAtZero(
     partials.map(({ seat }) => seat),
     g1.order,
   );
-  const points = partials.map(({ signature }) => decodeG2(signature));
-  return mulAddUnsafe(bls12_381.G2.Point, points, lambdas).toBytes();
+  return bls.weightedSum(
+    partials.map(({ signature }) => signature),
+    lambdas,
+  );
 }
 
 /** Whether the partial signature verifies under its seat's verification key. */
@@ -68,7 +69,7 @@ export function assembleSignature(
 ): AssembledSignature {
   const bySeat = new Map(partials.map((partial) => [partial.seat, partial]));
   const first = [...bySeat.values()].slice(0, key.t);
-  const optimistic = first.length === key.t ? combineOrNothing(first) : undefined;
+  const optimistic = first.length === key.t ? combineOrNothing(bls, first) : undefined;
   if (optimistic !== undefined && bls.verify(key.groupKey, message, optimistic)) {
     return { signature: optimistic, culprits: [] };
   }
@@ -81,7 +82,7 @@ export function assembleSignature(
     const reason = `${chosen.length} good partial signatures, ${key.t} are needed: ask other members`;
     throw new CryptoError("seats", reason, culprits);
   }
-  const signature = combinePartials(chosen);
+  const signature = combinePartials(chosen, bls);
   // Fails only if group key and verification keys do not belong together.
   if (!bls.verify(key.groupKey, message, signature)) {
     throw new CryptoError("proof", "the verification keys are not those of the group key: check the committee list");
@@ -89,9 +90,9 @@ export function assembleSignature(
   return { signature, culprits };
 }
 
-function combineOrNothing(partials: readonly PartialSignature[]): Uint8Array | undefined {
+function combineOrNothing(bls: Bls, partials: readonly PartialSignature[]): Uint8Array | undefined {
   try {
-    return combinePartials(partials);
+    return combinePartials(partials, bls);
   } catch (error) {
     if (error instanceof CryptoError) return undefined;
     throw error;

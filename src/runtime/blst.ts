@@ -1,8 +1,14 @@
 /** The native implementation of `Bls`, for programs on Node. Its domain separation tag is built in: DST.signature. */
 import blst from "@chainsafe/blst";
 
-import { answer, expectSecret, expectSome, type Bls } from "../crypto/bls.js";
+import { equalBytes } from "../crypto/bytes.js";
+import { answer, expectSecret, expectSome, infiniteSum, type Bls } from "../crypto/bls.js";
 import { CryptoError } from "../crypto/errors.js";
+
+/** Bits of r. */
+const ORDER_BITS = 255;
+/** Of G2, compressed. */
+const INFINITY = new Uint8Array(96).fill(0xc0, 0, 1);
 
 /** Runs the library, whose errors on bad bytes are plain ones. */
 function translated<T>(run: () => T): T {
@@ -46,6 +52,25 @@ export const blstBls: Bls = {
   aggregate(signatures) {
     expectSome(signatures);
     return blst.aggregateSignatures(signatures.map(signature)).toBytes();
+  },
+
+  // The library adds, and multiplies by nothing: so by double-and-add, two bits of all weights in each call. A fraction of the
+  // time that JavaScript takes, most of which goes into decoding.
+  weightedSum(signatures, weights) {
+    expectSome(signatures);
+    const points = signatures.map(signature);
+    let sum = signature(INFINITY);
+    for (let shift = 2 * Math.ceil(ORDER_BITS / 2) - 2; shift >= 0; shift -= 2) {
+      const terms = Array.from({ length: 4 }, () => sum);
+      for (const [i, point] of points.entries()) {
+        const digit = Number(((weights[i] ?? 0n) >> BigInt(shift)) & 3n);
+        for (let j = 0; j < digit; j++) terms.push(point);
+      }
+      sum = blst.aggregateSignatures(terms);
+    }
+    const bytes = sum.toBytes();
+    if (equalBytes(bytes, INFINITY)) throw infiniteSum();
+    return bytes;
   },
 
   fastAggregateVerify: (keys, message, sig) =>

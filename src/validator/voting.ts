@@ -114,7 +114,11 @@ export class Voting {
       threshold: committee.quorum.t,
       seats: [...committee.blsKey.verificationKeys.keys()],
       verify: (seat, message, signature) => verifyPartial(bls, committee.blsKey, message, { seat, signature }),
-      combine: (partials) => combinePartials([...partials].map(([seat, signature]) => ({ seat, signature }))),
+      combine: (partials) =>
+        combinePartials(
+          [...partials].map(([seat, signature]) => ({ seat, signature })),
+          bls,
+        ),
     });
   }
 

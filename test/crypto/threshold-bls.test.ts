@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { nobleBls } from "../../src/crypto/bls.js";
+import { g1 } from "../../src/crypto/group.js";
 import { CryptoError } from "../../src/crypto/errors.js";
 import { assembleSignature, combinePartials, verifyPartial } from "../../src/crypto/threshold-bls.js";
 import { blstBls } from "../../src/runtime/blst.js";
@@ -22,6 +23,7 @@ describe("threshold BLS signature", () => {
     fc.assert(
       fc.property(seatsOf(key.t, N), (some) => {
         expect(combinePartials(some)).to.deep.equal(expected);
+        expect(combinePartials(some, blstBls)).to.deep.equal(expected);
       }),
       { numRuns: 20 },
     );
@@ -57,6 +59,39 @@ describe("threshold BLS signature", () => {
       .to.throw(CryptoError)
       .with.property("culprits")
       .that.deep.equals([2, 4]);
+  });
+
+  it("interpolates among up to 32 seats alike in both implementations", () => {
+    const seats = fc.uniqueArray(fc.integer({ min: 1, max: 32 }), { minLength: 1, maxLength: 22 });
+    fc.assert(
+      fc.property(seats, (chosen) => {
+        const parts = chosen.map((seat, i) => ({
+          seat,
+          signature: (partials[i % N] as (typeof partials)[0]).signature,
+        }));
+        expect(combinePartials(parts, blstBls)).to.deep.equal(combinePartials(parts));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("sums with weights alike at their bounds, and refuses what is no signature or cancels itself", () => {
+    const [a, b] = partials.map(({ signature }) => signature) as [Uint8Array, Uint8Array];
+    const negated = Uint8Array.from(a, (byte, i) => (i === 0 ? byte ^ 0x20 : byte));
+    const infinity = new Uint8Array(96).fill(0xc0, 0, 1);
+    for (const bls of [nobleBls, blstBls]) {
+      expect(bls.weightedSum([a, b], [1n, 0n])).to.deep.equal(a);
+      expect(bls.weightedSum([a, b], [1n, 1n])).to.deep.equal(bls.aggregate([a, b]));
+      expect(bls.weightedSum([infinity, a], [9n, 1n])).to.deep.equal(a);
+      expect(bls.weightedSum([a], [g1.order - 1n])).to.deep.equal(negated);
+      expect(() => bls.weightedSum([], []))
+        .to.throw(CryptoError)
+        .with.property("code", "seats");
+      for (const bad of [[a.subarray(1)], [new Uint8Array(96)], [infinity], [a, negated]]) {
+        const weights = bad.map(() => 5n);
+        expect(() => bls.weightedSum(bad, weights)).to.throw(CryptoError);
+      }
+    }
   });
 
   it("refuses repeated seats, seat 0 and an empty list", () => {
