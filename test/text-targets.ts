@@ -4,8 +4,11 @@ import { parseBase64Body, parseBasicCredentials } from "../src/net/est-body.js";
 import { decodeError, encodeError } from "../src/net/error-body.js";
 import { formatEndpoint, parseEndpoint } from "../src/net/endpoint.js";
 import { decodeRecord } from "../src/operator/batch-folder.js";
+import { formatAdmission, parseAdmission } from "../src/operator/admission.js";
 import { parseMember, parseRegistrar } from "../src/operator/genesis.js";
 import { formatGrant, parseGrant } from "../src/operator/governance.js";
+import { parseProposal } from "../src/operator/proposals.js";
+import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
 import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
 import { SwarmkeepError } from "../src/statements/errors.js";
 import { parseListen } from "../src/validator/settings.js";
@@ -31,6 +34,9 @@ const grant = {
   expiry: 9n,
   salt: hash,
 };
+const until = { meshId: hash, chainId: 31337n, expiry: 9n };
+const admission = { ...until, registry: account, account, operator: hash };
+const successor = { ...until, anchor: account, nextChainId: 1n, nextAnchor: account, nextMeshId: hash };
 
 export async function textTargets(): Promise<readonly FuzzTarget[]> {
   const provisioning = encodeProvisioning((await TestMesh.create(4)).provision(keySecret()));
@@ -40,6 +46,9 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     textTarget("parseBasicCredentials", "Basic NzpjaGVjaw==", parseBasicCredentials),
     textTarget("parseListen", "127.0.0.1:0", parseListen),
     textTarget("parseGrant", formatGrant(grant), parseGrant),
+    textTarget("parseAdmission", formatAdmission(admission), parseAdmission),
+    textTarget("parseSuccessor", formatSuccessor(successor), parseSuccessor),
+    textTarget("parseProposal", formatAdmission(admission), parseProposal),
     textTarget("parseMember", JSON.stringify({ account, operator: hash }), (text) => parseMember(text, "member.json")),
     textTarget("parseRegistrar", JSON.stringify({ account, scopes: ["grp:city"], indexes: 5, expiry: 9 }), (text) =>
       parseRegistrar(text, "registrar.json"),

@@ -1,32 +1,21 @@
 /** `swarmkeep mesh ...`: founding a mesh and running it. */
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Command } from "commander";
-import { getAddress, hexlify } from "ethers";
 
 import { certifyGroupKeys } from "../operator/certification.js";
 import { foundMesh } from "../operator/founding.js";
 import { parseMember, parseRegistrar } from "../operator/genesis.js";
-import {
-  type GrantProposal,
-  describeGrant,
-  formatGrant,
-  grantDigest,
-  parseGrant,
-  submitGrant,
-} from "../operator/governance.js";
-import { type MeshLedger, withSender } from "../operator/ledger.js";
+import { withSender } from "../operator/ledger.js";
 import { describeStatus, meshStatus } from "../operator/mesh-status.js";
-import { type OperatorFolder, createOperatorFolder } from "../operator/operator-folder.js";
+import { createOperatorFolder } from "../operator/operator-folder.js";
 import { LOCAL_PARAMETERS, PUBLIC_PARAMETERS } from "../operator/parameters.js";
-import { writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { fingerprintOf, readMeshFile } from "../runtime/mesh-file.js";
-import { isScope } from "../statements/scope.js";
-import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
-import { parseAddress, text, withLedger, withOperator, withValidators } from "./sessions.js";
+import { type CommandContext, action, parseCount, readInput } from "./command.js";
+import { registerGovernance } from "./mesh-govern.js";
+import { text, withLedger, withOperator } from "./sessions.js";
 
 const ROLE = "operator";
 
@@ -59,16 +48,7 @@ export function register(group: Command): void {
     .option("--crl-url <address>", "where software finds the certificate revocation list: http://<host>/crl/mesh.crl")
     .option("--again", "certify keys anew that are certified: members moved, or the list did")
     .action(action(certify));
-  group
-    .command("grant")
-    .description("propose a grant to a registrar; with --statement, gather the swarm's signature and submit it")
-    .option("--registrar <address>", "account of the registrar")
-    .option("--scope <scope...>", "scopes, such as geo:u33d or grp:plant/line-2")
-    .option("--indexes <number>", "how many devices it may register")
-    .option("--expires-in <time>", "how long it may register them", "365d")
-    .option("--out <file>", "where to write the proposal", "grant.json")
-    .option("--statement <file>", "a proposal that enough operators have approved")
-    .action(action(grant));
+  registerGovernance(group);
 }
 
 interface InitOptions {
@@ -189,76 +169,4 @@ async function certify(context: CommandContext, options: CertifyCommand): Promis
       ].join("\n"),
     );
   });
-}
-
-interface GrantOptions {
-  readonly registrar?: string;
-  readonly scope?: readonly string[];
-  readonly indexes?: string;
-  readonly expiresIn: string;
-  readonly out: string;
-  readonly statement?: string;
-}
-
-async function grant(context: CommandContext, options: GrantOptions): Promise<void> {
-  const statement = options.statement === undefined ? undefined : parseGrant(text(await readInput(options.statement)));
-  await withOperator(context, async (operator) =>
-    withLedger(await operator.meshFile(), (ledger) =>
-      statement === undefined ? propose(context, ledger, options) : submit(context, operator, ledger, statement),
-    ),
-  );
-}
-
-async function propose(context: CommandContext, ledger: MeshLedger, options: GrantOptions): Promise<void> {
-  const proposal = proposalOf(ledger, options);
-  await writeAtomically(options.out, formatGrant(proposal), 0o644);
-  context.print(
-    { statement: options.out, digest: grantDigest(proposal) },
-    [
-      describeGrant(proposal),
-      `written to ${options.out}. Each operator who agrees: swarmkeep validator approve --statement ${options.out}`,
-      `then: swarmkeep mesh grant --statement ${options.out}`,
-    ].join("\n"),
-  );
-}
-
-async function submit(
-  context: CommandContext,
-  operator: OperatorFolder,
-  ledger: MeshLedger,
-  statement: GrantProposal,
-): Promise<void> {
-  const { grantId, receipt } = await withValidators(ledger, (validators) =>
-    withSender(ledger.endpoint, operator.privateKey, (sender) => submitGrant(ledger, validators, sender, statement)),
-  );
-  context.print({ grantId, transaction: receipt.transactionHash }, `${describeGrant(statement)}\ngrant ${grantId}`);
-}
-
-function proposalOf({ mesh, addresses }: MeshLedger, options: GrantOptions): GrantProposal {
-  const { registrar, scope, indexes } = options;
-  if (registrar === undefined || scope === undefined || indexes === undefined) {
-    throw new SwarmkeepError("a grant takes --registrar, --scope and --indexes, or --statement", {
-      kind: "usage",
-      code: "option-missing",
-      advice: "See `swarmkeep mesh grant --help`.",
-    });
-  }
-  const bad = scope.find((given) => !isScope(given));
-  if (bad !== undefined) {
-    throw new SwarmkeepError(`${JSON.stringify(bad)} is no scope`, {
-      kind: "usage",
-      code: "bad-scope",
-      advice: "Write geo: and a geohash, or grp: and a path such as plant/line-2.",
-    });
-  }
-  return {
-    meshId: hexlify(mesh.meshId),
-    chainId: mesh.chainId,
-    fleets: getAddress(addresses.fleets),
-    registrar: parseAddress(registrar, "--registrar"),
-    scopes: scope,
-    indexes: BigInt(parseCount(indexes, "--indexes", 2 ** 40)),
-    expiry: BigInt(Math.floor(Date.now() / 1000) + parseDuration(options.expiresIn, "--expires-in")),
-    salt: hexlify(randomBytes(32)),
-  };
 }

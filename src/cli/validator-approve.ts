@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
-import { describeGrant, grantDigest, grantRequest, parseGrant } from "../operator/governance.js";
+import { proposedDigest } from "../operator/proposal.js";
+import { parseProposal } from "../operator/proposals.js";
 import { hasDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { approve } from "../validator/approvals.js";
@@ -20,11 +21,11 @@ export function registerApprove(group: Command): void {
   group
     .command("approve")
     .description("agree to a statement, so that this validator signs it when it is asked; without --yes only show it")
-    .requiredOption("--statement <file>", "as `swarmkeep mesh grant` wrote it")
+    .requiredOption("--statement <file>", "as `swarmkeep mesh grant`, `admit` or `succeed` wrote it")
     .option("--yes", "agree")
     .action(
       action<ApproveOptions>(async (context, options) => {
-        const grant = parseGrant(text(await readInput(options.statement, 65_536)));
+        const proposed = parseProposal(text(await readInput(options.statement, 65_536)));
         const path = context.dataFolder("validator");
         if (!(await hasDataFolder(path))) {
           throw new SwarmkeepError(`there is no validator in ${path}`, {
@@ -34,10 +35,10 @@ export function registerApprove(group: Command): void {
             details: { path },
           });
         }
-        const digest = grantDigest(grant);
-        if (options.yes === true) await approve(await approvalsFolder(path), digest, grantRequest(grant));
+        const digest = proposedDigest(proposed);
+        if (options.yes === true) await approve(await approvalsFolder(path), digest, proposed.request);
         const verdict = options.yes === true ? "Approved." : "Not approved yet: run it again with --yes to agree.";
-        context.print({ digest, approved: options.yes === true }, `${describeGrant(grant)}\n${verdict}`);
+        context.print({ digest, approved: options.yes === true }, `${proposed.description}\n${verdict}`);
       }),
     );
 }

@@ -14,7 +14,7 @@ import { JOIN_METHOD_BITS, decodeProvisioning } from "../../device/provisioning.
 import { type BatchFolder, openBatchFolder } from "../../operator/batch-folder.js";
 import { fundFromNode } from "../../operator/dev-account.js";
 import { type DeviceLot, provisionBatch, range, writeProvisioning } from "../../operator/factory.js";
-import { type GrantProposal, grantDigest, grantRequest, submitGrant } from "../../operator/governance.js";
+import { type GrantProposal, grantDigest, proposedGrant, submitGrant } from "../../operator/governance.js";
 import { withSender } from "../../operator/ledger.js";
 import { type RegistrarFolder, createRegistrarFolder, openRegistrarFolder } from "../../operator/registrar-folder.js";
 import { nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
@@ -98,7 +98,7 @@ async function grantRegistrar(local: LocalMesh, progress: Progress): Promise<Reg
     for (const [i] of running.validators.entries()) {
       const approvals = join(validatorFolder(workspace, i + 1), "approvals");
       await mkdir(approvals, { recursive: true, mode: PRIVATE_FOLDER });
-      await approve(approvals, grantDigest(grant), grantRequest(grant));
+      await approve(approvals, grantDigest(grant), proposedGrant(grant).request);
     }
     const validators = await local.validators();
     await withSender(endpoint, operator.privateKey, (sender) => submitGrant(ledger, validators, sender, grant));

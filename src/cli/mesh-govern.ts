@@ -1,0 +1,237 @@
+/**
+ * `swarmkeep mesh grant | admit | succeed`: what the swarm signs only if the validators' operators agree. Each proposes; and with
+ * --statement gathers the swarm's signature and submits.
+ */
+import { randomBytes } from "node:crypto";
+
+import type { Command } from "commander";
+import { getAddress, hexlify } from "ethers";
+
+import {
+  type AdmissionProposal,
+  formatAdmission,
+  parseAdmission,
+  proposedAdmission,
+  submitAdmission,
+} from "../operator/admission.js";
+import { parseMember } from "../operator/genesis.js";
+import { type GrantProposal, formatGrant, parseGrant, proposedGrant, submitGrant } from "../operator/governance.js";
+import { type MeshLedger, withSender } from "../operator/ledger.js";
+import { type Proposed, proposedDigest } from "../operator/proposal.js";
+import {
+  type SuccessorProposal,
+  formatSuccessor,
+  parseSuccessor,
+  proposedSuccessor,
+  submitSuccessor,
+} from "../operator/successor.js";
+import type { Validators } from "../operator/swarm-signature.js";
+import type { TransactionSender } from "../ledger/sender.js";
+import { writeAtomically } from "../runtime/atomic-file.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { readMeshFile } from "../runtime/mesh-file.js";
+import { isScope } from "../statements/scope.js";
+import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
+import { parseAddress, text, withLedger, withOperator, withValidators } from "./sessions.js";
+
+const STATEMENT = "a proposal that enough operators have approved";
+
+export function registerGovernance(group: Command): void {
+  group
+    .command("grant")
+    .description("propose a grant to a registrar; with --statement, gather the swarm's signature and submit it")
+    .option("--registrar <address>", "account of the registrar")
+    .option("--scope <scope...>", "scopes, such as geo:u33d or grp:plant/line-2")
+    .option("--indexes <number>", "how many devices it may register")
+    .option("--expires-in <time>", "how long it may register them", "365d")
+    .option("--out <file>", "where to write the proposal", "grant.json")
+    .option("--statement <file>", STATEMENT)
+    .action(action<GrantOptions>((context, options) => govern(context, options, GRANT)));
+  group
+    .command("admit")
+    .description("propose to admit a validator; with --statement, gather the swarm's signature and submit it")
+    .option("--member <file>", "member.json of the candidate, as `swarmkeep validator init` wrote it")
+    .option("--expires-in <time>", "how long the ledger takes it", "7d")
+    .option("--out <file>", "where to write the proposal", "admission.json")
+    .option("--statement <file>", STATEMENT)
+    .action(action<AdmitOptions>((context, options) => govern(context, options, ADMISSION)));
+  group
+    .command("succeed")
+    .description("propose where the mesh goes on; with --statement, gather the swarm's signature and submit it")
+    .option("--successor <file>", "mesh.json of the mesh that takes this one's place")
+    .option("--expires-in <time>", "how long the ledger takes it", "7d")
+    .option("--out <file>", "where to write the proposal", "successor.json")
+    .option("--statement <file>", STATEMENT)
+    .action(action<SucceedOptions>((context, options) => govern(context, options, SUCCESSOR)));
+}
+
+interface GovernOptions {
+  readonly expiresIn: string;
+  readonly out: string;
+  readonly statement?: string;
+}
+
+interface GrantOptions extends GovernOptions {
+  readonly registrar?: string;
+  readonly scope?: readonly string[];
+  readonly indexes?: string;
+}
+
+interface AdmitOptions extends GovernOptions {
+  readonly member?: string;
+}
+
+interface SucceedOptions extends GovernOptions {
+  readonly successor?: string;
+}
+
+/** One kind of proposal, as its command deals with it. */
+interface Kind<Proposal, Options extends GovernOptions> {
+  readonly command: string;
+  propose(ledger: MeshLedger, options: Options): Promise<Proposal> | Proposal;
+  format(proposal: Proposal): string;
+  parse(file: string): Proposal;
+  proposed(proposal: Proposal): Proposed;
+  /** Fields to print beside the transaction. */
+  submit(
+    ledger: MeshLedger,
+    validators: Validators,
+    sender: TransactionSender,
+    proposal: Proposal,
+  ): Promise<{ readonly transaction: string; readonly grantId?: bigint }>;
+}
+
+const GRANT: Kind<GrantProposal, GrantOptions> = {
+  command: "grant",
+  propose({ mesh, addresses }, options) {
+    const { registrar, scope, indexes } = options;
+    if (registrar === undefined || scope === undefined || indexes === undefined) {
+      throw optionMissing("grant", "--registrar, --scope and --indexes");
+    }
+    const bad = scope.find((given) => !isScope(given));
+    if (bad !== undefined) {
+      throw new SwarmkeepError(`${JSON.stringify(bad)} is no scope`, {
+        kind: "usage",
+        code: "bad-scope",
+        advice: "Write geo: and a geohash, or grp: and a path such as plant/line-2.",
+      });
+    }
+    return {
+      meshId: hexlify(mesh.meshId),
+      chainId: mesh.chainId,
+      fleets: getAddress(addresses.fleets),
+      registrar: parseAddress(registrar, "--registrar"),
+      scopes: scope,
+      indexes: BigInt(parseCount(indexes, "--indexes", 2 ** 40)),
+      expiry: expiryOf(options),
+      salt: hexlify(randomBytes(32)),
+    };
+  },
+  format: formatGrant,
+  parse: parseGrant,
+  proposed: proposedGrant,
+  async submit(...given) {
+    const { grantId, receipt } = await submitGrant(...given);
+    return { grantId, transaction: receipt.transactionHash };
+  },
+};
+
+const ADMISSION: Kind<AdmissionProposal, AdmitOptions> = {
+  command: "admit",
+  async propose({ mesh, addresses }, options) {
+    if (options.member === undefined) throw optionMissing("admit", "--member");
+    const { account, operator } = parseMember(text(await readInput(options.member, 65_536)), options.member);
+    return {
+      meshId: hexlify(mesh.meshId),
+      chainId: mesh.chainId,
+      registry: getAddress(addresses.registry),
+      account,
+      operator,
+      expiry: expiryOf(options),
+    };
+  },
+  format: formatAdmission,
+  parse: parseAdmission,
+  proposed: proposedAdmission,
+  submit: async (...given) => ({ transaction: (await submitAdmission(...given)).transactionHash }),
+};
+
+const SUCCESSOR: Kind<SuccessorProposal, SucceedOptions> = {
+  command: "succeed",
+  async propose({ mesh, addresses }, options) {
+    if (options.successor === undefined) throw optionMissing("succeed", "--successor");
+    const next = await readMeshFile(options.successor);
+    if (hexlify(next.meshId) === hexlify(mesh.meshId)) {
+      throw new SwarmkeepError("a mesh is not its own successor", {
+        kind: "usage",
+        code: "same-mesh",
+        advice:
+          "Give the mesh file of the new mesh with --successor, and the folder of the old one's operator with --data.",
+      });
+    }
+    return {
+      meshId: hexlify(mesh.meshId),
+      chainId: mesh.chainId,
+      anchor: getAddress(addresses.anchor),
+      nextChainId: next.chainId,
+      nextAnchor: next.anchor,
+      nextMeshId: hexlify(next.meshId),
+      expiry: expiryOf(options),
+    };
+  },
+  format: formatSuccessor,
+  parse: parseSuccessor,
+  proposed: proposedSuccessor,
+  submit: async (...given) => ({ transaction: (await submitSuccessor(...given)).transactionHash }),
+};
+
+async function govern<Proposal, Options extends GovernOptions>(
+  context: CommandContext,
+  options: Options,
+  kind: Kind<Proposal, Options>,
+): Promise<void> {
+  const statement = options.statement === undefined ? undefined : kind.parse(text(await readInput(options.statement)));
+  await withOperator(context, async (operator) =>
+    withLedger(await operator.meshFile(), async (ledger) => {
+      if (statement === undefined) return propose(context, kind, await kind.propose(ledger, options), options.out);
+      const outcome = await withValidators(ledger, (validators) =>
+        withSender(ledger.endpoint, operator.privateKey, (sender) =>
+          kind.submit(ledger, validators, sender, statement),
+        ),
+      );
+      const { description } = kind.proposed(statement);
+      const done = outcome.grantId === undefined ? `transaction ${outcome.transaction}` : `grant ${outcome.grantId}`;
+      context.print(outcome, `${description}\n${done}`);
+    }),
+  );
+}
+
+async function propose<Proposal, Options extends GovernOptions>(
+  context: CommandContext,
+  kind: Kind<Proposal, Options>,
+  proposal: Proposal,
+  out: string,
+): Promise<void> {
+  await writeAtomically(out, kind.format(proposal), 0o644);
+  const proposed = kind.proposed(proposal);
+  context.print(
+    { statement: out, digest: proposedDigest(proposed) },
+    [
+      proposed.description,
+      `written to ${out}. Each operator who agrees: swarmkeep validator approve --statement ${out}`,
+      `then: swarmkeep mesh ${kind.command} --statement ${out}`,
+    ].join("\n"),
+  );
+}
+
+function expiryOf({ expiresIn }: GovernOptions): bigint {
+  return BigInt(Math.floor(Date.now() / 1000) + parseDuration(expiresIn, "--expires-in"));
+}
+
+function optionMissing(command: string, options: string): SwarmkeepError {
+  return new SwarmkeepError(`swarmkeep mesh ${command} takes ${options}, or --statement`, {
+    kind: "usage",
+    code: "option-missing",
+    advice: `See \`swarmkeep mesh ${command} --help\`.`,
+  });
+}
