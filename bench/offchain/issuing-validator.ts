@@ -101,6 +101,7 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
     context,
     standing,
     issued: await IssuedBook.open(journal),
+    inheritance: { expectKnown: () => undefined },
     prover: new WordProver(provenReader, standing),
     checks: { bls: blstBls, device: nativeSignatures },
     nodes: new ManifestNodes(),

@@ -25,6 +25,13 @@ export interface GenesisFacts {
   readonly blockNumber: number;
 }
 
+export interface Takeover {
+  readonly office: Office;
+  readonly before: Office | undefined;
+  readonly blockNumber: number;
+  readonly probationHead: bigint | undefined;
+}
+
 export type MemberState = "admitted" | "active" | "exiting" | "exited";
 
 /** A candidate. An object is never changed: each event makes a new one. */
@@ -104,6 +111,7 @@ export class Projection {
 
   readonly #members = new Map<string, History<Member>>();
   readonly #office = new History<Office>();
+  readonly #takeovers: Takeover[] = [];
   /** The group keys of each generation. */
   readonly #generations = new Map<bigint, Office>();
   /** Of all fleets, by ascending base. */
@@ -126,6 +134,7 @@ export class Projection {
         this.successor = event.args;
         return;
       case "OfficeTaken":
+        this.#takeovers.push(this.#takeover(event.args, block));
         this.#office.set(block, event.args);
         this.#generations.set(event.args.generation, event.args);
         return;
@@ -160,6 +169,14 @@ export class Projection {
   /** The committee in office after all of `block`; undefined before the first. */
   officeAt(block: number): Office | undefined {
     return this.#office.at(block);
+  }
+
+  /**
+   * How a committee took office: who was in it before, in which block, and the number of the head that ends its probation;
+   * undefined where it has none, as the first one, or one that office went back to.
+   */
+  takeoverOf(office: Office): Takeover | undefined {
+    return this.#takeovers.findLast((takeover) => takeover.office === office);
   }
 
   get office(): Office | undefined {
@@ -211,6 +228,15 @@ export class Projection {
   /** Whether an urgent head is due: the effective list, or the number of allocated indexes, differs between two blocks. */
   listDiffers(fromBlock: number, toBlock: number): boolean {
     return this.nextIndexAt(fromBlock) !== this.nextIndexAt(toBlock) || this.bitmap.differs(fromBlock, toBlock);
+  }
+
+  #takeover(office: Office, blockNumber: number): Takeover {
+    const before = this.office;
+    const heads = this.genesis?.parameters.probationHeads ?? 0n;
+    // Office that goes back has the ceremony of before; a new generation has nobody that could take it again.
+    const onProbation = before?.generation === office.generation && office.ceremony > before.ceremony && heads > 0n;
+    const probationHead = onProbation ? (this.latestHead?.number ?? 0n) + heads : undefined;
+    return { office, before, blockNumber, probationHead };
   }
 
   #applyMember(event: Extract<LedgerEvent, { contract: "registry" }>): void {

@@ -39,6 +39,7 @@ export const PATH = {
   frostCommit: "/v1/frost/commit",
   standardCommit: "/v1/est/commit",
   headSignature: "/v1/drl/signature",
+  counters: "/v1/counters",
 } as const;
 
 const SMALL: CborLimits = { maximumLength: 16_384, maximumDepth: 4 };
@@ -344,7 +345,7 @@ export function decodePreSharedKeys(encoded: Uint8Array): PreSharedKeys {
 }
 
 /** Ordered statements that members vote on, each a function of the finalised chain. */
-export const VOTE_KIND = { head: 1, checkpoint: 2, committeeList: 3, activation: 4 } as const;
+export const VOTE_KIND = { head: 1, checkpoint: 2, committeeList: 3, activation: 4, beacon: 5 } as const;
 export type VoteKind = (typeof VOTE_KIND)[keyof typeof VOTE_KIND];
 
 /** A member's vote on an ordered statement. */
@@ -355,7 +356,7 @@ export interface Vote extends PartialAnswer {
 }
 
 const readVote = tuple<{ kind: number; number: number; seat: number; partial: Uint8Array; evidence: Uint8Array }>({
-  kind: uint(4),
+  kind: uint(5),
   number: uint(),
   seat,
   partial: bytes(96),

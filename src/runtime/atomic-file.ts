@@ -44,6 +44,29 @@ export async function writeAtomically(path: string, content: Uint8Array | string
   }
 }
 
+/**
+ * As `writeAtomically`, and then overwrites what the file held before: for secrets that are to be gone when their file is.
+ * The limits of `eraseFile` hold here too; a crash in between leaves the old content in blocks that are free.
+ */
+export async function replaceErasing(path: string, content: Uint8Array): Promise<void> {
+  const old = await open(path, "r+").catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw fileError(path, error);
+  });
+  try {
+    await writeAtomically(path, content);
+    if (old !== undefined) await overwrite(old);
+  } finally {
+    await old?.close();
+  }
+}
+
+async function overwrite(handle: FileHandle): Promise<void> {
+  const { size } = await handle.stat();
+  await handle.write(new Uint8Array(size), 0, size, 0);
+  await handle.sync();
+}
+
 /** @throws SwarmkeepError, `file-too-large` where the file has more than `maximumBytes`. */
 export async function readLimited(path: string, maximumBytes = 1 << 20): Promise<Uint8Array> {
   let handle: FileHandle | undefined;
@@ -84,10 +107,8 @@ export async function eraseFile(path: string): Promise<void> {
   try {
     const handle = await open(path, "r+");
     try {
-      const { size } = await handle.stat();
       failpoint("atomic-file.before-erase");
-      await handle.write(new Uint8Array(size), 0, size, 0);
-      await handle.sync();
+      await overwrite(handle);
       failpoint("atomic-file.after-erase");
     } finally {
       await handle.close();

@@ -24,6 +24,7 @@ export const TAG = {
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",
   draw: "swarmkeep/draw/v1",
+  counters: "swarmkeep/counters/v1",
   /** Of no protocol: files on one machine's disk. */
   sealedFile: "swarmkeep/sealed-file/v1",
   journalRecord: "swarmkeep/journal-record/v1",

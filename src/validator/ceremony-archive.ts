@@ -15,7 +15,7 @@ import type { Office } from "../ledger/projection.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { CeremonyMember, type Incumbents } from "../protocol/ceremony/engine.js";
 import { type CeremonyState, decodeState, encodeState, wipeState } from "../protocol/ceremony/state.js";
-import { eraseFile } from "../runtime/atomic-file.js";
+import { eraseFile, replaceErasing } from "../runtime/atomic-file.js";
 import { failpoint } from "../runtime/failpoint.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
@@ -77,7 +77,8 @@ export class CeremonyArchive {
     failpoint("ceremony.before-persist");
     const encoded = encodeState(state);
     try {
-      await this.#options.sealer.write(this.#path(replayed.id), purpose(replayed.id), encoded);
+      // The state before may hold what is to be gone when the ceremony is over.
+      await replaceErasing(this.#path(replayed.id), this.#options.sealer.seal(purpose(replayed.id), encoded));
     } finally {
       encoded.fill(0);
     }
@@ -86,20 +87,20 @@ export class CeremonyArchive {
     if (before !== undefined && before.held !== state.held) wipeState(before);
   }
 
-  /** Erases what this member keeps of all ceremonies before `id`, from memory and from the disk. */
-  async eraseBefore(id: bigint): Promise<readonly bigint[]> {
+  /** Erases what this member keeps of all other ceremonies than these, from memory and from the disk. */
+  async eraseAllBut(kept: ReadonlySet<bigint>): Promise<readonly bigint[]> {
     const { folder } = this.#options;
     const old = (await readdir(folder))
       .flatMap((name) => SEALED.exec(name)?.[1] ?? [])
       .map(BigInt)
-      .filter((ceremony) => ceremony < id);
+      .filter((ceremony) => !kept.has(ceremony));
     for (const ceremony of old) {
       failpoint("ceremony.before-erase");
       await eraseFile(this.#path(ceremony));
       failpoint("ceremony.after-erase");
     }
     for (const [ceremony, { stored }] of this.#open) {
-      if (ceremony >= id) continue;
+      if (kept.has(ceremony)) continue;
       if (stored !== undefined) wipeState(stored);
       this.#open.delete(ceremony);
     }

@@ -25,6 +25,7 @@ import { callOf } from "./ceremony-calls.js";
 import { type Committee, committeeOf } from "./committee.js";
 import type { MeshContext } from "./mesh-context.js";
 import { RepeatedSender } from "./repeated-sender.js";
+import { rotationPhase } from "./rotation.js";
 import { Signer } from "./signer.js";
 import type { FinalisedBlock, Standing } from "./standing.js";
 import type { VoteRecord, Voting } from "./voting.js";
@@ -46,16 +47,18 @@ export interface CeremonyOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Called for each committee that takes office, in order; with a signer if this member sits in it. */
-  readonly onOffice: (committee: Committee, signer: Signer | undefined) => void;
+  readonly onOffice: (committee: Committee, signer: Signer | undefined, office: Office) => Promise<void>;
 }
 
 export class CeremonyRunner {
   readonly archive: CeremonyArchive;
   readonly #options: CeremonyOptions;
-  readonly #calls: RepeatedSender;
+  readonly calls: RepeatedSender;
   /** Of the committee that `onOffice` was told of last. */
   #office: Office | undefined;
   #activating: Activating | undefined;
+  /** Epoch and phase of the rotation for which old shares were erased. */
+  #erased = "";
   /** Ledger time since which enough members are registered for the key generation. */
   #enoughSince: number | undefined;
 
@@ -72,7 +75,7 @@ export class CeremonyRunner {
       account,
       turnSeconds: TURN_SECONDS,
     });
-    this.#calls = new RepeatedSender(sender, log);
+    this.calls = new RepeatedSender(sender, log);
   }
 
   /** The votes on the activation that is under way, if one is. */
@@ -84,6 +87,7 @@ export class CeremonyRunner {
   async advance(finalised: FinalisedBlock): Promise<void> {
     const { projection } = this.#options.standing;
     await this.#followOffice();
+    await this.#erase();
     const id = [...projection.ceremonies.keys()].at(-1);
     if (id === undefined) {
       this.#startFirst(finalised);
@@ -101,6 +105,24 @@ export class CeremonyRunner {
       this.#activating = undefined;
     }
     for (const effect of effects) this.#carryOut(effect, running, finalised);
+  }
+
+  /** What no committee needs any more is erased: not before the next one has shown that it works. */
+  async #erase(): Promise<void> {
+    const { standing, log } = this.#options;
+    const { office, ceremonies } = standing.projection;
+    if (office === undefined) return;
+    const phase = rotationPhase(standing.projection);
+    const state = `${office.epoch} ${phase}`;
+    if (state === this.#erased) return;
+    const kept = new Set([office.ceremony]);
+    const before = standing.projection.takeoverOf(office)?.before;
+    if (phase === "probation" && before !== undefined) kept.add(before.ceremony);
+    const latest = [...ceremonies.keys()].at(-1);
+    if (phase === "resharing" && latest !== undefined) kept.add(latest);
+    const gone = await this.archive.eraseAllBut(kept);
+    this.#erased = state;
+    if (gone.length > 0) log.info({ ceremonies: gone.map(String) }, "old shares erased");
   }
 
   close(): void {
@@ -128,9 +150,9 @@ export class CeremonyRunner {
     this.#activating = undefined;
     const names = { generation: Number(office.generation), epoch: Number(office.epoch) };
     const committee = committeeOf(names, keys, settled.member.view.seated);
-    this.#office = office;
     log.info({ ...names, seat: state.held?.seat }, "a committee is in office");
-    onOffice(committee, this.#signer(committee, state));
+    await onOffice(committee, this.#signer(committee, state), office);
+    this.#office = office;
   }
 
   /** Starts the key generation once enough members are registered; they take turns, so that one of them pays. */
@@ -141,11 +163,11 @@ export class CeremonyRunner {
     const active = projection.members().filter(({ state }) => state === "active");
     if (seats === 0 || active.length < seats) return;
     this.#enoughSince ??= finalised.timestamp;
-    const turn = active.findIndex(({ account }) => account.toLowerCase() === this.#calls.address.toLowerCase());
+    const turn = active.findIndex(({ account }) => account.toLowerCase() === this.calls.address.toLowerCase());
     if (turn < 0 || finalised.timestamp < this.#enoughSince + turn * TURN_SECONDS) return;
     const action = "start the key generation";
     const data = INTERFACES.ceremony.encodeFunctionData("startKeyGeneration");
-    this.#calls.send({ to: context.addresses.ceremony, data, action, name: action }, finalised.timestamp);
+    this.calls.send({ to: context.addresses.ceremony, data, action, name: action }, finalised.timestamp);
   }
 
   #signer(committee: Committee, state: CeremonyState | undefined): Signer | undefined {
@@ -176,7 +198,7 @@ export class CeremonyRunner {
     const to = this.#options.context.addresses.ceremony;
     // A phase may be entered again in one attempt, and is then to be advanced again.
     const name = `${id}/${member.view.attempt}/${member.view.deadline} ${action}`;
-    this.#calls.send({ to, data, action, name }, finalised.timestamp);
+    this.calls.send({ to, data, action, name }, finalised.timestamp);
   }
 
   #signActivation(effect: ActivationEffect, running: Replayed, finalised: FinalisedBlock): void {

@@ -29,12 +29,13 @@ import type { MeshFile } from "../runtime/mesh-file.js";
 import { createMetrics } from "../runtime/metrics.js";
 import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
-import { CeremonyRunner } from "./ceremony.js";
+import { CeremonyRunner, TURN_SECONDS } from "./ceremony.js";
 import type { Committee } from "./committee.js";
 import { Following } from "./following.js";
 import { HeadMaker } from "./heads.js";
 import { HeadStore } from "./head-store.js";
 import { HistoryMark } from "./history-mark.js";
+import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
 import { ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
@@ -42,6 +43,7 @@ import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
 import { PskStore } from "./psk-store.js";
 import { validatorRoutes } from "./routes.js";
+import { RotationRunner } from "./rotation.js";
 import { type ValidatorKeys, type ValidatorSettings, parseListen } from "./settings.js";
 import type { Signer } from "./signer.js";
 import { type FinalisedBlock, Standing } from "./standing.js";
@@ -209,6 +211,17 @@ class Validator implements RunningValidator {
     const metrics = createMetrics();
     const nowSeconds = (): number => seconds(this.#clock);
 
+    const inheritance = new Inheritance({
+      context,
+      standing,
+      issued,
+      identity: keys.tls,
+      account: this.account,
+      path: folder.file("inherited"),
+      checks,
+      clock: this.#clock,
+      log,
+    });
     const ceremony = new CeremonyRunner({
       context,
       standing,
@@ -221,7 +234,10 @@ class Validator implements RunningValidator {
       bls: this.#bls,
       clock: this.#clock,
       log,
-      onOffice: (committee, signer) => {
+      onOffice: async (committee, signer, office) => {
+        const takeover = projection.takeoverOf(office);
+        const { timestamp } = await source.block(takeover?.blockNumber ?? 0);
+        await inheritance.begin(office, takeover?.before, timestamp, signer !== undefined);
         standing.signer?.wipe();
         standing.committee = committee;
         standing.signer = signer;
@@ -230,7 +246,20 @@ class Validator implements RunningValidator {
         else this.#following = new Following({ context, projection, committee, heads, listPath, checks, log });
       },
     });
-    this.#cleanUp.push(() => ceremony.close());
+    const rotation = new RotationRunner({
+      context,
+      standing,
+      source,
+      calls: ceremony.calls,
+      voting: () => this.#office?.voting,
+      turnSeconds: TURN_SECONDS,
+      log,
+    });
+    this.#cleanUp.push(() => {
+      rotation.close();
+      inheritance.close();
+      ceremony.close();
+    });
 
     let start = 0;
     const leaveOffice = (): void => {
@@ -273,7 +302,7 @@ class Validator implements RunningValidator {
     const prover = new WordProver(new MeshReader(source, addresses), standing);
     const devices = new TokenBuckets(DEVICE_RATE);
     const nodes = new ManifestNodes();
-    const issuing = { context, standing, issued, prover, checks, nodes, devices, nowSeconds };
+    const issuing = { context, standing, issued, inheritance, prover, checks, nodes, devices, nowSeconds };
     const { host, port } = parseListen(settings.listen);
     this.#server = await startServer({
       host,
@@ -284,6 +313,7 @@ class Validator implements RunningValidator {
         issuing,
         revoking: { context, standing, checks, sender, nowSeconds },
         psk,
+        inheritance,
         heads,
         identity: keys.tls,
         rootCertificate: mesh.rootCertificate,
@@ -325,6 +355,7 @@ class Validator implements RunningValidator {
       finalisedBlock.set(finalised.number);
       await mark.move(finalised);
       await ceremony.advance(finalised);
+      await rotation.advance(finalised);
       await this.#office?.maker.advance(finalised);
       this.#following?.advance(finalised);
     };

@@ -33,6 +33,7 @@ import { type HeadStore, ListTree } from "./head-store.js";
 import { signHeadByFrost } from "./head-frost.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Peers } from "./peers.js";
+import { rotationPhase } from "./rotation.js";
 import type { Signer } from "./signer.js";
 import type { FinalisedBlock } from "./standing.js";
 import type { Voting } from "./voting.js";
@@ -165,7 +166,9 @@ export class HeadMaker {
 
   /** Whether a scheduled head goes to the ledger as well. */
   #isPosted(number: number): boolean {
-    const { postEvery } = this.#options;
+    const { postEvery, projection } = this.#options;
+    // A head on the ledger is what ends a probation.
+    if (rotationPhase(projection) === "probation") return true;
     const { tickSeconds, headSeconds } = this.#ticks.parameters;
     return postEvery > 0 && ((number * tickSeconds) / headSeconds) % postEvery === 0;
   }

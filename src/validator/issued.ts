@@ -1,24 +1,26 @@
 /**
  * What this validator has signed for devices: at most one certificate for (device, period, k). The record is on disk before
- * the signature leaves, so that neither a crash nor a second request makes it sign another one.
+ * the signature leaves, so that neither a crash nor a second request makes it sign another one. And what the committee before
+ * its own has signed, which stands for the same.
  */
 import { createHash } from "node:crypto";
 
 import { equalBytes } from "../crypto/bytes.js";
+import type { IssuedRecord } from "../protocol/counters.js";
 import type { CertificateSlot } from "../protocol/issuance.js";
 import type { Journal } from "../runtime/journal.js";
 import { failpoint } from "../runtime/failpoint.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
-/** u48 index | u48 period | u32 k | SHA-256 of the signed bytes */
+/** u48 index | u48 period | u32 k | SHA-256 of the signed bytes; and one byte more where it was inherited */
 const RECORD_LENGTH = 6 + 6 + 4 + 32;
 
-interface IssuedRecord extends CertificateSlot {
-  readonly digest: Uint8Array;
+interface StoredRecord extends IssuedRecord {
+  readonly inherited: boolean;
 }
 
-function encodeRecord({ index, period, k, digest }: IssuedRecord): Uint8Array {
-  const record = Buffer.alloc(RECORD_LENGTH);
+function encodeRecord({ index, period, k, digest, inherited }: StoredRecord): Uint8Array {
+  const record = Buffer.alloc(RECORD_LENGTH + (inherited ? 1 : 0));
   record.writeUIntBE(index, 0, 6);
   record.writeUIntBE(period, 6, 6);
   record.writeUInt32BE(k, 12);
@@ -26,8 +28,9 @@ function encodeRecord({ index, period, k, digest }: IssuedRecord): Uint8Array {
   return record;
 }
 
-function decodeRecord(bytes: Uint8Array): IssuedRecord {
-  if (bytes.length !== RECORD_LENGTH) {
+function decodeRecord(bytes: Uint8Array): StoredRecord {
+  const inherited = bytes.length === RECORD_LENGTH + 1;
+  if (bytes.length !== RECORD_LENGTH && !inherited) {
     throw new SwarmkeepError(`a record of issued certificates has ${bytes.length} bytes instead of ${RECORD_LENGTH}`, {
       kind: "environment",
       code: "journal-damaged",
@@ -39,7 +42,8 @@ function decodeRecord(bytes: Uint8Array): IssuedRecord {
     index: record.readUIntBE(0, 6),
     period: record.readUIntBE(6, 6),
     k: record.readUInt32BE(12),
-    digest: Uint8Array.from(bytes.subarray(16)),
+    digest: Uint8Array.from(bytes.subarray(16, RECORD_LENGTH)),
+    inherited,
   };
 }
 
@@ -49,6 +53,8 @@ function digestOf(message: Uint8Array): Uint8Array {
 
 interface Claim {
   readonly digest: Uint8Array;
+  /** Signed by members of the committee before, and perhaps not by this one. */
+  readonly inherited: boolean;
   /** Resolves when the record is on disk. */
   readonly stored: Promise<unknown>;
 }
@@ -61,6 +67,8 @@ export class IssuedBook {
   readonly #periods = new Map<number, Map<number, Slots>>();
   /** The first record of each period: those before the oldest one's are not needed. */
   readonly #begins = new Map<number, number>();
+  /** All of them as they came, so that they can be told a page at a time. */
+  #order: IssuedRecord[] = [];
   #count = 0;
 
   private constructor(journal: Journal) {
@@ -70,10 +78,11 @@ export class IssuedBook {
   static async open(journal: Journal): Promise<IssuedBook> {
     const book = new IssuedBook(journal);
     for await (const { sequence, payload } of journal.replay()) {
-      const { digest, ...slot } = decodeRecord(payload);
+      const { digest, inherited, ...slot } = decodeRecord(payload);
       book.#begin(slot.period, sequence);
-      book.#slots(slot).set(slot.k, { digest, stored: Promise.resolve() });
-      book.#count += 1;
+      book.#slots(slot).set(slot.k, { digest, inherited, stored: Promise.resolve() });
+      book.#order.push({ ...slot, digest });
+      if (!inherited) book.#count += 1;
     }
     return book;
   }
@@ -96,17 +105,34 @@ export class IssuedBook {
       await taken.stored;
       return;
     }
+    await this.#take(slot, digest, false);
+  }
+
+  /** Takes over what the committee before has signed, durably. A slot that is taken here already stays as it is. */
+  async inherit(records: readonly IssuedRecord[]): Promise<void> {
+    const added = records.filter((record) => !this.#slots(record).has(record.k));
+    await Promise.all(added.map(({ digest, ...slot }) => this.#take(slot, digest, true)));
+  }
+
+  /** Everything that is remembered from `offset` on, in a fixed order; at most `limit`. */
+  records(offset: number, limit: number): readonly IssuedRecord[] {
+    return this.#order.slice(offset, offset + limit);
+  }
+
+  async #take(slot: CertificateSlot, digest: Uint8Array, inherited: boolean): Promise<void> {
+    const slots = this.#slots(slot);
     failpoint("issued.before-append");
     // In memory at once: a second request that arrives while the disk is busy must not get another answer.
-    const stored = this.#journal.append(encodeRecord({ ...slot, digest }));
-    slots.set(slot.k, { digest, stored });
+    const stored = this.#journal.append(encodeRecord({ ...slot, digest, inherited }));
+    slots.set(slot.k, { digest, inherited, stored });
     try {
       this.#begin(slot.period, await stored);
     } catch (error) {
       slots.delete(slot.k);
       throw error;
     }
-    this.#count += 1;
+    this.#order.push({ ...slot, digest });
+    if (!inherited) this.#count += 1;
     failpoint("issued.after-append");
   }
 
@@ -114,7 +140,9 @@ export class IssuedBook {
   hasSigned(index: number, message: Uint8Array): boolean {
     const digest = digestOf(message);
     for (const devices of this.#periods.values()) {
-      for (const claim of devices.get(index)?.values() ?? []) if (equalBytes(claim.digest, digest)) return true;
+      for (const claim of devices.get(index)?.values() ?? []) {
+        if (!claim.inherited && equalBytes(claim.digest, digest)) return true;
+      }
     }
     return false;
   }
@@ -125,14 +153,17 @@ export class IssuedBook {
     for (const old of this.#periods.keys()) forgotten = (old < period && this.#periods.delete(old)) || forgotten;
     if (!forgotten) return;
     for (const old of this.#begins.keys()) if (old < period) this.#begins.delete(old);
+    this.#order = this.#order.filter((record) => record.period >= period);
     await this.#journal.prune(Math.min(this.#journal.nextSequence, ...this.#begins.values()));
   }
 
-  /** SHA-256 of what was signed in a period, in order of device and number. */
+  /** SHA-256 of what this validator signed in a period, in order of device and number. */
   digests(period: number): Uint8Array[] {
     return [...(this.#periods.get(period) ?? [])]
       .toSorted(([a], [b]) => a - b)
-      .flatMap(([, slots]) => [...slots].toSorted(([a], [b]) => a - b).map(([, { digest }]) => digest));
+      .flatMap(([, slots]) => [...slots].toSorted(([a], [b]) => a - b).map(([, claim]) => claim))
+      .filter(({ inherited }) => !inherited)
+      .map(({ digest }) => digest);
   }
 
   #begin(period: number, sequence: number): void {

@@ -15,9 +15,10 @@ import {
   type RequestChannel,
   judgeIssuance,
 } from "../protocol/issuance.js";
+import type { Inheritance } from "./inheritance.js";
 import type { IssuedBook } from "./issued.js";
 import type { MeshContext } from "./mesh-context.js";
-import type { Standing } from "./standing.js";
+import { type Standing, notInOffice } from "./standing.js";
 import type { WordProver } from "./word-prover.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { failpoint } from "../runtime/failpoint.js";
@@ -63,6 +64,7 @@ export interface IssuingOptions {
   readonly context: MeshContext;
   readonly standing: Standing;
   readonly issued: IssuedBook;
+  readonly inheritance: Pick<Inheritance, "expectKnown">;
   readonly prover: WordProver;
   readonly checks: SignatureChecks;
   /** Of manifests, as devices have shown them. */
@@ -78,7 +80,7 @@ export async function issue(
   request: Uint8Array,
   channel: RequestChannel,
 ): Promise<Uint8Array> {
-  const { context, standing, issued, prover, checks, nodes, devices } = options;
+  const { context, standing, issued, inheritance, prover, checks, nodes, devices } = options;
   const device = new PooledSignatures();
   const { signer, committee, projection, finalised } = standing.inOffice();
   const trust = {
@@ -108,8 +110,11 @@ export async function issue(
       retryAfter: wait,
     });
   }
+  inheritance.expectKnown(order.slot.period);
   await prover.prove(order.slot.index, finalised);
   await issued.claim(order.slot, order.message);
+  // Whoever left office meanwhile has told the next committee what it signed, and signs nothing more.
+  if (standing.inOffice().signer !== signer) throw notInOffice();
   failpoint("issuing.before-answer");
   if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(await signer.partialInPool(order.message));
   const { session, commitment } = signer.commit(order.message, `device ${order.slot.index}`);

@@ -13,7 +13,7 @@ export interface Peers {
   /** Their seats. */
   readonly seats: readonly number[];
   /** Posts a CBOR body to a member. @throws SwarmkeepError of kind `network` or `refused` */
-  post(seat: number, path: string, body: Body, signal?: AbortSignal): Promise<Uint8Array>;
+  post(seat: number, path: string, body: Body, signal?: AbortSignal, maximumAnswerBytes?: number): Promise<Uint8Array>;
   /** What a member has at `path`. @throws SwarmkeepError of kind `network` or `refused` */
   get(
     seat: number,
@@ -62,12 +62,13 @@ export function registeredPeers(
 
   return {
     seats: [...accounts.keys()].filter((seat) => seat !== own),
-    async post(seat, path, body, signal) {
+    async post(seat, path, body, signal, maximumAnswerBytes) {
       const answer = await clientOf(seat).request({
         method: "POST",
         path,
         body,
         ...(signal === undefined ? {} : { signal }),
+        ...(maximumAnswerBytes === undefined ? {} : { maximumAnswerBytes }),
       });
       return answer.body;
     },

@@ -23,6 +23,7 @@ import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
 import { coSignStatement } from "./governing.js";
+import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
 import { expectMember } from "./member-proof.js";
 import type { InOfficeParts } from "./office.js";
@@ -30,6 +31,7 @@ import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
 import { HealthStatements, signedDigests } from "./transparency.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
+import { notInOffice } from "./standing.js";
 import type { Voting } from "./voting.js";
 import type { HeadStore } from "./head-store.js";
 
@@ -37,6 +39,7 @@ export interface RouteOptions {
   readonly issuing: IssuingOptions;
   readonly revoking: RevokingOptions;
   readonly psk: PskStore;
+  readonly inheritance: Inheritance;
   readonly heads: HeadStore;
   readonly identity: TlsIdentity;
   readonly rootCertificate: Uint8Array;
@@ -74,11 +77,7 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     standing.inOffice();
     const office = options.office();
     if (office !== undefined) return office;
-    throw new SwarmkeepError("this validator is not in office", {
-      kind: "refused",
-      code: "not-in-office",
-      advice: "Ask the members of the committee list.",
-    });
+    throw notInOffice();
   };
 
   return [
@@ -233,6 +232,11 @@ export function validatorRoutes(options: RouteOptions): Route[] {
         await heads.putSignature(number, signature, inOffice().maker.trust, issuing.checks);
         return { body: encodeCbor(null) };
       },
+    },
+    {
+      method: "POST",
+      path: PATH.counters,
+      handle: ({ body, peer }) => ({ body: options.inheritance.answer(body, peer.channelBinding) }),
     },
   ];
 }

@@ -41,13 +41,15 @@ export class Standing {
         advice: "Ask another validator, or this one again in a moment.",
       });
     }
-    if (committee === undefined || signer === undefined) {
-      throw new SwarmkeepError("this validator has no share of the group keys now", {
-        kind: "refused",
-        code: "not-in-office",
-        advice: "Ask the members of the committee list; get a newer trust bundle if this one is in it.",
-      });
-    }
+    if (committee === undefined || signer === undefined) throw notInOffice();
     return { committee, signer, projection, finalised };
   }
+}
+
+export function notInOffice(): SwarmkeepError {
+  return new SwarmkeepError("this validator has no share of the group keys now", {
+    kind: "refused",
+    code: "not-in-office",
+    advice: "Ask the members of the committee list; get a newer trust bundle if this one is in it.",
+  });
 }

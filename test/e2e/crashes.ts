@@ -19,6 +19,14 @@ export const FOUNDING_FAILPOINTS: readonly (readonly string[])[] = [
 /** Where validators die while a device enrols. */
 export const ISSUING_FAILPOINTS = ["issued.before-append", "issued.after-append", "issuing.before-answer"] as const;
 
+/** Where validators die around a handover (rotation.test.ts). */
+export const ROTATION_FAILPOINTS = [
+  "ceremony.before-erase",
+  "ceremony.after-erase",
+  "inheritance.before-write",
+  "inheritance.after-write",
+] as const;
+
 /** Those that a validator does not come to within a day, if ever; test/runtime/kill.test.ts kills a process at each. */
 export const NOT_IN_A_VALIDATOR = [
   "atomic-file.before-erase",

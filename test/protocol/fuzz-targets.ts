@@ -5,6 +5,7 @@ import {
   decodeStandardRequest,
   encodeStandardRequest,
 } from "../../src/protocol/standard-issuance.js";
+import * as counters from "../../src/protocol/counters.js";
 import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
 
 const word = new Uint8Array(32).fill(7);
@@ -37,6 +38,21 @@ export const protocolTargets: readonly FuzzTarget[] = [
     ],
     api.encodeStatus,
     api.decodeStatus,
+  ),
+  target(
+    "decodeCountersRequest",
+    [{ ceremony: 3, offset: 16_384, tlsKey: new Uint8Array(91).fill(4), proof: evidence }],
+    counters.encodeCountersRequest,
+    counters.decodeCountersRequest,
+  ),
+  target<counters.CountersAnswer>(
+    "decodeCountersAnswer",
+    [
+      { records: [{ index: 5, period: 7, k: 1, digest: word }], next: null },
+      { records: [], next: 16_384 },
+    ],
+    counters.encodeCountersAnswer,
+    counters.decodeCountersAnswer,
   ),
   target("decodePartialAnswer", [{ seat: 1, partial, evidence }], api.encodePartialAnswer, api.decodePartialAnswer),
   target(

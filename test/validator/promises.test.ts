@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "chai";
 
 import type { CertificateSlot } from "../../src/protocol/issuance.js";
@@ -66,6 +67,27 @@ describe("what a validator promised", () => {
       expect(book.hasSigned(slot.index + 1, message("first"))).to.equal(false);
       await book.forgetBefore(slot.period + 1);
       expect(book.hasSigned(slot.index, message("first"))).to.equal(false);
+    });
+
+    it("that the committee before signed stand for their slots, also after a restart, and are no work of its own", async () => {
+      const folder = join(await scratchFolder(), "issued");
+      const journal = await openJournal(folder);
+      const before = await IssuedBook.open(journal);
+      await before.claim(slot, message("own"));
+      const digest = sha256(message("theirs"));
+      await before.inherit([
+        { ...slot, digest },
+        { ...slot, k: 1, digest },
+      ]);
+      await journal.close();
+      const book = await IssuedBook.open(await openJournal(folder));
+      expect(await codeOf(book.claim(slot, message("own")))).to.equal("done");
+      expect(await codeOf(book.claim({ ...slot, k: 1 }, message("other")))).to.equal("serial-taken");
+      expect(await codeOf(book.claim({ ...slot, k: 1 }, message("theirs")))).to.equal("done");
+      expect([book.count, book.digests(7).length, book.records(0, 9).length]).to.deep.equal([1, 1, 2]);
+      expect(book.records(1, 9)).to.deep.equal([{ ...slot, k: 1, digest }]);
+      await book.forgetBefore(8);
+      expect(book.records(0, 9)).to.deep.equal([]);
     });
 
     it("are listed by period in the order of device and number, with one root", async () => {

@@ -1,0 +1,96 @@
+/**
+ * What a committee that leaves office tells the next one: which (device, period, k) it has signed certificates for, so that
+ * nobody gets more certificates than the quota because of a handover (docs/protocol.md, section 7).
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+
+import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
+import { bytes, list, nullable, tuple, uint } from "../certificate/reader.js";
+import { concatBytes, toBytes } from "../crypto/bytes.js";
+import { TAG } from "../statements/tags.js";
+import type { CertificateSlot } from "./issuance.js";
+
+export interface IssuedRecord extends CertificateSlot {
+  /** SHA-256 of what was signed, 32 bytes. */
+  readonly digest: Uint8Array;
+}
+
+/** Records in one answer, some 50 bytes each. */
+export const MAXIMUM_COUNTERS = 16_384;
+/** Bytes of an answer. */
+export const MAXIMUM_COUNTERS_BYTES = 1 << 20;
+
+export interface CountersRequest {
+  /** The ceremony that put the asking member's committee into office. */
+  readonly ceremony: number;
+  /** How many records were received before. */
+  readonly offset: number;
+  /** SubjectPublicKeyInfo of the asker's registered TLS key, DER, 91 bytes. */
+  readonly tlsKey: Uint8Array;
+  /** By that key over the connection's channel binding, as a part of `countersStatement`. */
+  readonly proof: Uint8Array;
+}
+
+export interface CountersAnswer {
+  readonly records: readonly IssuedRecord[];
+  /** Offset of the next ones; null where these were the last. */
+  readonly next: number | null;
+}
+
+const SMALL: CborLimits = { maximumLength: 16_384, maximumDepth: 1 };
+const LARGE: CborLimits = { maximumLength: MAXIMUM_COUNTERS_BYTES, maximumDepth: 3 };
+
+const readRequest = tuple<CountersRequest>({ ceremony: uint(), offset: uint(), tlsKey: bytes(91), proof: bytes(64) });
+const readRecord = tuple<IssuedRecord>({
+  index: uint(2 ** 40 - 1),
+  period: uint(),
+  k: uint(0xffff_ffff),
+  digest: bytes(32),
+});
+const readAnswer = tuple<CountersAnswer>({ records: list(readRecord, 0, MAXIMUM_COUNTERS), next: nullable(uint()) });
+
+export function encodeCountersRequest({ ceremony, offset, tlsKey, proof }: CountersRequest): Uint8Array {
+  return encodeCbor([ceremony, offset, tlsKey, proof]);
+}
+
+/** @throws Refusal `malformed` */
+export function decodeCountersRequest(encoded: Uint8Array): CountersRequest {
+  return readRequest(decodeCbor(encoded, "counters", SMALL), "counters");
+}
+
+export function encodeCountersAnswer({ records, next }: CountersAnswer): Uint8Array {
+  return encodeCbor([records.map(({ index, period, k, digest }) => [index, period, k, digest]), next]);
+}
+
+/** @throws Refusal `malformed` */
+export function decodeCountersAnswer(encoded: Uint8Array): CountersAnswer {
+  return readAnswer(decodeCbor(encoded, "countersAnswer", LARGE), "countersAnswer");
+}
+
+/** What the proof of a request is about, 32 bytes. */
+export function countersStatement(meshId: Uint8Array, ceremony: number): Uint8Array {
+  return sha256(concatBytes(utf8ToBytes(TAG.counters), meshId, toBytes(ceremony, 8)));
+}
+
+/**
+ * Slots that the reports of a committee show to be taken: those that more than f of its members report for the same bytes.
+ * Of the t members behind a certificate at least t - f > f are neither corrupt nor away, and report it; f liars can neither
+ * free a slot nor take one.
+ */
+export function inheritedRecords(reports: readonly (readonly IssuedRecord[])[], f: number): IssuedRecord[] {
+  const counts = new Map<string, { readonly record: IssuedRecord; count: number }>();
+  for (const report of reports) {
+    const seen = new Set<string>();
+    for (const record of report) {
+      const name = `${record.index}/${record.period}/${record.k}/${bytesToHex(record.digest)}`;
+      // A member counts once for a record, however often it repeats it.
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const found = counts.get(name);
+      if (found === undefined) counts.set(name, { record, count: 1 });
+      else found.count += 1;
+    }
+  }
+  return [...counts.values()].filter(({ count }) => count > f).map(({ record }) => record);
+}

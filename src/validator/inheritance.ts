@@ -1,0 +1,258 @@
+/**
+ * The handover of what was issued. A new committee signs nothing for a period that the one before could have signed for
+ * until it knows for which numbers that was: each member asks all those of before, who answer once they have left office
+ * themselves, and takes over what more than f of them report (docs/protocol.md, section 7).
+ */
+import { createHash } from "node:crypto";
+
+import { ZeroAddress, getBytes } from "ethers";
+
+import type { SignatureChecks } from "../certificate/signatures.js";
+import { equalBytes } from "../crypto/bytes.js";
+import type { Office } from "../ledger/projection.js";
+import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
+import { PATH } from "../protocol/api.js";
+import {
+  type CountersRequest,
+  type IssuedRecord,
+  MAXIMUM_COUNTERS,
+  MAXIMUM_COUNTERS_BYTES,
+  countersStatement,
+  decodeCountersAnswer,
+  decodeCountersRequest,
+  encodeCountersAnswer,
+  encodeCountersRequest,
+  inheritedRecords,
+} from "../protocol/counters.js";
+import { evidenceDigest, verifyEvidence } from "../protocol/evidence.js";
+import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import type { Clock } from "../runtime/clock.js";
+import { failpoint } from "../runtime/failpoint.js";
+import type { Logger } from "../runtime/log.js";
+import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import { quorumOf } from "../statements/quorum.js";
+import type { IssuedBook } from "./issued.js";
+import type { MeshContext } from "./mesh-context.js";
+import { type Peers, registeredPeers } from "./peers.js";
+import type { Standing } from "./standing.js";
+
+/** Milliseconds for those that have not answered, once n - f have. */
+const GRACE_MILLISECONDS = 4_000;
+const RETRY = { first: 100, most: 1_000 } as const;
+
+export interface InheritanceOptions {
+  readonly context: MeshContext;
+  readonly standing: Standing;
+  readonly issued: IssuedBook;
+  readonly identity: TlsIdentity;
+  /** This member's. */
+  readonly account: string;
+  /** File that says up to which office everything is inherited. */
+  readonly path: string;
+  readonly checks: SignatureChecks;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Pending {
+  readonly office: Office;
+  /** Periods after this one cannot have been signed for by the committee before. */
+  readonly lastPeriod: number;
+  readonly stop: AbortController;
+}
+
+export class Inheritance {
+  readonly #options: InheritanceOptions;
+  #pending: Pending | undefined;
+  /** Whether this validator knows all that the committee before the present one could sign: it tells that, or nothing. */
+  #tells = false;
+
+  constructor(options: InheritanceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A committee took office.
+   * @param time of the block in which it did, seconds.
+   * @param holdsSeat whether this validator sits in it.
+   */
+  async begin(office: Office, before: Office | undefined, time: number, holdsSeat: boolean): Promise<void> {
+    this.close();
+    const { path, standing } = this.#options;
+    const { parameters } = standing.projection.genesis ?? {};
+    const done = await lastDone(path);
+    this.#tells = done === nameOf(office) || (before !== undefined && done === nameOf(before));
+    if (done === nameOf(office) || !holdsSeat || parameters === undefined) return;
+    if (before === undefined) {
+      await writeAtomically(path, `${nameOf(office)}\n`);
+      return;
+    }
+    const lastPeriod = Math.floor((time + CLOCK_SKEW_SECONDS) / Number(parameters.certificatePeriodSeconds));
+    const pending = { office, lastPeriod, stop: new AbortController() };
+    this.#pending = pending;
+    const patience = 1000 * Number(parameters.phaseSeconds);
+    this.#inherit(pending, before, patience).catch((error: unknown) => {
+      if (!pending.stop.signal.aborted) this.#options.log.error({ error }, "counters were not inherited");
+    });
+  }
+
+  /** @throws SwarmkeepError `counters-pending` while it is not known what was signed in this period before. */
+  expectKnown(period: number): void {
+    if (this.#pending === undefined || period > this.#pending.lastPeriod) return;
+    throw new SwarmkeepError("this validator does not know yet what the committee before it has signed", {
+      kind: "network",
+      code: "counters-pending",
+      advice: "Ask again in some seconds.",
+      details: { period },
+    });
+  }
+
+  /**
+   * Answers a validator that takes over.
+   * @throws SwarmkeepError `not-a-validator`; `statement-unknown` as long as this one is in office itself, or does not know all
+   */
+  answer(body: Uint8Array, channelBinding: Uint8Array): Uint8Array {
+    const request = decodeCountersRequest(body);
+    this.#expectValidator(request, channelBinding);
+    const { standing, issued } = this.#options;
+    const { office } = standing.projection;
+    const isFollowed = standing.committee?.epoch === Number(office?.epoch);
+    if (office?.ceremony !== BigInt(request.ceremony) || !isFollowed || !this.#tells)
+      throw unknownYet(request.ceremony);
+    const records = issued.records(request.offset, MAXIMUM_COUNTERS);
+    const next = records.length < MAXIMUM_COUNTERS ? null : request.offset + records.length;
+    return encodeCountersAnswer({ records, next });
+  }
+
+  close(): void {
+    this.#pending?.stop.abort(new Error("another committee took office, or the validator stops"));
+    this.#pending = undefined;
+  }
+
+  #expectValidator({ ceremony, tlsKey, proof }: CountersRequest, channelBinding: Uint8Array): void {
+    const { context, standing, checks } = this.#options;
+    const pin = createHash("sha256").update(tlsKey).digest();
+    const isRegistered = standing.projection
+      .members()
+      .some(({ contact }) => contact !== undefined && equalBytes(getBytes(contact.tlsPin), Uint8Array.from(pin)));
+    const statement = countersStatement(context.meshId, ceremony);
+    const digest = evidenceDigest(context.separators.registry, statement, channelBinding);
+    if (isRegistered && verifyEvidence(tlsKey, digest, proof, checks.device)) return;
+    throw new SwarmkeepError("the request is not signed by a registered validator for this connection", {
+      kind: "refused",
+      code: "not-a-validator",
+      advice: "Ask with the TLS key that the registry has.",
+    });
+  }
+
+  async #inherit(pending: Pending, before: Office, patience: number): Promise<void> {
+    const { issued, path, log, account, standing } = this.#options;
+    const { office, stop } = pending;
+    const accounts = new Map(
+      before.committee.flatMap((member, i) => (member === ZeroAddress ? [] : [[i + 1, member] as const])),
+    );
+    const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
+    const { n, f } = quorumOf(before.committee.length);
+    const peers = registeredPeers(standing.projection, accounts, own);
+    try {
+      const reports = await this.#gather(peers, Number(office.ceremony), {
+        // Its own book counts as its report.
+        needed: n - f - (own === undefined ? 0 : 1),
+        // A committee that office was taken from again may be gone for good.
+        patience: office.ceremony < before.ceremony ? patience : Infinity,
+        signal: stop.signal,
+      });
+      const all = own === undefined ? reports : [...reports, issued.records(0, Number.MAX_SAFE_INTEGER)];
+      const records = inheritedRecords(all, f);
+      failpoint("inheritance.before-write");
+      await issued.inherit(records);
+      await writeAtomically(path, `${nameOf(office)}\n`);
+      failpoint("inheritance.after-write");
+      stop.signal.throwIfAborted();
+      this.#pending = undefined;
+      this.#tells = true;
+      log.info({ reports: all.length, slots: records.length }, "counters inherited");
+    } finally {
+      peers.close();
+    }
+  }
+
+  /** The reports of all who answer: of at least `needed`, and of those that answer within the grace after that. */
+  async #gather(
+    peers: Peers,
+    ceremony: number,
+    { needed, patience, signal }: { needed: number; patience: number; signal: AbortSignal },
+  ): Promise<readonly (readonly IssuedRecord[])[]> {
+    const { clock } = this.#options;
+    const reports: (readonly IssuedRecord[])[] = [];
+    const enough = new AbortController();
+    const stop = AbortSignal.any([signal, enough.signal]);
+    let grace = false;
+    const after = (milliseconds: number): void => {
+      clock.sleep(milliseconds, stop).then(
+        () => enough.abort(),
+        () => undefined,
+      );
+    };
+    if (patience !== Infinity) after(patience);
+    const look = (): void => {
+      if (reports.length === peers.seats.length) enough.abort();
+      else if (reports.length >= needed && !grace) {
+        grace = true;
+        after(GRACE_MILLISECONDS);
+      }
+    };
+    look();
+    await Promise.all(
+      peers.seats.map(async (seat) => {
+        for (let delay: number = RETRY.first; !stop.aborted; delay = Math.min(2 * delay, RETRY.most)) {
+          try {
+            reports.push(await this.#report(peers, seat, ceremony, stop));
+            return look();
+          } catch {
+            // Away, or still in office by what it has read: it is asked again.
+            await clock.sleep(delay, stop).catch(() => undefined);
+          }
+        }
+      }),
+    );
+    signal.throwIfAborted();
+    return reports;
+  }
+
+  async #report(peers: Peers, seat: number, ceremony: number, signal: AbortSignal): Promise<readonly IssuedRecord[]> {
+    const { context, identity } = this.#options;
+    const statement = countersStatement(context.meshId, ceremony);
+    const records: IssuedRecord[] = [];
+    for (let offset: number | null = 0; offset !== null;) {
+      const from: number = offset;
+      const body = (channelBinding: Uint8Array): Uint8Array => {
+        const digest = evidenceDigest(context.separators.registry, statement, channelBinding);
+        const proof = signWithTlsKey(identity, digest);
+        return encodeCountersRequest({ ceremony, offset: from, tlsKey: identity.spki, proof });
+      };
+      const answer = decodeCountersAnswer(await peers.post(seat, PATH.counters, body, signal, MAXIMUM_COUNTERS_BYTES));
+      for (const record of answer.records) records.push(record);
+      offset = answer.next;
+    }
+    return records;
+  }
+}
+
+function unknownYet(ceremony: number): SwarmkeepError {
+  return new SwarmkeepError(`by what this validator has read, ceremony ${ceremony} put nobody into office yet`, {
+    kind: "refused",
+    code: "statement-unknown",
+    advice: "Ask again when this member's ledger has come as far.",
+    details: { ceremony },
+  });
+}
+
+const nameOf = ({ generation, epoch, ceremony }: Office): string => `${generation}/${epoch}/${ceremony}`;
+
+/** The office up to which everything was inherited when this validator last wrote it down. */
+async function lastDone(path: string): Promise<string | undefined> {
+  const bytes = await readIfPresent(path, 4_096);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trim();
+}

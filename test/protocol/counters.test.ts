@@ -1,0 +1,36 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { type IssuedRecord, inheritedRecords } from "../../src/protocol/counters.js";
+import { quorumOf } from "../../src/statements/quorum.js";
+
+function record(index: number, byte: number): IssuedRecord {
+  return { index, period: 7, k: 0, digest: new Uint8Array(32).fill(byte) };
+}
+
+describe("counters that a committee hands over", () => {
+  it("every certificate of a quorum is among them, whichever f members are away or leave it out", () => {
+    const committees = fc.constantFrom(4, 7, 10, 16, 32).chain((n) =>
+      fc.record({
+        n: fc.constant(n),
+        signers: fc.shuffledSubarray([...Array(n).keys()], { minLength: quorumOf(n).t, maxLength: n }),
+        faulty: fc.shuffledSubarray([...Array(n).keys()], { minLength: quorumOf(n).f, maxLength: quorumOf(n).f }),
+      }),
+    );
+    fc.assert(
+      fc.property(committees, ({ n, signers, faulty }) => {
+        const { f } = quorumOf(n);
+        const honest = [...Array(n).keys()].filter((member) => !faulty.includes(member));
+        const reports = honest.map((member) => (signers.includes(member) ? [record(1, 1)] : []));
+        expect(inheritedRecords(reports, f)).to.deep.equal([record(1, 1)]);
+      }),
+    );
+  });
+
+  it("f liars take no slot, however often they repeat themselves, and do not change what was signed", () => {
+    const { f } = quorumOf(7);
+    const lie = [record(2, 9), record(2, 9), record(2, 9), record(1, 9)];
+    const reports = [lie, lie, ...Array.from({ length: 5 }, () => [record(1, 1)])];
+    expect(inheritedRecords(reports, f)).to.deep.equal([record(1, 1)]);
+  });
+});
