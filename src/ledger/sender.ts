@@ -63,7 +63,10 @@ export class TransactionSender {
   readonly #waiting = new Set<() => void>();
   /** Broadcasting is one at a time, so that nonces are taken in order. */
   #turn: Promise<unknown> = Promise.resolve();
-  #nextNonce = 0;
+  /** Nonces below this are in blocks. */
+  #settled = 0;
+  /** Nonces of transactions that are waited for, and sent again until they are in a block. */
+  readonly #underWay = new Set<number>();
   #closed = false;
 
   constructor(options: SenderOptions) {
@@ -83,7 +86,11 @@ export class TransactionSender {
    */
   async send(call: Call): Promise<Receipt> {
     const first = await this.#inTurn(() => this.#broadcastFirst(call));
-    return this.#settle(call, first);
+    try {
+      return await this.#settle(call, first);
+    } finally {
+      this.#underWay.delete(Number(first.request.nonce));
+    }
   }
 
   close(): void {
@@ -104,7 +111,10 @@ export class TransactionSender {
     const fees = await this.#fees();
     for (;;) {
       const pending = Number(await this.#endpoint.send("eth_getTransactionCount", [this.address, "pending"]));
-      const nonce = Math.max(pending, this.#nextNonce);
+      // A nonce that nobody waits for any more and that the node does not know of is free, also below others: what was sent
+      // with it is forgotten, and all that comes after would wait for it.
+      let nonce = Math.max(pending, this.#settled);
+      while (this.#underWay.has(nonce)) nonce++;
       const request = { to, data, value, gasLimit, nonce, chainId: this.#endpoint.chainId, type: 2 };
       const sent: Sent = { request, fees, hashes: [] };
       try {
@@ -112,12 +122,13 @@ export class TransactionSender {
       } catch (error) {
         // Somebody else used the account meanwhile, or a restarted node forgot what was pending: take the nonce it says.
         if (!isNonceError(error)) throw error;
-        this.#nextNonce = 0;
+        this.#settled = 0;
+        this.#underWay.clear();
         const now = Number(await this.#endpoint.send("eth_getTransactionCount", [this.address, "pending"]));
         if (now === nonce) throw error;
         continue;
       }
-      this.#nextNonce = nonce + 1;
+      this.#underWay.add(nonce);
       return sent;
     }
   }
@@ -189,6 +200,7 @@ export class TransactionSender {
       if (typeof answer !== "object" || answer === null) continue;
       const { status, blockNumber, gasUsed } = answer as Record<string, string>;
       const receipt = { transactionHash: hash, blockNumber: Number(blockNumber), gasUsed: BigInt(gasUsed ?? 0) };
+      this.#settled = Math.max(this.#settled, Number(sent.request.nonce) + 1);
       if (status === "0x1") return receipt;
       throw await this.#whyReverted(sent, receipt, action);
     }

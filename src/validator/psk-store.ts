@@ -2,13 +2,13 @@
  * Pre-shared keys of devices, this validator's own part of each (docs/protocol.md, section 7). They come from the fleet's
  * registrar, are sealed on disk, and are in memory while the validator runs, since a TLS handshake waits for nobody.
  */
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-import { decodePreSharedKeys, encodeKeyList, encodePreSharedKeys } from "../protocol/api.js";
+import { type PreSharedKeys, decodePreSharedKeys, encodeKeyList, encodePreSharedKeys } from "../protocol/api.js";
 import { indexOfIdentity } from "../protocol/pre-shared-key.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { statementDigest } from "../statements/eip712.js";
@@ -19,8 +19,23 @@ import type { Standing } from "./standing.js";
 
 const PURPOSE = "pre-shared keys";
 
+/** Keys of one message. Of two that have a key for a device the one that expires later counts, whichever came first. */
+interface KeyFile {
+  readonly path: string;
+  readonly expiry: number;
+  /** Hex; decides between two that expire together. */
+  readonly hash: string;
+}
+
+interface KeptKey {
+  readonly key: Uint8Array;
+  readonly from: KeyFile;
+}
+
 export class PskStore {
-  readonly #keys = new Map<number, Uint8Array>();
+  readonly #keys = new Map<number, KeptKey>();
+  /** How many of the keys in use each file has. */
+  readonly #uses = new Map<string, number>();
   readonly #folder: string;
   readonly #sealer: Sealer;
   readonly #context: MeshContext;
@@ -34,8 +49,9 @@ export class PskStore {
   static async open(folder: string, sealer: Sealer, context: MeshContext): Promise<PskStore> {
     const store = new PskStore(folder, sealer, context);
     for (const name of (await readdir(folder)).filter((file) => file.endsWith(".sealed"))) {
-      const bytes = await sealer.read(join(folder, name), PURPOSE);
-      for (const { index, key } of decodePreSharedKeys(bytes).keys) store.#keys.set(index, key.slice());
+      const path = join(folder, name);
+      const bytes = await sealer.read(path, PURPOSE);
+      await store.#keep(path, decodePreSharedKeys(bytes));
       bytes.fill(0);
     }
     return store;
@@ -44,7 +60,7 @@ export class PskStore {
   /** The key for a TLS identity, or null. */
   find(identity: string): Uint8Array | null {
     const index = indexOfIdentity(this.#context.meshId, identity);
-    return (index === undefined ? undefined : this.#keys.get(index)) ?? null;
+    return (index === undefined ? undefined : this.#keys.get(index)?.key) ?? null;
   }
 
   /** Keeps keys of a fleet, if its registrar sent them. @throws SwarmkeepError of kind `refused` */
@@ -70,13 +86,47 @@ export class PskStore {
       }
     }
     const path = join(this.#folder, `${fleetId}-${bytesToHex(keysHash.subarray(0, 16))}.sealed`);
+    const from = { path, expiry, hash: bytesToHex(keysHash) };
+    // Also keeps a message that is sent again later than it was signed from taking the place of its newer self on disk.
+    if (keys.every(({ index }) => isNewerThan(this.#keys.get(index)?.from, from))) return keys.length;
     await this.#sealer.write(path, PURPOSE, encodePreSharedKeys(message));
-    for (const { index, key } of keys) this.#keys.set(index, key.slice());
+    await this.#keep(path, message);
     return keys.length;
   }
 
+  /** Takes a message's keys, but for devices that have a newer one, and removes files that nothing is used of any more. */
+  async #keep(path: string, { expiry, keys }: PreSharedKeys): Promise<void> {
+    const from: KeyFile = { path, expiry, hash: bytesToHex(keccak_256(encodeKeyList(keys))) };
+    const touched = new Set([path]);
+    for (const { index, key } of keys) {
+      const old = this.#keys.get(index);
+      if (isNewerThan(old?.from, from)) continue;
+      if (old !== undefined) {
+        touched.add(old.from.path);
+        this.#count(old.from.path, -1);
+        old.key.fill(0);
+      }
+      // A copy: what a Buffer slices is a view of it.
+      this.#keys.set(index, { key: Uint8Array.from(key), from });
+      this.#count(path, 1);
+    }
+    for (const file of touched) {
+      if ((this.#uses.get(file) ?? 0) > 0) continue;
+      this.#uses.delete(file);
+      await rm(file, { force: true });
+    }
+  }
+
+  #count(path: string, by: number): void {
+    this.#uses.set(path, (this.#uses.get(path) ?? 0) + by);
+  }
+
   wipe(): void {
-    for (const key of this.#keys.values()) key.fill(0);
+    for (const { key } of this.#keys.values()) key.fill(0);
     this.#keys.clear();
   }
+}
+
+function isNewerThan(a: KeyFile | undefined, b: KeyFile): boolean {
+  return a !== undefined && (a.expiry > b.expiry || (a.expiry === b.expiry && a.hash > b.hash));
 }

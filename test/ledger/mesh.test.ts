@@ -266,6 +266,37 @@ describe("ledger layer on a mesh", () => {
       expect((await mesh.on.ethers.provider.getBalance(mesh.members[7]?.address ?? "")) - before).to.equal(5n);
     });
 
+    it("the nonce of one that the node forgot, and that nobody waits for, is used again: nothing waits behind it", async () => {
+      const pay = { to: wallet.address, data: "0x", action: "pay" };
+      const { provider } = mesh.on;
+      await provider.request({ method: "evm_setAutomine", params: [false] });
+      let wake = (): void => undefined;
+      proxy.lie = ({ method }, result) => {
+        if (method === "eth_sendRawTransaction") wake();
+        return result;
+      };
+      const broadcast = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+      const giveUp = new AbortController();
+      const [firstIsOut, forgotten] = [broadcast(), failure(sender.send({ ...pay, signal: giveUp.signal }))];
+      await firstIsOut;
+      const [secondIsOut, behind] = [broadcast(), sender.send(pay)];
+      await secondIsOut;
+      giveUp.abort();
+      expect((await forgotten).code).to.equal("timeout");
+      const pending = await provider.request({ method: "eth_pendingTransactions", params: [] });
+      const lowest = (pending as { hash: string; nonce: string; from: string }[])
+        .filter(({ from }) => from.toLowerCase() === wallet.address.toLowerCase())
+        .toSorted((a, b) => Number(a.nonce) - Number(b.nonce))[0];
+      await provider.request({ method: "hardhat_dropTransaction", params: [lowest?.hash] });
+      const [thirdIsOut, next] = [broadcast(), sender.send(pay)];
+      await thirdIsOut;
+      await provider.request({ method: "evm_setAutomine", params: [true] });
+      await mesh.on.networkHelpers.mine();
+      expect(new Set((await Promise.all([behind, next])).map(({ transactionHash }) => transactionHash)).size).to.equal(
+        2,
+      );
+    });
+
     it("goes on after somebody else used the account", async () => {
       const elsewhere = wallet.connect(mesh.on.ethers.provider);
       await (await elsewhere.sendTransaction({ to: wallet.address })).wait();

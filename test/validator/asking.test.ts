@@ -1,5 +1,5 @@
 /** Who may have a validator sign what: requests that it has to turn down, whoever sends them. */
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
@@ -21,6 +21,7 @@ import { statementDigest } from "../../src/statements/eip712.js";
 import { approve } from "../../src/validator/approvals.js";
 import { coSignStatement, governedDigest } from "../../src/validator/governing.js";
 import { meshContext } from "../../src/validator/mesh-context.js";
+import { preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
 import { PskStore } from "../../src/validator/psk-store.js";
 import { type RevokingOptions, coSignRevocation } from "../../src/validator/revoking.js";
 import { Standing } from "../../src/validator/standing.js";
@@ -158,5 +159,44 @@ describe("a validator is asked to sign", () => {
     const stored = await readFile(join(scratch, sealed));
     for (const clear of [Buffer.alloc(32, 5), "05".repeat(32), "BQUFBQUF"])
       expect(stored.includes(clear)).to.equal(false);
+  });
+
+  it("to keep channel keys: the newest of a device counts, after a restart too, and older files go", async () => {
+    const { standing } = world();
+    const scratch = await scratchFolder();
+    const sealer = await openSealer(join(scratch, "kdf.json"), "a passphrase of a test", LIGHT_KDF);
+    const message = (indexes: readonly number[], fill: number, expiry: number): Uint8Array => {
+      const keys = indexes.map((index) => ({ index, key: new Uint8Array(32).fill(fill) }));
+      const digest = statementDigest(context.separators.fleets, "PreSharedKeys", {
+        fleetId: 1,
+        keysHash: keccak_256(encodeKeyList(keys)),
+        expiry,
+      });
+      return encodePreSharedKeys({ fleetId: 1, expiry, keys, signature: sign(registrar, digest) });
+    };
+    const messages = [
+      message([3, 4], 1, NOW + 60),
+      message([3], 2, NOW + 90),
+      message([3], 3, NOW + 120),
+      message([3], 4, NOW + 120),
+      message([5], 5, NOW + 60),
+    ];
+    const keysOf = (store: PskStore) =>
+      [3, 4, 5].map((index) => store.find(preSharedKeyIdentity(context.meshId, index))?.[0]);
+    const files = async () => (await readdir(scratch)).filter((name) => name.endsWith(".sealed")).length;
+    const outcomes = new Set<string>();
+    for (const order of [messages, messages.toReversed()]) {
+      for (const name of await readdir(scratch)) if (name.endsWith(".sealed")) await rm(join(scratch, name));
+      const store = await PskStore.open(scratch, sealer, context);
+      for (const body of order) await store.take(body, standing, NOW);
+      await store.take(messages[0] as Uint8Array, standing, NOW);
+      const [three, ...rest] = keysOf(store);
+      expect(three).to.be.oneOf([3, 4]);
+      expect(rest).to.deep.equal([1, 5]);
+      expect(await files()).to.equal(3);
+      expect(keysOf(await PskStore.open(scratch, sealer, context))).to.deep.equal(keysOf(store));
+      outcomes.add(String(three));
+    }
+    expect(outcomes.size).to.equal(1);
   });
 });
