@@ -19,6 +19,8 @@ const LIFETIME_SECONDS = 1_800;
 const SUBMISSION_MILLISECONDS = 60_000;
 /** What a validator answers whose transaction came second: the ledger takes a statement once. */
 const REVERTED = "reverted";
+/** What one answers that has nothing to send: the device is revoked, or another request's transaction is on its way. */
+const ALREADY = "already-revoked";
 
 export interface SelfRevocation {
   /** The certified key, or without a certificate the manifest key. */
@@ -84,6 +86,7 @@ async function submit(mesh: Mesh, statement: Uint8Array, signal: AbortSignal | u
         await mesh.request(member, { ...request, timeoutMilliseconds: SUBMISSION_MILLISECONDS });
         return undefined;
       } catch (error) {
+        if (error instanceof RemoteError && error.code === ALREADY) return undefined;
         if (error instanceof RemoteError && error.code === REVERTED) return error;
         throw error;
       }

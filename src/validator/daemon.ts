@@ -311,7 +311,7 @@ class Validator implements RunningValidator {
       preSharedKey: (identity) => psk.find(identity),
       routes: validatorRoutes({
         issuing,
-        revoking: { context, standing, checks, sender, nowSeconds },
+        revoking: { context, standing, checks, sender, submitted: new Map(), nowSeconds },
         psk,
         inheritance,
         heads,

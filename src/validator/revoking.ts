@@ -26,6 +26,8 @@ import { registeredDevice } from "./issuing.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
 
+/** Seconds for which a transaction is taken to be on its way to finality. */
+const UNDER_WAY_SECONDS = 900;
 /** Seconds that a revocation's expiry may lie ahead: long enough to be submitted, short enough not to lie around. */
 const MAXIMUM_EXPIRY_SECONDS = 3_600;
 
@@ -33,8 +35,16 @@ export interface RevokingOptions {
   readonly context: MeshContext;
   readonly standing: Standing;
   readonly checks: SignatureChecks;
-  readonly sender: TransactionSender;
+  readonly sender: Pick<TransactionSender, "send">;
+  /** What this validator has sent, by word: until the finalised ledger shows it, it would be paid for again. */
+  readonly submitted: Map<number, Submission>;
   readonly nowSeconds: () => number;
+}
+
+export interface Submission {
+  readonly mask: bigint;
+  /** Seconds; a transaction that a reorganisation dropped may be sent again after a while. */
+  readonly time: number;
 }
 
 function refused(code: string, message: string, advice: string): SwarmkeepError {
@@ -137,18 +147,49 @@ function byDevice({ context, standing, checks }: RevokingOptions, encoded: Uint8
   return { indexes: [index], reason, expiry };
 }
 
-/** Hands a swarm-signed revocation to the ledger. @returns the transaction's hash. @throws SwarmkeepError, LedgerError */
+/**
+ * Hands a swarm-signed revocation to the ledger.
+ * @returns the transaction's hash.
+ * @throws SwarmkeepError, `already-revoked` where it would change nothing; LedgerError
+ */
 export async function submitRevocation(options: RevokingOptions, body: Uint8Array): Promise<string> {
   const { context, standing, checks, sender } = options;
-  const { committee } = standing.inOffice();
+  const { committee, projection, finalised } = standing.inOffice();
   const revocation = decodeSignedRevocation(body);
   const digest = revocationDigest(context.separators.revocations, revocation, revocation.reason, revocation.expiry);
   if (!checks.bls.verify(committee.keys.bls, digest, revocation.signature)) {
     throw refused("bad-signature", "the revocation is not signed by the swarm", "Gather the members' parts again.");
   }
   const { words, masks, reason, expiry, signature } = revocation;
+  const { submitted, nowSeconds } = options;
+  const now = nowSeconds();
+  for (const [word, { time }] of submitted) if (time + UNDER_WAY_SECONDS < now) submitted.delete(word);
+  const wanted = words.map((word, i) => [word, BigInt(hexlify(masks[i] as Uint8Array))] as const);
+  const isNew = wanted.some(([word, mask]) => {
+    const known = projection.bitmap.at(word, finalised.number).revoked | (submitted.get(word)?.mask ?? 0n);
+    return (mask & ~known) !== 0n;
+  });
+  if (!isNew) {
+    throw refused(
+      "already-revoked",
+      "all of these devices are revoked, or on their way to it",
+      "Nothing is left to do.",
+    );
+  }
+  const before = wanted.map(([word]) => [word, submitted.get(word)] as const);
+  for (const [word, mask] of wanted) {
+    submitted.set(word, { mask: mask | (submitted.get(word)?.mask ?? 0n), time: now });
+  }
   const values = [words, masks.map((mask) => hexlify(mask)), reason, expiry, signatureStruct(signature)];
   const data = INTERFACES.revocations.encodeFunctionData("revoke", values);
-  const receipt = await sender.send({ to: context.addresses.revocations, data, action: "revoke devices" });
-  return receipt.transactionHash;
+  try {
+    const receipt = await sender.send({ to: context.addresses.revocations, data, action: "revoke devices" });
+    return receipt.transactionHash;
+  } catch (error) {
+    for (const [word, submission] of before) {
+      if (submission === undefined) submitted.delete(word);
+      else submitted.set(word, submission);
+    }
+    throw error;
+  }
 }

@@ -4,8 +4,9 @@ import { join } from "node:path";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { expect } from "chai";
-import { Wallet, getBytes, hexlify } from "ethers";
+import { Wallet, getBytes, hexlify, toBeHex } from "ethers";
 
+import { nobleBls } from "../../src/crypto/bls.js";
 import { concatBytes, toBytes } from "../../src/crypto/bytes.js";
 import { Projection } from "../../src/ledger/projection.js";
 import type { LedgerEvent } from "../../src/ledger/events.js";
@@ -13,8 +14,11 @@ import {
   encodeKeyList,
   encodePreSharedKeys,
   encodeRevokeRequest,
+  encodeSignedRevocation,
   encodeStatementRequest,
 } from "../../src/protocol/api.js";
+import { revocationEntries } from "../../src/protocol/revocation.js";
+import { nativeSignatures } from "../../src/runtime/device-signatures.js";
 import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
 import { SwarmkeepError } from "../../src/statements/errors.js";
 import { statementDigest } from "../../src/statements/eip712.js";
@@ -23,7 +27,7 @@ import { coSignStatement, governedDigest } from "../../src/validator/governing.j
 import { meshContext } from "../../src/validator/mesh-context.js";
 import { preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
 import { PskStore } from "../../src/validator/psk-store.js";
-import { type RevokingOptions, coSignRevocation } from "../../src/validator/revoking.js";
+import { type RevokingOptions, coSignRevocation, submitRevocation } from "../../src/validator/revoking.js";
 import { Standing } from "../../src/validator/standing.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
 
@@ -114,6 +118,55 @@ describe("a validator is asked to sign", () => {
     standing.silence = "endpoints disagree";
     expect(await ask(revocation(registrar, [3]))).to.equal("ledger-away");
     expect(signed).to.have.length(1);
+  });
+
+  it("to submit a revocation: what is revoked or on its way is not paid for again", async () => {
+    const { standing } = world();
+    const sent: string[] = [];
+    let refusal: Error | undefined;
+    // No committee there has keys, and none is asked for them.
+    Object.assign(standing, { committee: { keys: {} } });
+    const options: RevokingOptions = {
+      context,
+      standing,
+      checks: { bls: { verify: () => true }, device: nativeSignatures },
+      sender: {
+        async send({ data }) {
+          if (refusal !== undefined) throw refusal;
+          sent.push(data);
+          return { transactionHash: `0x${sent.length}`, blockNumber: 1, gasUsed: 1n };
+        },
+      },
+      submitted: new Map(),
+      nowSeconds: () => now,
+    };
+    let now = NOW;
+    const submit = (indexes: readonly number[], expiry = NOW + 60) =>
+      codeOf(() =>
+        submitRevocation(
+          options,
+          encodeSignedRevocation({
+            ...revocationEntries(indexes),
+            reason: 1,
+            expiry,
+            signature: nobleBls.sign(new Uint8Array(32).fill(1), new Uint8Array(32)),
+          }),
+        ),
+      );
+    expect(await submit([3])).to.equal("done");
+    expect(await submit([3], NOW + 61)).to.equal("already-revoked");
+    expect(await submit([3, 4])).to.equal("done");
+    refusal = new Error("away");
+    expect(await submit([5])).to.equal("Error: away");
+    refusal = undefined;
+    expect(await submit([5])).to.equal("done");
+    now += 3_600;
+    expect(await submit([3])).to.equal("done");
+    now += 3_600;
+    const entry = `0x00000000${toBeHex(1n << 3n, 32).slice(2)}`;
+    standing.projection.bitmap.change(1, entry, (before, mask) => ({ ...before, revoked: before.revoked | mask }));
+    expect(await submit([3])).to.equal("already-revoked");
+    expect(sent).to.have.length(4);
   });
 
   it("a grant: to the letter as its operator approved it, and for this mesh", async () => {
