@@ -14,7 +14,7 @@ import { forgetAbove, rowNumber } from "./schema.js";
 import type { IndexedEvent, ViewServer } from "./view.js";
 
 export interface IndexerOptions {
-  readonly chain: Chain;
+  readonly chain: Pick<Chain, "head" | "hashOf" | "block" | "logs" | "receipt">;
   readonly database: Database;
   readonly decoder: Decoder;
   readonly views: readonly ViewServer[];

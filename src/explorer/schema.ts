@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS eventsByName ON events (name, id);
 CREATE INDEX IF NOT EXISTS eventsByContract ON events (contract, id);
+CREATE INDEX IF NOT EXISTS eventsTold ON events (id) WHERE name NOT IN ('HeadPosted', 'CheckpointPosted');
 CREATE INDEX IF NOT EXISTS eventsByBlock ON events (block);
 CREATE INDEX IF NOT EXISTS eventsByHash ON events (hash);
 

@@ -76,6 +76,8 @@ export async function startExplorerServer(options: ExplorerServerOptions): Promi
     routerOptions: { maxParamLength: 100 },
     requestTimeout: 15_000,
     forceCloseConnections: true,
+    // Addresses that do not decode are refused by the router, before any handler.
+    frameworkErrors: (error, _request, reply) => void sendError(reply as unknown as FastifyReply, error),
   });
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers(HEADERS);

@@ -19,7 +19,7 @@ export class Proxy {
   /** Never answers. */
   silent = false;
   readonly calls: Call[] = [];
-  readonly #target: string;
+  #target: string;
   #server: Server | undefined;
   #port = 0;
 
@@ -29,6 +29,11 @@ export class Proxy {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Stands before another chain from now on. */
+  retarget(target: string): void {
+    this.#target = target;
   }
 
   /** Listens, on the same port as before if there was one. */

@@ -87,7 +87,7 @@ function overviewOf(context: ViewContext): Overview {
     deadlines.push({ title: `revocation head ${head.number} ends`, at: head.expires, path: "/revocation" });
   }
   const recent = database.all<EventRow>(
-    "SELECT * FROM events WHERE name NOT IN ('HeadPosted', 'CheckpointPosted') ORDER BY id DESC LIMIT ?",
+    "SELECT * FROM events INDEXED BY eventsTold WHERE name NOT IN ('HeadPosted', 'CheckpointPosted') ORDER BY id DESC LIMIT ?",
     RECENT,
   );
   return {

@@ -1,0 +1,57 @@
+/** Debian's Chromium, driven by playwright-core; and a server with the pages before it. */
+import { existsSync } from "node:fs";
+
+import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
+
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Why pages cannot be looked at here; undefined where they can. */
+export function noBrowser(): string | undefined {
+  return existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM} here: pages are not looked at`;
+}
+
+export async function startBrowser(): Promise<Browser> {
+  const quiet = [
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ];
+  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", ...quiet] });
+}
+
+export interface Watched {
+  readonly page: Page;
+  /** What the page complained about: errors, and what its policy refused. */
+  readonly complaints: readonly string[];
+  /** Requests to anywhere else than the explorer. */
+  readonly strays: readonly string[];
+}
+
+export async function openPage(context: BrowserContext, url: string): Promise<Watched> {
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const strays: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    // A path that does not exist and a server that was stopped are parts of these tests.
+    if (message.type() === "error" && !/Failed to load resource|ERR_/.test(message.text()))
+      complaints.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) strays.push(request.url());
+  });
+  return { page, complaints, strays };
+}
+
+/** Waits until the page shows what it has loaded. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForSelector("main h1");
+  await page.waitForFunction("document.querySelectorAll('main .loading').length === 0");
+}
+
+/** Whether something stands out of the page sideways. */
+export async function overflow(page: Page): Promise<number> {
+  return page.evaluate("document.documentElement.scrollWidth - innerWidth");
+}
