@@ -12,6 +12,8 @@ const BY_METHOD: Readonly<Record<string, string>> = {
   addStake: "joining and leaving",
   exit: "joining and leaving",
   withdraw: "joining and leaving",
+  unjail: "joining and leaving",
+  reportEquivocation: "punishing",
   registerFleet: "registering devices",
   appendBatch: "registering devices",
   revoke: "revoking devices",
@@ -22,7 +24,11 @@ const BY_METHOD: Readonly<Record<string, string>> = {
 };
 
 /** Where a contract has one purpose only; functions that other contracts bring are told by their contract. */
-const BY_CONTRACT: Readonly<Record<string, string>> = { ceremony: "key ceremonies" };
+const BY_CONTRACT: Readonly<Record<string, string>> = {
+  ceremony: "key ceremonies",
+  rotation: "draws",
+  groupKeys: "draws",
+};
 
 export const DEPLOYMENT = "founding";
 

@@ -18,7 +18,7 @@ const REASONS: Readonly<Record<string, string>> = {
   9: "privilege withdrawn",
   10: "attestation failed",
 };
-const OFFENCES = ["a bad dealing", "a complaint against a good share", "a missing dealing"];
+const OFFENCES = ["a bad dealing", "a complaint against a good share", "a missing dealing", "two contradicting votes"];
 const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active"];
 const DEFECTS = ["G1", "Ed25519"];
 const RUNS = 6;
@@ -59,6 +59,7 @@ const ceremony = (args: Args): Part[] => {
   return [link("ceremony", text(args["ceremony"]), `ceremony ${text(args["ceremony"])}`), attempt];
 };
 const fleet = (args: Args): Part => link("fleet", text(args["fleetId"]), `fleet ${text(args["fleetId"])}`);
+const epoch = (args: Args): Part => link("epoch", text(args["epoch"]), `epoch ${text(args["epoch"])}`);
 const grant = (args: Args): Part => link("grant", text(args["grantId"]), `grant ${text(args["grantId"])}`);
 
 /** "devices 3, 7 and 10 to 12". */
@@ -94,7 +95,7 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   SuccessorNamed: (args) =>
     say`The swarm named where the mesh goes on: anchor ${text(args["anchor"])} on chain ${text(args["chainId"])}`,
   OfficeTaken: (args) =>
-    say`A committee of ${present(args["committee"])} took office for ${link("epoch", text(args["epoch"]), `epoch ${text(args["epoch"])}`)}, with the keys of generation ${text(args["generation"])}`,
+    say`A committee of ${present(args["committee"])} took office for ${epoch(args)}, with the keys of generation ${text(args["generation"])}`,
   ValidatorAdmitted: (args) => say`${validator(args)} was admitted as a validator`,
   ValidatorRegistered: (args) =>
     say`${validator(args)} registered as a validator at ${text(args["endpoint"])} with a stake of ${ether(args["stake"])}`,
@@ -137,6 +138,16 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   Held: (args) => say`The registrar of ${fleet(args)} holds ${devices(args["entries"])}`,
   Released: (args) => say`The registrar of ${fleet(args)} released ${devices(args["entries"])}`,
   HeadPosted: (args) => say`Head ${text(args["number"])} of the revocation list was posted`,
+  WeightChanged: (args) => say`${validator(args)} weighs ${text(args["weight"])} in the next draw`,
+  Frozen: (args) =>
+    say`The weights of ${text(args["candidates"])} candidates are locked for the draw of ${epoch(args)} with ${text(args["seats"])} seats`,
+  BeaconPosted: (args) => say`The beacon of ${epoch(args)} is known: it draws the committee`,
+  CommitteeResized: (args) => say`Committees have ${text(args["seats"])} seats from the next draw on`,
+  OfficeReverted: (args) =>
+    say`The committee of epoch ${text(args["failed"])} made too few heads in time: office went back to the one before`,
+  Jailed: (args) => say`${validator(args)} is jailed, and is not drawn before ${time(args["until"])}`,
+  Unjailed: (args) => say`${validator(args)} may be drawn again`,
+  ReporterPaid: (args) => say`${link("address", text(args["reporter"]))} got ${ether(args["amount"])} for its report`,
   CheckpointPosted: (args) => say`Checkpoint ${text(args["number"])} was posted`,
 };
 
@@ -159,6 +170,14 @@ const CALLS: Readonly<Record<string, Tell>> = {
   release: () => say`released devices from hold`,
   postHead: (args) => say`posted head ${number(args["head"])} of the revocation list`,
   postCheckpoint: (args) => say`posted checkpoint ${number(args["checkpoint"])}`,
+  refresh: () => say`refreshed weights of candidates`,
+  freeze: () => say`locked the weights for the next draw`,
+  postBeacon: (args) => say`posted the beacon of ${epoch(args)}`,
+  resize: (args) => say`submitted the swarm's statement that committees have ${text(args["seats"])} seats`,
+  revertOffice: () => say`gave office back to the committee before`,
+  reportEquivocation: () => say`reported two contradicting votes of a member`,
+  unjail: () => say`came back from jail`,
+  startResharing: () => say`started the resharing to the committee that was drawn`,
   startKeyGeneration: () => say`started the key generation`,
   accept: (args) => say`accepted its seat in ${ceremony(args)}`,
   deal: (args) => say`dealt its shares as seat ${text(args["seat"])} in ${ceremony(args)}`,

@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import type { Json } from "../json.js";
 import type { Source } from "../lines.js";
 import type { LinkKind, Sentence } from "../sentence.js";
-import { type ApiError, ask } from "./data.js";
+import { type ApiError, ask, presentViews } from "./data.js";
 import { capital, clock, count, short, span, words } from "./format.js";
 import { now, zone } from "./settings.js";
 import { useSignal } from "./signal.js";
@@ -46,7 +46,13 @@ export function Words({ parts }: { parts: Sentence }): JSX.Element {
   return (
     <>
       {parts.map((part) =>
-        typeof part === "string" ? part : part.kind === "epoch" ? (part.label ?? part.value) : <Link {...part} />,
+        typeof part === "string" ? (
+          part
+        ) : part.kind === "epoch" && presentViews.get()?.has("draws") !== true ? (
+          (part.label ?? part.value)
+        ) : (
+          <Link {...part} />
+        ),
       )}
     </>
   );

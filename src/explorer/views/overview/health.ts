@@ -23,6 +23,8 @@ export interface Facts {
 const WEEK = 604_800;
 /** A head on the ledger comes some seconds after its time. */
 const LATE_SECONDS = 30;
+/** A draw and a resharing take their time after an epoch's end. */
+const PATIENCE_SECONDS = 3_600;
 
 /** How long: "40 s", "5 min", "3 h", "2 d". */
 export function span(seconds: number): string {
@@ -85,7 +87,7 @@ function committee({ office, hasGenesis, now }: Facts): Finding {
       detail: `Only ${t + margin} of ${n} seats count, and ${t} must sign: nothing can be signed.`,
       path: "/validators",
     };
-  if (until !== undefined && now > until)
+  if (until !== undefined && now > until + PATIENCE_SECONDS)
     return {
       level: "warning",
       title,

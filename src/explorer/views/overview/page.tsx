@@ -152,6 +152,9 @@ const LABELS: Readonly<Record<string, string>> = {
   finalityBlocks: "Blocks to finality (0: the chain's own)",
   certificatePeriodSeconds: "Period of certificate quotas",
   recoverySeconds: "Window of a recovery",
+  epochSeconds: "Epoch",
+  probationSeconds: "Probation of a new committee",
+  probationHeads: "Heads in a probation",
 };
 
 function Health({ findings }: { findings: readonly Finding[] }): JSX.Element {

@@ -30,7 +30,7 @@ function seatOf(database: Database, account: string, seat: number, minimum: bigi
   return { ...base, endpoint, scope, sound, words };
 }
 
-function officeOf(database: Database): Overview["office"] {
+function officeOf(database: Database, epochSeconds: number): Overview["office"] {
   const found = newest(database, "OfficeTaken");
   if (found === undefined) return undefined;
   const { args, row } = found;
@@ -46,6 +46,7 @@ function officeOf(database: Database): Overview["office"] {
     t,
     f,
     seats,
+    ...(epochSeconds > 0 ? { until: time + epochSeconds } : {}),
     margin: seats.filter(({ sound }) => sound).length - t,
     source: { hash, block, time },
   };
@@ -65,7 +66,7 @@ function overviewOf(context: ViewContext): Overview {
   const now = context.now();
   const genesis = newest(database, "GenesisAccepted");
   const parameters = (field(genesis?.args ?? {}, "parameters") ?? {}) as Record<string, string>;
-  const office = officeOf(database);
+  const office = officeOf(database, Number(parameters["epochSeconds"] ?? 0));
   const current = newestCeremony(database);
   const ceremony = current === undefined ? undefined : ceremonyOf(database, current);
   const head = newestHead(database)?.head;
@@ -80,6 +81,13 @@ function overviewOf(context: ViewContext): Overview {
       title: `ceremony ${ceremony.ceremony}: ${ceremony.phase} ends`,
       at: ceremony.deadline,
       path: `/ceremonies/${ceremony.ceremony}`,
+    });
+  }
+  if (office?.until !== undefined && office.until > now) {
+    deadlines.push({
+      title: `epoch ${office.epoch} ends, and the next committee is drawn`,
+      at: office.until,
+      path: "/epochs",
     });
   }
   if (head !== undefined) {

@@ -1,12 +1,14 @@
 import type { JSX } from "preact";
 
 import type { HistoryLine } from "../addresses/view.js";
-import { useData, useList } from "../../web/data.js";
+import { presentViews, useData, useList } from "../../web/data.js";
 import { count, ether } from "../../web/format.js";
 import { HISTORY_COLUMNS, historyKey } from "../../web/history.js";
 import { go, usePlace } from "../../web/navigation.js";
 import { Badge, Card, Empty, Facts, From, Hex, Link, Loaded, Time, Title } from "../../web/parts.js";
 import type { PageProps } from "../../web/registry.js";
+import { useSignal } from "../../web/signal.js";
+import type { Explanation } from "../draws/view.js";
 import { type Column, LongTable, Table } from "../../web/table.js";
 import type { CeremonyPart, Slash, ValidatorCounts, ValidatorDetail, ValidatorLine, ValidatorState } from "./view.js";
 
@@ -107,6 +109,37 @@ const SLASHES: readonly Column<Slash>[] = [
   { title: "Transaction", cell: ({ source }) => <Link kind="transaction" value={source.hash} /> },
 ];
 
+const DRAWS: readonly Column<Explanation>[] = [
+  {
+    title: "Epoch",
+    width: 0.6,
+    cell: ({ epoch }) => <Link kind="epoch" value={String(epoch)} label={`Epoch ${epoch}`} />,
+  },
+  { title: "Drawn, or why not", width: 6, cell: ({ words }) => words },
+];
+
+/** Absent where the mesh draws no committees. */
+function Draws({ account }: { account: string }): JSX.Element | null {
+  const isPresent = useSignal(presentViews)?.has("draws") === true;
+  const draws = useData<{ readonly items: readonly Explanation[] }>(isPresent ? `/draws-of/${account}` : undefined);
+  if (!isPresent) return null;
+  return (
+    <Card title="In the draws">
+      <Loaded of={draws} what="the draws">
+        {({ items }) => (
+          <Table
+            label="Draws"
+            columns={DRAWS}
+            keyOf={({ epoch }) => epoch}
+            items={items}
+            empty="No committee was drawn yet."
+          />
+        )}
+      </Loaded>
+    </Card>
+  );
+}
+
 function One({ account }: { account: string }): JSX.Element {
   const detail = useData<ValidatorDetail>(`/validators/${account}`);
   const history = useList<HistoryLine>(`/addresses/${account}/history`);
@@ -145,6 +178,7 @@ function One({ account }: { account: string }): JSX.Element {
                 ]}
               />
             </Card>
+            <Draws account={account} />
             <Card title="In the key ceremonies">
               <Table
                 label="Ceremonies"

@@ -8,7 +8,8 @@ export const TABLES = `
 CREATE TABLE IF NOT EXISTS validators (
   id INTEGER PRIMARY KEY, account TEXT NOT NULL, position INTEGER NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL,
   hash TEXT NOT NULL, until INTEGER, state TEXT NOT NULL, operator TEXT NOT NULL, stake TEXT NOT NULL, gwei INTEGER NOT NULL,
-  endpoint TEXT NOT NULL, scope TEXT NOT NULL, tlsPin TEXT NOT NULL, withdrawable INTEGER NOT NULL
+  endpoint TEXT NOT NULL, scope TEXT NOT NULL, tlsPin TEXT NOT NULL, withdrawable INTEGER NOT NULL,
+  jailedUntil INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS validatorsByAccount ON validators (account, id);
 CREATE INDEX IF NOT EXISTS validatorsNow ON validators (position) WHERE until IS NULL;
@@ -32,6 +33,8 @@ export interface ValidatorRow {
   readonly scope: string;
   readonly tlsPin: string;
   readonly withdrawable: number;
+  /** Seconds since 1970; 0 when it is not jailed. */
+  readonly jailedUntil: number;
 }
 
 /** The validator as it stands. */
@@ -54,12 +57,15 @@ export function minimumStake(database: Database): bigint {
   return BigInt(genesis === undefined ? 0 : textOf(genesis.args, "parameters", "minimumStake") || 0);
 }
 
-export function isEligible({ state, stake }: Pick<ValidatorRow, "state" | "stake">, minimum: bigint): boolean {
-  return state === "active" && 2n * BigInt(stake) >= minimum;
+export function isEligible(
+  { state, stake, jailedUntil }: Pick<ValidatorRow, "state" | "stake" | "jailedUntil">,
+  minimum: bigint,
+): boolean {
+  return state === "active" && jailedUntil === 0 && 2n * BigInt(stake) >= minimum;
 }
 
 type Change = Partial<
-  Pick<ValidatorRow, "state" | "operator" | "stake" | "endpoint" | "scope" | "tlsPin" | "withdrawable">
+  Pick<ValidatorRow, "state" | "operator" | "stake" | "endpoint" | "scope" | "tlsPin" | "withdrawable" | "jailedUntil">
 >;
 
 /** What an event changes; undefined for events that concern no validator's standing. */
@@ -75,6 +81,10 @@ function changeBy({ name, args }: IndexedEvent): Change | undefined {
     case "StakeAdded":
     case "Slashed":
       return { stake: textOf(args, "stake") };
+    case "Jailed":
+      return { jailedUntil: numberOf(args, "until") };
+    case "Unjailed":
+      return { jailedUntil: 0 };
     case "ExitStarted":
       return { state: "exiting", withdrawable: numberOf(args, "withdrawable") };
     case "StakeWithdrawn":
@@ -98,11 +108,15 @@ export function applyToValidators(database: Database, event: IndexedEvent): void
     scope: "",
     tlsPin: "",
     withdrawable: 0,
+    jailedUntil: 0,
   };
-  const { position, state, operator, stake, endpoint, scope, tlsPin, withdrawable } = { ...before, ...change };
+  const { position, state, operator, stake, endpoint, scope, tlsPin, withdrawable, jailedUntil } = {
+    ...before,
+    ...change,
+  };
   database.run("UPDATE validators SET until = ? WHERE account = ? AND until IS NULL", block, account);
   database.run(
-    "INSERT INTO validators VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO validators VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     id,
     account,
     position,
@@ -117,6 +131,7 @@ export function applyToValidators(database: Database, event: IndexedEvent): void
     scope,
     tlsPin,
     withdrawable,
+    jailedUntil,
   );
 }
 
