@@ -14,6 +14,8 @@ export default defineConfig({
     // What is bundled is under the MIT licence, whose text goes along.
     license: true,
     modulePreload: { polyfill: false },
+    // How long the bundler took is nobody's question here.
+    rolldownOptions: { checks: { bundlerTimings: false } },
     // A file as a data address would need another rule in the content security policy.
     assetsInlineLimit: 0,
   },
