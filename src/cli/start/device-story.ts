@@ -11,7 +11,7 @@ import { readIfPresent, readLimited } from "../../runtime/atomic-file.js";
 import { SwarmkeepError } from "../../runtime/errors.js";
 import { REVOCATION_REASON } from "../../statements/cose.js";
 import type { Progress } from "../progress.js";
-import { type Certified, DEVICE_SCOPE, type Fleet } from "./fleet-story.js";
+import { type Certified, DEVICE_SCOPE, type Fleet, patiently } from "./fleet-story.js";
 import { type LocalMesh, until } from "./local-mesh.js";
 import { type Verdict, askVerifier } from "./verifier.js";
 
@@ -85,13 +85,16 @@ async function revoke(
   const begun = performance.now();
   await progress.step("revoke", async () => {
     if (wasRevoked) return { detail: "the gate was revoked before", value: undefined };
-    const validators = await local.validators();
-    const { receipt, signedAfter } = await withSender(ledger.endpoint, registrar.privateKey, (sender) =>
-      revokeDevices(ledger, validators, sender, registrar, {
-        indexes: [gate.index],
-        reason: REVOCATION_REASON.keyCompromise,
-      }),
-    );
+    // The committee may change while it is asked.
+    const { receipt, signedAfter } = await patiently(async () => {
+      const validators = await local.validators();
+      return withSender(ledger.endpoint, registrar.privateKey, (sender) =>
+        revokeDevices(ledger, validators, sender, registrar, {
+          indexes: [gate.index],
+          reason: REVOCATION_REASON.keyCompromise,
+        }),
+      );
+    });
     const detail = `the gate: signed by the swarm in ${seconds(signedAfter)}, on the ledger for ${receipt.gasUsed} gas`;
     return { detail, value: undefined };
   });

@@ -100,8 +100,11 @@ async function grantRegistrar(local: LocalMesh, progress: Progress): Promise<Reg
       await mkdir(approvals, { recursive: true, mode: PRIVATE_FOLDER });
       await approve(approvals, grantDigest(grant), proposedGrant(grant).request);
     }
-    const validators = await local.validators();
-    await withSender(endpoint, operator.privateKey, (sender) => submitGrant(ledger, validators, sender, grant));
+    // The committee may change while it is asked.
+    await patiently(async () => {
+      const validators = await local.validators();
+      return withSender(endpoint, operator.privateKey, (sender) => submitGrant(ledger, validators, sender, grant));
+    });
     return { detail: `a tenant may register a million devices within ${GRANTED[0]}, says the swarm`, value: registrar };
   });
 }
@@ -245,7 +248,7 @@ function expiry({ notBefore, expires }: Certificate): string {
 }
 
 /** Members see a new block at slightly different times; what one refuses now it may sign in a second. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await work();

@@ -25,6 +25,8 @@ import type { Workspace } from "./workspace.js";
 const ETHER = 10n ** 18n;
 /** Where the validators of the demonstration stand. */
 const SCOPE = "geo:u33";
+/** How long a committee serves, so that two handovers are seen. */
+const EPOCH_SECONDS = 20;
 const PHASES = ["waiting", "collecting receiving keys", "dealing", "complaining", "acknowledging", "done"] as const;
 
 /** What is running, so that it can be stopped in order whatever happens. */
@@ -42,7 +44,7 @@ export interface LocalMesh {
   readonly operator: OperatorFolder;
   readonly mesh: MeshFile;
   readonly ledger: MeshLedger;
-  /** Clients of the committee; opened when first needed, since its list is signed some seconds after it took office. */
+  /** Clients of the committee in office; opened when first needed, since its list is signed a moment after it took office. */
   validators(): Promise<Validators>;
   readonly running: Running;
 }
@@ -82,7 +84,7 @@ export async function bringUp(
       ? await openOperatorFolder(path, workspace.passphrase)
       : await createOperatorFolder(path, workspace.passphrase, {
           rootName: "Local root CA",
-          parameters: LOCAL_PARAMETERS,
+          parameters: { ...LOCAL_PARAMETERS, epochSeconds: EPOCH_SECONDS, probationHeads: 1 },
           now: Math.floor(Date.now() / 1000),
           cost: LIGHT_KDF,
         });
@@ -100,9 +102,16 @@ export async function bringUp(
   await afterFounding?.();
   await startAll(workspace, running, ledger, members, progress);
   await generateKeys(running, ledger, progress);
-  let clients: Promise<Validators> | undefined;
-  const validators = (): Promise<Validators> => (clients ??= openWhenReady(running, ledger));
-  running.closers.push(async () => (await clients?.catch(() => undefined))?.close());
+  const clients = new Map<bigint, Promise<Validators>>();
+  const validators = async (): Promise<Validators> => {
+    const epoch = await ledger.contracts.groupKeys.epoch();
+    const known = clients.get(epoch) ?? openWhenReady(running, ledger, epoch);
+    clients.set(epoch, known);
+    return known;
+  };
+  running.closers.push(async () => {
+    for (const opened of clients.values()) (await opened.catch(() => undefined))?.close();
+  });
   await certify({ operator, ledger, validators }, progress);
   return { workspace, operator, mesh, ledger, validators, running };
 }
@@ -231,7 +240,7 @@ async function certify(
 }
 
 /** Validators serve a bundle once they have seen the certificate, and their list once they have signed it. */
-async function openWhenReady(running: Running, ledger: MeshLedger): Promise<Validators> {
+async function openWhenReady(running: Running, ledger: MeshLedger, epoch: bigint): Promise<Validators> {
   let found: Validators | undefined;
   let last: unknown;
   await until(
@@ -243,7 +252,7 @@ async function openWhenReady(running: Running, ledger: MeshLedger): Promise<Vali
         last = error;
         return undefined;
       });
-      return found !== undefined;
+      return (found?.trust.committee?.epoch ?? -1) >= Number(epoch);
     },
     async () => (last instanceof Error ? last.message : "no answer yet"),
   );

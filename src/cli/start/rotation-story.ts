@@ -1,0 +1,41 @@
+/** The committee changes by itself: the lamp renews its certificate after each handover, under the key that it has pinned. */
+import { hexlify } from "ethers";
+
+import type { Progress } from "../progress.js";
+import type { Fleet } from "./fleet-story.js";
+import { type LocalMesh, until } from "./local-mesh.js";
+
+const ROTATIONS = 2;
+
+export async function tellRotationStory(
+  { ledger, running }: LocalMesh,
+  { lamp }: Fleet,
+  progress: Progress,
+): Promise<void> {
+  const { groupKeys, rotation } = ledger.contracts;
+  // The one that certified the first devices was of epoch 1; others may have followed it while these things were shown.
+  const certificate = await lamp.agent.certificate();
+  const key = hexlify(lamp.agent.trust?.keys.ed25519 ?? new Uint8Array());
+  for (let shown = 1, seen = 1n; shown <= ROTATIONS; shown++) {
+    seen = await progress.step("rotation", async () => {
+      let epoch = 0n;
+      await until(running, `a committee after that of epoch ${seen} is in office`, 180, async () => {
+        epoch = await groupKeys.epoch();
+        return epoch > seen;
+      });
+      const beacon = await rotation.beaconOf(epoch);
+      const drawn = beacon === `0x${"00".repeat(32)}` ? "" : `drawn by beacon ${beacon.slice(2, 10)}..., `;
+      return { detail: `epoch ${epoch}: ${drawn}keys handed over by resharing`, value: epoch };
+    });
+    await progress.step("renew", async () => {
+      const renewed = await lamp.agent.renew({ attempts: 30 });
+      const isSame =
+        key === (await groupKeys.edKey()) && key === hexlify(lamp.agent.trust?.keys.ed25519 ?? new Uint8Array());
+      if (!isSame || renewed.generation !== certificate?.generation) throw new Error("the group key has changed");
+      return {
+        detail: `the lamp, by the new committee, under the public key ${key.slice(2, 10)}... of before`,
+        value: undefined,
+      };
+    });
+  }
+}
