@@ -16,14 +16,16 @@ import {
 } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
 import { TAG } from "../statements/tags.js";
+import { MAXIMUM_REQUESTED_NAMES } from "../statements/x509.js";
 import { type CertificateFields, MAXIMUM_CERTIFICATE_LENGTH, certificateSerial } from "./certificate.js";
 import { type CborLimits, type CborValue, decodeCbor, encodeCbor } from "./cbor.js";
 import { type SignedObject, type Signer, decodeSignedObject, signObject } from "./cose.js";
 import { type DeviceKey, algorithmOf, coseKey, readCoseKey } from "./cose-key.js";
 import type { ManifestEntry, ManifestProof } from "./manifest.js";
 import { MAXIMUM_CSR_LENGTH } from "./pkcs10.js";
-import { type Reader, bytes, entry, map, oneOf, optional, text, tuple, uint } from "./reader.js";
+import { type Reader, bytes, entry, list, map, oneOf, optional, text, tuple, uint } from "./reader.js";
 import { malformed } from "./refusal.js";
+import { isDnsName } from "./x509-names.js";
 
 const U32 = 0xffff_ffff;
 /** Bytes of the longest path that is read: 53 levels, as many as indexes have bits. */
@@ -54,6 +56,11 @@ interface RequestedFields {
   readonly csr: Uint8Array | undefined;
   /** In its place, the certified key's signature over `certifiedKeyProof`, 64 bytes. */
   readonly keyProof: Uint8Array | undefined;
+  /**
+   * Present where an X.509 certificate of the same fields is wanted too: the DNS names that it is to have besides those that every
+   * device has, strictly ascending (section 6.3).
+   */
+  readonly x509Names?: readonly string[] | undefined;
 }
 
 /** Where the device is listed: its manifest entry without the index, and the batch as the ledger has it. */
@@ -95,6 +102,7 @@ const KEY = {
   joinMethod: 13,
   csr: 14,
   keyProof: 15,
+  x509Names: 16,
 } as const;
 
 const readEnrolmentFields = tuple({
@@ -135,6 +143,7 @@ const readFields = map({
   joinMethod: optional(KEY.joinMethod, oneOf(...Object.values(JOIN_METHOD))),
   csr: optional(KEY.csr, bytes(1, MAXIMUM_CSR_LENGTH)),
   keyProof: optional(KEY.keyProof, bytes(64)),
+  x509Names: optional(KEY.x509Names, list(text("a DNS name in lower case", isDnsName), 0, MAXIMUM_REQUESTED_NAMES)),
 });
 
 const readRequest: Reader<IssuanceRequest> = (value, field) => {
@@ -158,6 +167,7 @@ export function enrolmentValue({ key, ...enrolment }: Enrolment): CborValue {
 
 export function encodeRequestPayload(request: IssuanceRequest): Uint8Array {
   const { kind, index, period, k, notBefore, expires, scope, key, algorithm, channelBinding, csr, keyProof } = request;
+  const { x509Names } = request;
   const fields: [number, CborValue | undefined][] = [
     [KEY.kind, kind],
     [KEY.index, index],
@@ -174,6 +184,7 @@ export function encodeRequestPayload(request: IssuanceRequest): Uint8Array {
     [KEY.joinMethod, kind === REQUEST_KIND.enrol ? request.joinMethod : undefined],
     [KEY.csr, csr],
     [KEY.keyProof, keyProof],
+    [KEY.x509Names, x509Names],
   ];
   return encodeCbor(new Map(fields.filter((field): field is [number, CborValue] => field[1] !== undefined)));
 }

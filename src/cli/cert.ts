@@ -4,12 +4,14 @@ import type { Command } from "commander";
 import { type Certificate, decodeCertificate, verifyCertificate } from "../certificate/certificate.js";
 import { checkNotRevoked, decodeDrlProof, verifyDrlHead } from "../certificate/drl.js";
 import { decodePresentation } from "../certificate/presentation.js";
+import { DER } from "../certificate/der.js";
 import { Refusal } from "../certificate/refusal.js";
 import { verifyPresentation } from "../certificate/verify.js";
+import { verifyDeviceCertificate } from "../certificate/x509-leaf.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { scopesOverlap } from "../statements/scope.js";
 import { action, describe, parseHex } from "./command.js";
-import { describeCertificate, describeHead, describeObject } from "./describe-objects.js";
+import { derOf, describeCertificate, describeHead, describeObject, describeX509 } from "./describe-objects.js";
 import { withTrustOptions } from "./drl.js";
 import { checkedScope } from "./options.js";
 import { type CommandTrust, type TrustOptions, commandTrust, nowSeconds, readObject } from "./trust.js";
@@ -35,7 +37,7 @@ export function register(group: Command): void {
     );
 
   withTrustOptions(group.command("verify"))
-    .description("judge a presentation, or a certificate with its revocation proof; exits with 0 or 4")
+    .description("judge a presentation, or a certificate of either form with its revocation proof; exits with 0 or 4")
     .argument("<file>", "presentation or certificate; - is the standard input")
     .option("--challenge <hex>", "the challenge that a presentation must answer; needed for one")
     .option("--audience <text>", "whom a presentation must be meant for; nobody by name if not given")
@@ -46,9 +48,13 @@ export function register(group: Command): void {
       action<VerifyOptions>(async (context, options, file) => {
         const encoded = await readObject(file as string);
         const setting = await commandTrust(context, options);
-        const facts = isPresentation(encoded)
-          ? judgePresentation(encoded, setting, options)
-          : await judgeCertificate(encoded, setting, options);
+        const standard = derOf(encoded);
+        const facts =
+          standard !== encoded || encoded[0] === DER.sequence
+            ? await judgeX509(standard, setting, options)
+            : isPresentation(encoded)
+              ? judgePresentation(encoded, setting, options)
+              : await judgeCertificate(encoded, setting, options);
         context.print({ accepted: true, ...facts }, `accepted\n${describe(facts, "  ")}`);
       }),
     );
@@ -97,20 +103,34 @@ function judgePresentation(encoded: Uint8Array, { trust, checks, memory }: Comma
   return { ...describeCertificate(result), head: describeHead(result.head) };
 }
 
+/** An X.509 certificate of a device. That its key is the peer's is what TLS proves. */
+async function judgeX509(encoded: Uint8Array, setting: CommandTrust, options: VerifyOptions) {
+  const { trust, checks } = setting;
+  const certificate = verifyDeviceCertificate(encoded, trust, nowSeconds(), checks.device);
+  expectScope(certificate.scope, options);
+  return { ...describeX509(encoded), ...(await judgeRevocation(certificate.index, setting, options)) };
+}
+
 /** Without a challenge: that somebody was given the certificate, not that whoever shows it is the one. */
 async function judgeCertificate(encoded: Uint8Array, setting: CommandTrust, options: VerifyOptions) {
-  const { trust, checks, memory } = setting;
+  const { trust, checks } = setting;
   const certificate: Certificate = verifyCertificate(encoded, trust, nowSeconds(), checks);
-  if (options.scope !== undefined) {
-    const scope = checkedScope(options.scope);
-    const counts = options.exactScope === true ? certificate.scope === scope : scopesOverlap(certificate.scope, scope);
-    if (!counts)
-      throw new Refusal("out-of-scope", `the certificate counts in ${certificate.scope}, and not in ${scope}`);
-  }
+  expectScope(certificate.scope, options);
   const facts = describeCertificate(decodeCertificate(encoded));
-  if (options.proof === undefined) return { ...facts, revocation: "not checked: no --proof", possession: "not proven" };
+  return { ...facts, ...(await judgeRevocation(certificate.index, setting, options)) };
+}
+
+function expectScope(found: string, options: VerifyOptions): void {
+  if (options.scope === undefined) return;
+  const scope = checkedScope(options.scope);
+  const counts = options.exactScope === true ? found === scope : scopesOverlap(found, scope);
+  if (!counts) throw new Refusal("out-of-scope", `the certificate counts in ${found}, and not in ${scope}`);
+}
+
+async function judgeRevocation(index: number, { trust, checks, memory }: CommandTrust, options: VerifyOptions) {
+  if (options.proof === undefined) return { revocation: "not checked: no --proof", possession: "not proven" };
   const proof = decodeDrlProof(await readObject(options.proof));
   verifyDrlHead(proof, trust, nowSeconds(), memory, checks);
-  checkNotRevoked(proof, certificate.index);
-  return { ...facts, head: describeHead(proof.head), possession: "not proven" };
+  checkNotRevoked(proof, index);
+  return { head: describeHead(proof.head), possession: "not proven" };
 }

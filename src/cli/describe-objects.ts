@@ -6,10 +6,15 @@ import type { DeviceKey } from "../certificate/cose-key.js";
 import { type DrlHead, decodeDrlProof, decodeSignedDrlHead, drlPosition, isListed } from "../certificate/drl.js";
 import { decodeAnswer, decodePresentation } from "../certificate/presentation.js";
 import { Refusal } from "../certificate/refusal.js";
+import { derOid } from "../certificate/der.js";
+import { decodeX509Certificate } from "../certificate/x509.js";
+import { decodeCrl } from "../certificate/x509-crl.js";
+import { decodeDeviceCertificate, decodeMemberCertificate } from "../certificate/x509-leaf.js";
 import { verifyCrossCertificate, verifyRootCertificate } from "../certificate/x509-root.js";
 import { nativeSignatures } from "../runtime/device-signatures.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { COSE_ALG, KEY_TYPE } from "../statements/cose.js";
+import { X509_OID } from "../statements/x509.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type Printable, when } from "./command.js";
 
@@ -38,6 +43,40 @@ export function describeCertificate(fields: CertificateFields & { readonly algor
     generation,
     algorithm: algorithm === undefined ? undefined : algorithmName(algorithm),
   };
+}
+
+/** An X.509 certificate of a device, a member, the mesh or its root; or a revocation list. @throws Refusal */
+export function describeX509(encoded: Uint8Array): Fields {
+  const { key, notBefore, notAfter, serial, extensions } = decodeX509Certificate(encoded, "certificate");
+  const common = { serial, notBefore: when(notBefore), notAfter: when(notAfter), key: describeKey(key) };
+  const has = (oid: string): boolean => extensions.has(hex(derOid(oid)));
+  if (has(X509_OID.device)) {
+    const { index, scope, generation, deviceClass, names } = decodeDeviceCertificate(encoded);
+    return {
+      index,
+      class: CLASSES[deviceClass] ?? `${deviceClass}`,
+      scope,
+      names: names.join(", "),
+      generation,
+      ...common,
+    };
+  }
+  if (has(X509_OID.member)) {
+    const { account, scope, generation, hosts } = decodeMemberCertificate(encoded);
+    return {
+      validator: `0x${hex(account)}`,
+      scope: scope || "none",
+      names: hosts.dns.join(", "),
+      generation,
+      ...common,
+    };
+  }
+  return common;
+}
+
+function describeCrl(encoded: Uint8Array): Fields {
+  const { number, base, thisUpdate, nextUpdate, entries } = decodeCrl(encoded);
+  return { number, base, thisUpdate: when(thisUpdate), nextUpdate: when(nextUpdate), entries: entries.length };
 }
 
 export function describeHead({ number, issued, expires, words, blockNumber, root }: DrlHead): Fields {
@@ -110,6 +149,13 @@ function describePresentation(encoded: Uint8Array): Fields {
   };
 }
 
+/** The DER in a PEM file; other bytes as they are. */
+export function derOf(content: Uint8Array): Uint8Array {
+  const [, body] =
+    /-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s]+)-----END/.exec(Buffer.from(content).toString("latin1")) ?? [];
+  return body === undefined ? content : new Uint8Array(Buffer.from(body, "base64"));
+}
+
 /** Every kind of object that can be shown; a kind is tried by decoding. */
 const KINDS: readonly { readonly kind: string; readonly describe: (encoded: Uint8Array) => Fields }[] = [
   { kind: "certificate", describe: (encoded) => describeCertificate(decodeCertificate(encoded)) },
@@ -117,6 +163,8 @@ const KINDS: readonly { readonly kind: string; readonly describe: (encoded: Uint
   { kind: "bundle", describe: describeBundle },
   { kind: "revocation proof", describe: (encoded) => describeProof(encoded) },
   { kind: "revocation head", describe: (encoded) => describeHead(decodeSignedDrlHead(encoded).head) },
+  { kind: "X.509 certificate", describe: (encoded) => describeX509(derOf(encoded)) },
+  { kind: "certificate revocation list", describe: (encoded) => describeCrl(derOf(encoded)) },
   { kind: "committee list", describe: (encoded) => describeCommittee(decodeCommitteeList(encoded)) },
 ];
 

@@ -29,7 +29,8 @@ import {
   renderError,
   when,
 } from "./command.js";
-import { describeCertificate, describeHead } from "./describe-objects.js";
+import { derOfPem } from "../device/x509-files.js";
+import { describeCertificate, describeHead, describeX509 } from "./describe-objects.js";
 import { checkedScope, collectValidator, parseAlgorithm, parseKeyType, parseReason } from "./options.js";
 import { nowSeconds, readObject } from "./trust.js";
 import { decodeDrlProof } from "../certificate/drl.js";
@@ -49,6 +50,9 @@ interface CertificateOptions {
   readonly scope?: string;
   readonly newKey?: string;
   readonly attempts?: string;
+  /** False by --no-x509. */
+  readonly x509?: boolean;
+  readonly name?: readonly string[];
 }
 
 interface EnrollOptions extends CertificateOptions {
@@ -71,6 +75,8 @@ function withCertificateOptions(command: Command): Command {
     .option("--lifetime <time>", "such as 24h; the provisioning file's if not given")
     .option("--scope <scope>", "the provisioning file's if not given")
     .option("--new-key <type>", "certify a new key: ed25519 or p256")
+    .option("--name <name...>", "further DNS names of the X.509 certificate, below the device's own")
+    .option("--no-x509", "the compact certificate only")
     .option("--attempts <number>", "rounds with too few good answers before giving up; 5 if not given");
 }
 
@@ -217,8 +223,11 @@ async function readPrivateKey(path: string): Promise<KeyObject> {
   }
 }
 
-function certificateOptions({ alg, lifetime, scope, newKey, attempts }: CertificateOptions) {
+function certificateOptions({ alg, lifetime, scope, newKey, attempts, x509, name }: CertificateOptions) {
   return {
+    // Where the fleet has no such form, it is done without, unless names for it are given.
+    ...(x509 === false && { x509 }),
+    ...(name !== undefined && { names: name }),
     ...(alg !== undefined && { algorithm: parseAlgorithm(alg) }),
     ...(lifetime !== undefined && { lifetimeSeconds: parseDuration(lifetime, "--lifetime") }),
     ...(scope !== undefined && { scope: checkedScope(scope) }),
@@ -273,7 +282,8 @@ function report(context: CommandContext, certificate: Certificate): void {
 
 async function show(context: CommandContext): Promise<void> {
   const folder = context.dataFolder("device");
-  const { provisioning, bundle, certificate, proof, pendingRequest } = await readDeviceFiles(folder);
+  const { provisioning, bundle, certificate, x509, proof, pendingRequest } = await readDeviceFiles(folder);
+  const standard = x509 === undefined ? undefined : derOfPem(x509);
   const { index, meshId, scope, joinMethod, rootFingerprint, enrolment } = provisioning;
   const current = certificate === undefined ? undefined : decodeCertificate(certificate);
   const list = bundle === undefined ? undefined : decodeBundle(bundle).committeeList;
@@ -289,6 +299,7 @@ async function show(context: CommandContext): Promise<void> {
     joinMethod,
     identityKey: { type: keyTypeName(enrolment.key), publicKey: enrolment.key.bytes },
     certificate: current === undefined ? undefined : describeCertificate(current),
+    x509: standard && { file: join(folder, "certificate.pem"), ...describeX509(standard) },
     stapledHead: proof === undefined ? undefined : describeHead(decodeDrlProof(proof).head),
     committee:
       committee === undefined

@@ -16,6 +16,7 @@ interface InitOptions {
   readonly endpoint?: string;
   readonly scope: string;
   readonly sidePort?: string;
+  readonly crlListen?: string;
   readonly postEvery?: string;
   readonly fastKeystore?: boolean;
 }
@@ -39,6 +40,7 @@ export function register(group: Command): void {
     .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
     .requiredOption("--scope <scope>", "where it stands, such as geo:u33 or grp:city/north")
     .option("--side-port <port>", "loopback port of /health and /metrics")
+    .option("--crl-listen <host:port>", "where it serves certificate revocation lists over plain HTTP")
     .option("--post-every <n>", "each how manieth scheduled revocation head it posts to the ledger; 0 for none")
     .addOption(new Option("--fast-keystore", "weak passphrase hashing, for demonstrations only"))
     .action(
@@ -52,6 +54,7 @@ export function register(group: Command): void {
             endpoint: options.endpoint ?? options.listen,
             scope: options.scope,
             ...(sidePort === undefined ? {} : { sidePort }),
+            ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
             ...(postEvery === undefined ? {} : { postEvery }),
           };
           const cost = options.fastKeystore === true ? LIGHT_KDF : STRONG_KDF;
@@ -86,6 +89,7 @@ export function register(group: Command): void {
             ready: true,
             account: validator.account,
             listening: `${validator.server.host}:${validator.server.port}`,
+            ...(validator.plain === undefined ? {} : { crl: `${validator.plain.host}:${validator.plain.port}` }),
             ...(validator.side === undefined ? {} : { side: `${validator.side.host}:${validator.side.port}` }),
           });
           const stop = (): void => void validator.stop();

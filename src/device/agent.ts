@@ -13,7 +13,7 @@ import {
   verifyDrlHead,
 } from "../certificate/drl.js";
 import type { HeadMemory } from "../certificate/head-memory.js";
-import { verifyCertificateRequest } from "../certificate/pkcs10.js";
+import { decodeCertificateRequest, requestedNames, verifyCertificateRequest } from "../certificate/pkcs10.js";
 import { makePresentation } from "../certificate/presentation.js";
 import { Refusal } from "../certificate/refusal.js";
 import { PATH } from "../protocol/api.js";
@@ -31,6 +31,7 @@ import { tooFewAnswers } from "./refusals.js";
 import { revokeSelf } from "./revocation.js";
 import type { DeviceStore } from "./store.js";
 import type { SigningChecks } from "./swarm-signing.js";
+import { keepAuthority, storedNames } from "./x509-files.js";
 
 export interface AgentOptions {
   readonly store: DeviceStore;
@@ -54,6 +55,13 @@ export interface CertificateOptions extends AskOptions {
   readonly lifetimeSeconds?: number;
   /** The provisioning file's if not given. */
   readonly scope?: string;
+  /**
+   * An X.509 certificate of the same fields, for TLS software: `false` for none; `true` fails where the fleet has no such form; if
+   * not given it is had where it can be.
+   */
+  readonly x509?: boolean;
+  /** DNS names of the X.509 certificate besides those that every device has; those of the current one if not given. */
+  readonly names?: readonly string[];
 }
 
 export interface EnrolOptions extends CertificateOptions {
@@ -154,9 +162,15 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     attempts: attempts ?? DEFAULT_ATTEMPTS,
     signal,
   });
-  const finish = async (wish: Wish): Promise<Certificate> => {
+  const x509Wish = ({ x509, names }: CertificateOptions, others: readonly string[]): Wish["x509"] => {
+    if (x509 === false) return { want: "none" };
+    const all = [...new Set((names ?? others).map((name) => name.toLowerCase()))].sort();
+    return { want: x509 === true || (names?.length ?? 0) > 0 ? "needed" : "wanted", names: all };
+  };
+  const finish = async (wish: Wish, signal: AbortSignal | undefined): Promise<Certificate> => {
     const issued = decodeCertificate(await obtainCertificate(context, wish));
     await keystore.keepOnly([issued.key]);
+    if (wish.x509.want !== "none") await keepAuthority(store, mesh, checks.device, signal);
     return issued;
   };
 
@@ -180,15 +194,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
             ? await newKeyFor("enrol", given.newKey)
             : identity;
       const joinMethod = csr === undefined ? provisioning.joinMethod : "csr";
-      return finish({
-        kind: "enrol",
-        signer: identity,
-        certified,
-        joinMethod,
-        csr,
-        current: undefined,
-        ...common(given),
-      });
+      const asked =
+        csr === undefined
+          ? await storedNames(store, given.scope ?? provisioning.scope)
+          : requestedNames(decodeCertificateRequest(csr));
+      const wish = { kind: "enrol", signer: identity, certified, joinMethod, csr, current: undefined } as const;
+      return finish({ ...wish, x509: x509Wish(given, asked), ...common(given) }, given.signal);
     },
 
     async renew(given = {}) {
@@ -198,7 +209,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const signer = await keystore.find(was.key);
       const certified = given.newKey === undefined ? signer : await newKeyFor("renew", given.newKey);
       const { joinMethod } = provisioning;
-      return finish({ kind: "renew", signer, certified, joinMethod, csr: undefined, current, ...common(given, was) });
+      const wish = { kind: "renew", signer, certified, joinMethod, csr: undefined, current } as const;
+      const x509 = x509Wish(given, await storedNames(store, given.scope ?? was.scope));
+      return finish({ ...wish, x509, ...common(given, was) }, given.signal);
     },
 
     async renewalTime() {

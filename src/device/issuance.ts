@@ -18,12 +18,13 @@ import {
   requestedCertificate,
   signRequest,
 } from "../certificate/request.js";
+import { meshAuthority, signedBySwarm } from "../certificate/x509-authority.js";
+import { deviceCertificateToSign, verifyDeviceCertificate } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
-import { PATH } from "../protocol/api.js";
 import { coseStatementDigest } from "../protocol/evidence.js";
 import { GatherError } from "../protocol/gather.js";
 import { type Clock, seconds } from "../runtime/clock.js";
-import { COSE_ALG, type GroupAlgorithm } from "../statements/cose.js";
+import type { GroupAlgorithm } from "../statements/cose.js";
 import type { DeviceIdentity } from "./identity.js";
 import { isSameKey } from "./keystore.js";
 import type { Mesh } from "./mesh.js";
@@ -31,7 +32,12 @@ import { JOIN_METHOD_BITS, type JoinMethod } from "./provisioning.js";
 import { backoffMilliseconds } from "./backoff.js";
 import { judgeFailures, tooFewAnswers } from "./refusals.js";
 import type { DeviceStore, PendingRequest } from "./store.js";
-import { type SigningChecks, signByBls, signByFrost } from "./swarm-signing.js";
+import { type SigningChecks, signIssuance } from "./swarm-signing.js";
+import { keepX509 } from "./x509-files.js";
+
+/** `wanted`: where the fleet's policy lets it; `needed`: or nothing at all; `names` as in the request, strictly ascending. */
+export type X509Wish =
+  { readonly want: "none" } | { readonly want: "wanted" | "needed"; readonly names: readonly string[] };
 
 /** The certificate that is wanted, and who asks for it. */
 export interface Wish {
@@ -49,6 +55,8 @@ export interface Wish {
   readonly csr: Uint8Array | undefined;
   /** The certificate to renew. */
   readonly current: Uint8Array | undefined;
+  /** What is wanted for TLS software besides the compact form. */
+  readonly x509: X509Wish;
   /** Rounds in which too few validators answer well, before giving up. */
   readonly attempts: number;
   readonly signal: AbortSignal | undefined;
@@ -65,8 +73,18 @@ export interface IssuanceContext {
 /** A stored request is asked for again while validators still take its notBefore (60 s of skew, less some for the way). */
 const REUSE_SECONDS = 40;
 
+/** What the swarm signed. */
+interface Issued {
+  readonly certificate: Uint8Array;
+  /** DER. */
+  readonly x509: Uint8Array | undefined;
+}
+
+/** The fleet's certificates would make revocation lists too long (section 8.1). */
+const X509_NOT_OFFERED = "x509-not-offered";
+
 /**
- * Asks until there is a certificate, stores it and gives its bytes.
+ * Asks until there is a certificate, stores it in both forms and gives the bytes of the compact one.
  * @throws SwarmkeepError of kind `refused` with the validators' reason, or `too-few-validators`; the signal's reason
  */
 export async function obtainCertificate(context: IssuanceContext, wish: Wish): Promise<Uint8Array> {
@@ -77,15 +95,20 @@ export async function obtainCertificate(context: IssuanceContext, wish: Wish): P
     signal?.throwIfAborted();
     await store.savePendingRequest(request);
     try {
-      const certificate = await ask(context, wish, request);
+      const { certificate, x509 } = await ask(context, wish, request);
       verifyCertificate(certificate, mesh.trust, seconds(clock), checks);
+      if (x509 !== undefined) verifyDeviceCertificate(x509, mesh.trust, seconds(clock), checks.device);
+      await keepX509(store, x509);
       await store.saveCertificate(certificate);
       return certificate;
     } catch (error) {
       if (!(error instanceof GatherError)) throw error;
       const verdict = judgeFailures(error, mesh.quorum, request.k);
-      if (verdict.next === "give-up") throw verdict.error;
-      if (verdict.next === "serial") request = { ...freshTimes(context, wish, request), k: verdict.k };
+      if (verdict.next === "give-up") {
+        const canDoWithout = verdict.error.code === X509_NOT_OFFERED && wish.x509.want === "wanted";
+        if (!canDoWithout || request.x509Names === undefined) throw verdict.error;
+        request = { ...request, x509Names: undefined };
+      } else if (verdict.next === "serial") request = { ...freshTimes(context, wish, request), k: verdict.k };
       else if (verdict.next === "period")
         request = { ...freshTimes(context, wish, request), ...startOf(context, verdict.period) };
       else {
@@ -113,6 +136,7 @@ function freshTimes({ clock }: IssuanceContext, { lifetimeSeconds }: Wish, reque
 async function plan(context: IssuanceContext, wish: Wish): Promise<PendingRequest> {
   const { store, clock } = context;
   const { kind, scope, algorithm, lifetimeSeconds, certified } = wish;
+  const x509Names = wish.x509.want === "none" ? undefined : wish.x509.names;
   const stored = await store.pendingRequest();
   const now = seconds(clock);
   const period = Math.floor(now / store.provisioning.periodSeconds);
@@ -122,11 +146,13 @@ async function plan(context: IssuanceContext, wish: Wish): Promise<PendingReques
     stored.algorithm === algorithm &&
     stored.expires - stored.notBefore === lifetimeSeconds &&
     isSameKey(stored.key, certified.key) &&
+    JSON.stringify(stored.x509Names) === JSON.stringify(x509Names) &&
     isFresh(context, stored);
   if (isSame) return stored;
   const start = startOf(context, period, wish.current);
   const k = stored?.period === period ? Math.max(stored.k, start.k) : start.k;
-  return { kind, period, k, notBefore: now, expires: now + lifetimeSeconds, scope, algorithm, key: certified.key };
+  const expires = now + lifetimeSeconds;
+  return { kind, period, k, notBefore: now, expires, scope, algorithm, key: certified.key, x509Names };
 }
 
 /** How many of a period's certificates the current one is looked for among. */
@@ -148,7 +174,7 @@ function startOf(
 }
 
 /** One round with the committee: BLS in one exchange with each member, FROST in two. */
-async function ask(context: IssuanceContext, wish: Wish, pending: PendingRequest): Promise<Uint8Array> {
+async function ask(context: IssuanceContext, wish: Wish, pending: PendingRequest): Promise<Issued> {
   const { store, mesh, checks } = context;
   const { meshId, enrolment } = store.provisioning;
   const { externalAad, generation } = mesh.trust;
@@ -156,29 +182,49 @@ async function ask(context: IssuanceContext, wish: Wish, pending: PendingRequest
   const unbound = await requestOf(context, wish, pending);
   const renewed: Certificate | undefined = wish.current === undefined ? undefined : decodeCertificate(wish.current);
   const deviceClass = renewed?.deviceClass ?? enrolment.deviceClass;
-  const payload = certificatePayload(requestedCertificate(unbound, { meshId, generation, deviceClass }));
+  const fields = requestedCertificate(unbound, { meshId, generation, deviceClass });
+  const payload = certificatePayload(fields);
   const message = certificateToSign(pending.algorithm, externalAad, payload);
-  const signing = {
-    signed: { message, digest: coseStatementDigest(message) },
-    body: (channelBinding: Uint8Array) => signRequest({ ...unbound, channelBinding }, signer, externalAad),
-    signal,
+  const { algorithm, x509Names } = pending;
+  const tbs = x509Names && deviceCertificateToSign(fields, x509Names, meshAuthority(mesh.trust));
+  const signatures = await signIssuance(
+    mesh,
+    {
+      compact: { algorithm, message, digest: coseStatementDigest(message) },
+      x509: tbs && { message: tbs, digest: coseStatementDigest(tbs) },
+      body: (channelBinding) => signRequest({ ...unbound, channelBinding }, signer, externalAad),
+      signal,
+    },
+    checks,
+  );
+  return {
+    certificate: encodeCertificate(algorithm, payload, signatures.compact),
+    x509: tbs && signedBySwarm(tbs, signatures.x509 as Uint8Array),
   };
-  const signature =
-    pending.algorithm === COSE_ALG.bls
-      ? await signByBls(mesh, PATH.issue, signing, checks)
-      : await signByFrost(mesh, signing, checks);
-  return encodeCertificate(pending.algorithm, payload, signature);
 }
 
 /** The request but for the channel binding, which every connection has of its own. */
 async function requestOf({ store }: IssuanceContext, wish: Wish, pending: PendingRequest): Promise<IssuanceRequest> {
   const { meshId, index, enrolment } = store.provisioning;
   const { signer, certified, csr } = wish;
-  const { period, k, notBefore, expires, scope, algorithm, key } = pending;
+  const { period, k, notBefore, expires, scope, algorithm, key, x509Names } = pending;
   const needsProof = csr === undefined && !isSameKey(signer.key, certified.key);
   const keyProof = needsProof ? await certified.sign(certifiedKeyProof(meshId, index, key)) : undefined;
   const channelBinding = new Uint8Array(32);
-  const fields = { index, period, k, notBefore, expires, scope, algorithm, key, channelBinding, csr, keyProof };
+  const fields = {
+    index,
+    period,
+    k,
+    notBefore,
+    expires,
+    scope,
+    algorithm,
+    key,
+    channelBinding,
+    csr,
+    keyProof,
+    x509Names,
+  };
   return wish.current === undefined
     ? { kind: REQUEST_KIND.enrol, ...fields, enrolment, joinMethod: JOIN_METHOD_BITS[wish.joinMethod] }
     : { kind: REQUEST_KIND.renew, ...fields, certificate: wish.current };

@@ -5,12 +5,13 @@ import type { SignatureChecks } from "../certificate/signatures.js";
 import {
   type CommitmentAnswer,
   PATH,
-  decodeCommitmentAnswer,
+  type PartialAnswer,
+  decodeIssueAnswer,
   decodePartialAnswer,
   decodeShareAnswer,
   encodeFrostSignRequest,
 } from "../protocol/api.js";
-import { type SharedEdKey, type SigningSession, verifySignatureShare } from "../crypto/frost.js";
+import type { SigningSession } from "../crypto/frost.js";
 import { evidenceDigest, evidenceDomain, frostDigest, verifyEvidence } from "../protocol/evidence.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { Mesh } from "./mesh.js";
@@ -26,7 +27,7 @@ export interface Signed {
 }
 
 /** A member said something that is not so. Its seat is in `details`. */
-function lied(member: CommitteeMember, what: string): SwarmkeepError {
+export function lied(member: CommitteeMember, what: string): SwarmkeepError {
   return new SwarmkeepError(`seat ${member.seat} (${member.endpoint}) answered with ${what}`, {
     kind: "network",
     code: "bad-answer",
@@ -62,46 +63,71 @@ export async function askPartial(
   checks: SignatureChecks,
 ): Promise<Uint8Array> {
   const reply = await mesh.request(member, { method: "POST", path, body, signal });
-  const { seat, partial, evidence } = decodePartialAnswer(reply.body);
-  checkSeat(member, seat);
+  const answer = decodePartialAnswer(reply.body);
+  checkSeat(member, answer.seat);
+  checkPartial(mesh, member, signed, { ...answer, serverKey: reply.serverKey }, checks);
+  return answer.partial;
+}
+
+/**
+ * Round one of an issuance in which FROST has a part: commitments to the member's nonces, whose worth shows in round two, and its
+ * partial signature where BLS signs the compact form.
+ */
+export async function askIssue(
+  mesh: Mesh,
+  member: CommitteeMember,
+  request: {
+    readonly body: BodyFor;
+    /** What BLS signs. */
+    readonly compact: Signed | undefined;
+    readonly x509: Signed | undefined;
+    readonly signal: AbortSignal;
+  },
+  checks: SignatureChecks,
+): Promise<{ readonly partial: Uint8Array | undefined; readonly committed: readonly CommitmentAnswer[] }> {
+  const { body, compact, x509, signal } = request;
+  const reply = await mesh.request(member, { method: "POST", path: PATH.issue, body, signal });
+  const answer = decodeIssueAnswer(reply.body, x509 !== undefined);
+  const parts = [answer.compact, ...(answer.x509 === undefined ? [] : [answer.x509])];
+  for (const { seat } of parts) checkSeat(member, seat);
+  const committed = parts.filter((part): part is CommitmentAnswer => "session" in part);
+  const [partial] = parts.filter((part): part is PartialAnswer => "partial" in part);
+  if ((partial === undefined) !== (compact === undefined)) throw lied(member, "a part for another group key");
+  if (partial === undefined || compact === undefined) return { partial: undefined, committed };
+  checkPartial(mesh, member, compact, { ...partial, serverKey: reply.serverKey }, checks);
+  return { partial: partial.partial, committed };
+}
+
+function checkPartial(
+  mesh: Mesh,
+  member: CommitteeMember,
+  signed: Signed,
+  { partial, evidence, serverKey }: PartialAnswer & { readonly serverKey: Uint8Array | undefined },
+  checks: SignatureChecks,
+): void {
   if (!checks.bls.verify(member.blsKey, signed.message, partial)) {
     throw lied(member, "a partial signature that does not verify");
   }
-  checkEvidence(member, mesh.trust, signed, { part: partial, evidence, serverKey: reply.serverKey }, checks);
-  return partial;
+  checkEvidence(member, mesh.trust, signed, { part: partial, evidence, serverKey }, checks);
 }
 
-/** Round one of FROST: commitments to the member's nonces. What they are worth shows in round two. */
-export async function askCommitment(
-  mesh: Mesh,
-  member: CommitteeMember,
-  { body, signal }: { body: BodyFor; signal: AbortSignal },
-): Promise<CommitmentAnswer> {
-  const reply = await mesh.request(member, { method: "POST", path: PATH.issue, body, signal });
-  const answer = decodeCommitmentAnswer(reply.body);
-  checkSeat(member, answer.seat);
-  return answer;
-}
-
-/** Round two of FROST: the member's signature share, 32 bytes, verified. */
+/** Round two of FROST: the member's signature share, 32 bytes, with evidence; that it is right is for the combiner to see. */
 export async function askShare(
   mesh: Mesh,
   member: CommitteeMember,
   request: {
     readonly session: Uint8Array;
     readonly signing: SigningSession;
-    readonly key: SharedEdKey;
     readonly signed: Signed;
     readonly signal: AbortSignal;
   },
   checks: SignatureChecks,
 ): Promise<Uint8Array> {
-  const { session, signing, key, signed, signal } = request;
+  const { session, signing, signed, signal } = request;
   const body = encodeFrostSignRequest({ session, commitments: signing.commitments });
   const reply = await mesh.request(member, { method: "POST", path: PATH.frostSign, body, signal });
   const { seat, share, evidence } = decodeShareAnswer(reply.body);
   checkSeat(member, seat);
-  if (!verifySignatureShare(key, signing, seat, share)) throw lied(member, "a signature share that does not verify");
   const named = { ...signed, digest: frostDigest(signed.digest, signing.commitments) };
   checkEvidence(member, mesh.trust, named, { part: share, evidence, serverKey: reply.serverKey }, checks);
   return share;

@@ -6,6 +6,10 @@
  * provisioning.json   what the factory gave it (provisioning.ts)
  * bundle.cbor         the newest trust bundle, verified before it was stored
  * certificate.cbor    the current certificate
+ * certificate.pem     the same for TLS software (X.509), where the fleet has that form
+ * chain.pem           that certificate and the root's cross-certificate: what a TLS server or client shows
+ * ca.pem              the mesh's own certificate, for software that is to trust this mesh
+ * root.pem            the root certificate, for software that trusts what the root certifies
  * proof.cbor          the newest revocation proof for this device, to be stapled
  * request.json        the certificate that is being asked for: on disk before anybody is asked
  * head.json           the newest revocation head that was seen
@@ -39,7 +43,13 @@ export interface PendingRequest {
   readonly algorithm: GroupAlgorithm;
   /** The key to be certified. */
   readonly key: DeviceKey;
+  /** Further names of the X.509 form; undefined where that is not asked for. */
+  readonly x509Names: readonly string[] | undefined;
 }
+
+/** PEM files for TLS software. */
+export const PEM_FILES = ["certificate", "chain", "ca", "root"] as const;
+export type PemFile = (typeof PEM_FILES)[number];
 
 export interface DeviceStore {
   readonly folder: DataFolder;
@@ -49,6 +59,9 @@ export interface DeviceStore {
   certificate(): Promise<Uint8Array | undefined>;
   /** Stores the certificate, and then forgets the request for it. */
   saveCertificate(certificate: Uint8Array): Promise<void>;
+  pemFile(name: PemFile): Promise<Uint8Array | undefined>;
+  /** Undefined removes it. Others may read them: TLS software runs under accounts of its own. */
+  savePemFile(name: PemFile, content: string | undefined): Promise<void>;
   proof(): Promise<Uint8Array | undefined>;
   saveProof(proof: Uint8Array): Promise<void>;
   pendingRequest(): Promise<PendingRequest | undefined>;
@@ -110,6 +123,8 @@ export interface DeviceFiles {
   readonly provisioning: Provisioning;
   readonly bundle: Uint8Array | undefined;
   readonly certificate: Uint8Array | undefined;
+  /** PEM. */
+  readonly x509: Uint8Array | undefined;
   readonly proof: Uint8Array | undefined;
   readonly pendingRequest: PendingRequest | undefined;
 }
@@ -124,6 +139,7 @@ export async function readDeviceFiles(path: string): Promise<DeviceFiles> {
     provisioning: decodeProvisioning(content),
     bundle: await read("bundle.cbor"),
     certificate: await read("certificate.cbor"),
+    x509: await read("certificate.pem"),
     proof: await read("proof.cbor"),
     pendingRequest: request === undefined ? undefined : parseRequest(join(path, "request.json"), request),
   };
@@ -159,6 +175,12 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
       failpoint("device.after-certificate");
       await rm(paths.request, { force: true });
       await syncFolder(folder.path);
+    },
+    pemFile: (name) => readIfPresent(folder.file(`${name}.pem`)),
+    async savePemFile(name, content) {
+      failpoint("device.before-pem");
+      if (content === undefined) await rm(folder.file(`${name}.pem`), { force: true });
+      else await writeAtomically(folder.file(`${name}.pem`), content, 0o644);
     },
     proof: () => readIfPresent(paths.proof),
     saveProof: (proof) => writeAtomically(paths.proof, proof),
@@ -204,15 +226,17 @@ function parseRequest(path: string, content: Uint8Array): PendingRequest {
     const { key, ...fields } = JSON.parse(new TextDecoder().decode(content)) as Omit<PendingRequest, "key"> & {
       key: { type: DeviceKey["type"]; bytes: string };
     };
+    const names: unknown = fields.x509Names;
     const numbers = [fields.period, fields.k, fields.notBefore, fields.expires];
     const isWhole =
       numbers.every((number) => Number.isSafeInteger(number) && number >= 0) &&
       (fields.kind === "enrol" || fields.kind === "renew") &&
       (fields.algorithm === COSE_ALG.bls || fields.algorithm === COSE_ALG.eddsa) &&
       (key.type === KEY_TYPE.ed25519 || key.type === KEY_TYPE.p256) &&
-      typeof fields.scope === "string";
+      typeof fields.scope === "string" &&
+      (names === undefined || (Array.isArray(names) && names.every((name) => typeof name === "string")));
     if (!isWhole) throw new TypeError("a field is missing or out of range");
-    return { ...fields, key: { type: key.type, bytes: hexToBytes(key.bytes) } };
+    return { ...fields, x509Names: fields.x509Names, key: { type: key.type, bytes: hexToBytes(key.bytes) } };
   } catch (error) {
     throw damaged(path, error);
   }

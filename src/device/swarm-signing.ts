@@ -2,11 +2,12 @@
 import type { CommitteeMember } from "../certificate/committee-list.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import type { Bls } from "../crypto/bls.js";
-import { CryptoError } from "../crypto/errors.js";
-import { type SharedEdKey, type SigningSession, aggregateShares, checkSession } from "../crypto/frost.js";
+import type { SharedEdKey } from "../crypto/frost.js";
 import { type SharedBlsKey, assembleSignature } from "../crypto/threshold-bls.js";
-import { GatherError } from "../protocol/gather.js";
-import { type BodyFor, type Signed, askCommitment, askPartial, askShare } from "./member-answers.js";
+import { PATH } from "../protocol/api.js";
+import { type Committed, combineFrost } from "../protocol/frost-combiner.js";
+import { COSE_ALG, type GroupAlgorithm } from "../statements/cose.js";
+import { type BodyFor, type Signed, askIssue, askPartial, askShare, lied } from "./member-answers.js";
 import type { Mesh } from "./mesh.js";
 
 /** Signature checks, and the arithmetic of partial signatures. */
@@ -30,36 +31,58 @@ export async function signByBls(
   { signed, body, signal }: SigningRequest,
   checks: SigningChecks,
 ): Promise<Uint8Array> {
-  const { t } = mesh.quorum;
-  const key: SharedBlsKey = {
-    groupKey: mesh.trust.keys.bls,
-    t,
-    verificationKeys: new Map(mesh.committee.members.map(({ seat, blsKey }) => [seat, blsKey])),
-  };
   const { parts } = await mesh.ask(
-    t,
+    mesh.quorum.t,
     (member, stop) => askPartial(mesh, member, { path, body, signed, signal: stop }, checks),
     { signal },
   );
   const partials = parts.map(({ member, part }) => ({ seat: member.seat, signature: part }));
-  return assembleSignature(checks.bls, key, signed.message, partials).signature;
+  return assembleSignature(checks.bls, sharedBlsKey(mesh), signed.message, partials).signature;
 }
 
-interface Signer {
-  readonly member: CommitteeMember;
-  readonly session: Uint8Array;
+function sharedBlsKey(mesh: Mesh): SharedBlsKey {
+  return {
+    groupKey: mesh.trust.keys.bls,
+    t: mesh.quorum.t,
+    verificationKeys: new Map(mesh.committee.members.map(({ seat, blsKey }) => [seat, blsKey])),
+  };
+}
+
+/** What an issuance request is answered with: a partial signature where BLS signs the compact form, and commitments for the rest. */
+interface IssuePart {
+  readonly partial: Uint8Array | undefined;
+  readonly committed: Committed;
+}
+
+export interface IssuanceSigning extends Omit<SigningRequest, "signed"> {
+  /** The compact form. */
+  readonly compact: Signed & { readonly algorithm: GroupAlgorithm };
+  /** The X.509 form, where it is asked for: its TBSCertificate. */
+  readonly x509: Signed | undefined;
+}
+
+export interface IssuedSignatures {
+  /** 96 bytes by BLS, 64 by Ed25519. */
+  readonly compact: Uint8Array;
+  /** 64 bytes. */
+  readonly x509: Uint8Array | undefined;
 }
 
 /**
- * An Ed25519 signature of the swarm, 64 bytes. This device coordinates: it opens a session with the first t members that
- * commit to nonces. Whoever fails in round two is left out of the next session.
+ * The swarm's signatures on what a device asked for. This device combines: it goes on with the first t members that have answered
+ * round one well. Whoever fails in either round is left out of the next.
  * @throws GatherError once too few members are left, with what the others did; the signal's reason
  */
-export async function signByFrost(
+export async function signIssuance(
   mesh: Mesh,
-  { signed, body, signal }: SigningRequest,
+  { compact, x509, body, signal }: IssuanceSigning,
   checks: SigningChecks,
-): Promise<Uint8Array> {
+): Promise<IssuedSignatures> {
+  const byBls = compact.algorithm === COSE_ALG.bls;
+  if (byBls && x509 === undefined) {
+    const signature = await signByBls(mesh, PATH.issue, { signed: compact, body, signal }, checks);
+    return { compact: signature, x509: undefined };
+  }
   const { n, t } = mesh.quorum;
   const key: SharedEdKey = {
     groupKey: mesh.trust.keys.ed25519,
@@ -67,94 +90,31 @@ export async function signByFrost(
     n,
     verificationKeys: new Map(mesh.committee.members.map(({ seat, ed25519Key }) => [seat, ed25519Key])),
   };
-  const failures: { member: CommitteeMember; error: unknown }[] = [];
-  const exclude = new Set<number>();
-  const leaveOut = (member: CommitteeMember, error: unknown): void => {
-    failures.push({ member, error });
-    exclude.add(member.seat);
-  };
-
-  for (;;) {
-    const { parts } = await roundOne(mesh, t, { body, signal, exclude, failures });
-    const signers = new Map<number, Signer>(
-      parts.map(({ member, part }) => [member.seat, { member, session: part.session }]),
-    );
-    const commitments = parts.map(({ part: { seat, hiding, binding } }) => ({ seat, hiding, binding }));
-    const signing: SigningSession = {
-      message: signed.message,
-      commitments: commitments.sort((a, b) => a.seat - b.seat),
-    };
-    const bad = badCommitments(key, signing);
-    for (const [seat, error] of bad) leaveOut((signers.get(seat) as Signer).member, error);
-    if (bad.size > 0) continue;
-
-    const shares = new Map<number, Uint8Array>();
-    const before = exclude.size;
-    await Promise.all(
-      [...signers.values()].map(async ({ member, session }) => {
-        const stop = AbortSignal.any([AbortSignal.timeout(ROUND_TWO_MILLISECONDS), ...(signal ? [signal] : [])]);
-        try {
-          shares.set(
-            member.seat,
-            await askShare(mesh, member, { session, signing, key, signed, signal: stop }, checks),
-          );
-        } catch (error) {
-          signal?.throwIfAborted();
-          leaveOut(member, error);
-        }
-      }),
-    );
-    if (exclude.size === before) return aggregateShares(key, signing, shares);
-  }
+  const signed = [...(byBls ? [] : [compact]), ...(x509 === undefined ? [] : [x509])];
+  const { signatures, parts } = await combineFrost<CommitteeMember, IssuePart>({
+    key,
+    messages: signed.map(({ message }) => message),
+    commit: (exclude) =>
+      mesh.ask(
+        t,
+        (member, stop) =>
+          askIssue(mesh, member, { body, compact: byBls ? compact : undefined, x509, signal: stop }, checks),
+        { exclude, signal },
+      ),
+    committed: ({ committed }) => committed,
+    share(member, which, session, signing) {
+      const stop = AbortSignal.any([AbortSignal.timeout(ROUND_TWO_MILLISECONDS), ...(signal ? [signal] : [])]);
+      const named = signed[which] as Signed;
+      return askShare(mesh, member, { session, signing, signed: named, signal: stop }, checks);
+    },
+    wrongShare: (member) => lied(member, "a signature share that does not verify"),
+    signal,
+  });
+  if (!byBls) return { compact: signatures[0] as Uint8Array, x509: signatures[1] };
+  const partials = parts.map(({ member, part }) => ({ seat: member.seat, signature: part.partial as Uint8Array }));
+  const { signature } = assembleSignature(checks.bls, sharedBlsKey(mesh), compact.message, partials);
+  return { compact: signature, x509: signatures[0] };
 }
 
 /** How long a signer that committed may take for its share before the others go on without it. */
 const ROUND_TWO_MILLISECONDS = 5_000;
-
-async function roundOne(
-  mesh: Mesh,
-  needed: number,
-  options: {
-    readonly body: BodyFor;
-    readonly signal: AbortSignal | undefined;
-    readonly exclude: ReadonlySet<number>;
-    readonly failures: readonly { member: CommitteeMember; error: unknown }[];
-  },
-): ReturnType<typeof mesh.ask<Awaited<ReturnType<typeof askCommitment>>>> {
-  const { body, signal, exclude, failures } = options;
-  try {
-    return await mesh.ask(needed, (member, stop) => askCommitment(mesh, member, { body, signal: stop }), {
-      exclude,
-      signal,
-    });
-  } catch (error) {
-    if (!(error instanceof GatherError)) throw error;
-    throw new GatherError(error.good, error.needed, [...failures, ...error.failures]);
-  }
-}
-
-/** Seats whose commitments are no points, each with what is wrong. */
-function badCommitments(key: SharedEdKey, signing: SigningSession): Map<number, CryptoError> {
-  try {
-    checkSession(key, signing);
-    return new Map();
-  } catch (error) {
-    if (!(error instanceof CryptoError)) throw error;
-    const culprits = signing.commitments.filter((commitment) => !isGood(key, signing, commitment.seat));
-    return new Map(culprits.map(({ seat }) => [seat, error]));
-  }
-}
-
-/** Whether a session in which every commitment is this seat's would pass; all else about it is known to be right. */
-function isGood(key: SharedEdKey, signing: SigningSession, seat: number): boolean {
-  const own = signing.commitments.find(
-    (commitment) => commitment.seat === seat,
-  ) as SigningSession["commitments"][number];
-  try {
-    const commitments = signing.commitments.map((commitment) => ({ ...own, seat: commitment.seat }));
-    checkSession(key, { ...signing, commitments });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -9,6 +9,15 @@ export interface RevocationWord {
   readonly held: bigint;
 }
 
+/** A bit that is set in the effective word. */
+export interface ListedBit {
+  readonly bit: number;
+  /** The block since which it has been set without a break. */
+  readonly since: number;
+  /** Held and not revoked. */
+  readonly held: boolean;
+}
+
 /** Hex digits of an entry, and of the word's number at its beginning. */
 const ENTRY_DIGITS = 72;
 const WORD_DIGITS = 8;
@@ -46,6 +55,22 @@ export class RevocationBitmap {
     return revoked | held;
   }
 
+  /** The bits set in a word after all of `block`, ascending. */
+  listedSince(word: number, block: number): ListedBit[] {
+    const now = this.at(word, block);
+    let open = now.revoked | now.held;
+    const since = new Map<number, number>();
+    // Backwards: a bit has been set since the earliest version up to which it is set in all.
+    for (const version of this.#words.get(word)?.before(block) ?? []) {
+      open &= version.value.revoked | version.value.held;
+      if (open === 0n) break;
+      for (const bit of bitsOf(open)) since.set(bit, version.block);
+    }
+    return [...since]
+      .map(([bit, from]) => ({ bit, since: from, held: ((now.revoked >> BigInt(bit)) & 1n) === 0n }))
+      .sort((a, b) => a.bit - b.bit);
+  }
+
   /** Words that were ever touched, ascending: all others are zero. */
   touchedWords(): readonly number[] {
     return [...this.#words.keys()].sort((a, b) => a - b);
@@ -61,4 +86,10 @@ export class RevocationBitmap {
     }
     return false;
   }
+}
+
+function bitsOf(word: bigint): number[] {
+  const bits: number[] = [];
+  for (let rest = word, bit = 0; rest > 0n; rest >>= 1n, bit++) if ((rest & 1n) === 1n) bits.push(bit);
+  return bits;
 }

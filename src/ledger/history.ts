@@ -24,6 +24,14 @@ export class History<T> {
     return this.#versions[low - 1]?.value;
   }
 
+  /** The values up to `block`, each with the block since which it stood, the last one first. */
+  *before(block: number): Generator<{ readonly block: number; readonly value: T }> {
+    for (let at = this.#versions.length - 1; at >= 0; at--) {
+      const version = this.#versions[at];
+      if (version !== undefined && version.block <= block) yield version;
+    }
+  }
+
   get latest(): T | undefined {
     return this.#versions.at(-1)?.value;
   }

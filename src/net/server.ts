@@ -54,6 +54,8 @@ export interface Exchange {
   readonly query: ReadonlyMap<string, string>;
   /** Of the header `authorization`, as it was sent. */
   readonly authorization: string | undefined;
+  /** What the client has already, as it says. */
+  readonly conditions: { readonly ifNoneMatch: string | undefined; readonly ifModifiedSince: string | undefined };
   readonly peer: Peer;
   /** Aborted when the client goes away before it is answered. */
   readonly signal: AbortSignal;
@@ -326,6 +328,10 @@ function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: T
       expectMediaType(route, request.headers["content-type"]);
       const answer = await route.handle({
         authorization: request.headers.authorization,
+        conditions: {
+          ifNoneMatch: request.headers["if-none-match"],
+          ifModifiedSince: request.headers["if-modified-since"],
+        },
         body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
         parameters: request.params as Record<string, string>,
         query: new Map(Object.entries(request.query as Record<string, string>)),

@@ -10,6 +10,7 @@ import {
   list,
   map,
   nullable,
+  oneOf,
   optional,
   text,
   tuple,
@@ -38,8 +39,12 @@ export const PATH = {
   vote: "/v1/vote",
   frostCommit: "/v1/frost/commit",
   standardCommit: "/v1/est/commit",
-  headSignature: "/v1/drl/signature",
   counters: "/v1/counters",
+  frostResult: "/v1/frost/result",
+  /** For TLS software: plain files, DER. */
+  authority: "/x509/mesh.crt",
+  crl: "/crl/mesh.crl",
+  deltaCrl: "/crl/mesh-delta.crl",
 } as const;
 
 const SMALL: CborLimits = { maximumLength: 16_384, maximumDepth: 4 };
@@ -131,6 +136,32 @@ export function encodeCommitmentAnswer({ seat, session, hiding, binding }: Commi
 
 export function decodeCommitmentAnswer(encoded: Uint8Array): CommitmentAnswer {
   return readCommitment(decodeCbor(encoded, "commitment", SMALL), "commitment");
+}
+
+/** What a request for a certificate is answered with: a part of the compact form, and of the X.509 form where it is wanted. */
+export interface IssueAnswer {
+  readonly compact: PartialAnswer | CommitmentAnswer;
+  readonly x509: CommitmentAnswer | undefined;
+}
+
+const readCompact: Reader<PartialAnswer | CommitmentAnswer> = (value, field) =>
+  Array.isArray(value) && value.length === 3 ? readPartial(value, field) : readCommitment(value, field);
+const readIssueAnswer = tuple({ compact: readCompact, x509: readCommitment });
+
+/** Without an X.509 form the compact part alone. */
+export function encodeIssueAnswer({ compact, x509 }: IssueAnswer): Uint8Array {
+  const part = (answer: PartialAnswer | CommitmentAnswer): CborValue =>
+    "partial" in answer
+      ? [answer.seat, answer.partial, answer.evidence]
+      : [answer.seat, answer.session, answer.hiding, answer.binding];
+  return encodeCbor(x509 === undefined ? part(compact) : [part(compact), part(x509)]);
+}
+
+/** @param hasX509 whether the X.509 form was asked for. */
+export function decodeIssueAnswer(encoded: Uint8Array, hasX509: boolean): IssueAnswer {
+  const value = decodeCbor(encoded, "issueAnswer", SMALL);
+  if (hasX509) return readIssueAnswer(value, "issueAnswer");
+  return { compact: readCompact(value, "issueAnswer"), x509: undefined };
 }
 
 /** Round two of FROST: the session to go on with, and the commitments of all who sign. */
@@ -373,9 +404,17 @@ export function decodeVote(encoded: Uint8Array): Vote {
   return { ...vote, kind: vote.kind as VoteKind };
 }
 
-/** Between members: a commitment for the Ed25519 signature of a head that both have built. */
+/**
+ * What members sign with the Ed25519 group key on one another's request. Each builds the message for itself: from the ledger for
+ * the first four, of which `number` says which one, and from the request that comes along for a member's certificate.
+ */
+export const FROST_KIND = { head: 1, crl: 2, deltaCrl: 3, authority: 4, member: 5 } as const;
+export type FrostKind = (typeof FROST_KIND)[keyof typeof FROST_KIND];
+
+/** Between members: a commitment for an Ed25519 signature on something that both have built. */
 export interface FrostCommitRequest {
-  readonly kind: typeof VOTE_KIND.head;
+  readonly kind: FrostKind;
+  /** Of the head or list; the generation of the authority; 0 for others. */
   readonly number: number;
   /** The asking member's. */
   readonly seat: number;
@@ -383,18 +422,55 @@ export interface FrostCommitRequest {
   readonly tlsKey: Uint8Array;
   /** By that key, as over a part of the statement, over the connection's channel binding: strangers open no sessions. */
   readonly proof: Uint8Array;
+  /** What the message follows from, where it is not the ledger alone. */
+  readonly request: Uint8Array | undefined;
 }
 
-const readFrostCommit = tuple({ kind: uint(1), number: uint(), seat, tlsKey: bytes(91), proof: bytes(64) });
+const readFrostCommit = tuple({
+  kind: oneOf(...Object.values(FROST_KIND)),
+  number: uint(),
+  seat,
+  tlsKey: bytes(91),
+  proof: bytes(64),
+  request: nullable(bytes(1, 12_288)),
+});
 
-export function encodeFrostCommitRequest({ kind, number, seat, tlsKey, proof }: FrostCommitRequest): Uint8Array {
-  return encodeCbor([kind, number, seat, tlsKey, proof]);
+export function encodeFrostCommitRequest(commit: FrostCommitRequest): Uint8Array {
+  const { kind, number, seat: asking, tlsKey, proof, request } = commit;
+  return encodeCbor([kind, number, asking, tlsKey, proof, request ?? null]);
 }
 
 export function decodeFrostCommitRequest(encoded: Uint8Array): FrostCommitRequest {
-  const request = readFrostCommit(decodeCbor(encoded, "frostCommit", SMALL), "frostCommit");
-  if (request.kind !== VOTE_KIND.head) throw malformed("frostCommit.kind", "takes 1");
-  return { ...request, kind: VOTE_KIND.head };
+  const { kind, request, ...rest } = readFrostCommit(decodeCbor(encoded, "frostCommit", SMALL), "frostCommit");
+  return { ...rest, kind: kind as FrostKind, request: request ?? undefined };
+}
+
+/** A member's wish for its own certificate. Everything else in it is as the registry has it. */
+export interface MemberWish {
+  readonly account: Uint8Array;
+  readonly period: number;
+  readonly k: number;
+  /** Seconds since 1970. */
+  readonly notBefore: number;
+  readonly expires: number;
+}
+
+const readMemberWish = tuple<MemberWish>({
+  account: bytes(20),
+  period: uint(),
+  k: uint(U32),
+  notBefore: uint(),
+  expires: uint(),
+});
+
+export function encodeMemberWish({ account, period, k, notBefore, expires }: MemberWish): Uint8Array {
+  return encodeCbor([account, period, k, notBefore, expires]);
+}
+
+export function decodeMemberWish(encoded: Uint8Array): MemberWish {
+  const wish = readMemberWish(decodeCbor(encoded, "memberWish", SMALL), "memberWish");
+  if (wish.notBefore >= wish.expires) throw malformed("memberWish.expires", "is not after notBefore");
+  return wish;
 }
 
 /** What a vote is answered with: the finished swarm signature where there is one already. */
@@ -406,19 +482,24 @@ export function decodeVoteAnswer(encoded: Uint8Array): Uint8Array | undefined {
   return nullable(bytes(96))(decodeCbor(encoded, "voteAnswer", SMALL), "voteAnswer") ?? undefined;
 }
 
-/** Between members: the finished Ed25519 signature of a head. */
-export interface HeadSignature {
+/** Kinds whose finished signatures members give to one another. */
+export const SHARED_RESULTS = [FROST_KIND.head, FROST_KIND.crl, FROST_KIND.deltaCrl, FROST_KIND.authority] as const;
+
+/** Between members: a finished Ed25519 signature. */
+export interface FrostResult {
+  readonly kind: (typeof SHARED_RESULTS)[number];
   readonly number: number;
   /** 64 bytes. */
   readonly signature: Uint8Array;
 }
 
-const readHeadSignature = tuple<HeadSignature>({ number: uint(), signature: bytes(64) });
+const readFrostResult = tuple({ kind: oneOf(...SHARED_RESULTS), number: uint(), signature: bytes(64) });
 
-export function encodeHeadSignature({ number, signature }: HeadSignature): Uint8Array {
-  return encodeCbor([number, signature]);
+export function encodeFrostResult({ kind, number, signature }: FrostResult): Uint8Array {
+  return encodeCbor([kind, number, signature]);
 }
 
-export function decodeHeadSignature(encoded: Uint8Array): HeadSignature {
-  return readHeadSignature(decodeCbor(encoded, "headSignature", SMALL), "headSignature");
+export function decodeFrostResult(encoded: Uint8Array): FrostResult {
+  const { kind, ...rest } = readFrostResult(decodeCbor(encoded, "frostResult", SMALL), "frostResult");
+  return { ...rest, kind: kind as FrostResult["kind"] };
 }

@@ -13,10 +13,14 @@ import {
   decodeRequest,
 } from "../certificate/request.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
+import { meshAuthority } from "../certificate/x509-authority.js";
+import { deviceCertificateToSign } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { CLOCK_SKEW_SECONDS, type GroupAlgorithm, JOIN_METHOD } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { scopeContains } from "../statements/scope.js";
+import { MAXIMUM_SERIALS_PER_DEVICE } from "../statements/x509.js";
+import { serialsPerDevice } from "./crl.js";
 
 /** What a fleet's registrar allows its devices (docs/protocol.md, section 3.4). */
 export interface FleetPolicy {
@@ -47,6 +51,7 @@ export interface IssuanceLedger {
   /** Seconds of the finalised block. */
   readonly blockTime: number;
   readonly certificatePeriodSeconds: number;
+  readonly headLifetimeSeconds: number;
   /** Undefined for an index that no batch has. */
   deviceAt(index: number): RegisteredDevice | undefined;
   /** Revoked or held. */
@@ -77,6 +82,15 @@ export interface IssuanceOrder {
   readonly payload: Uint8Array;
   /** The bytes to sign. */
   readonly message: Uint8Array;
+  /** The TBSCertificate of the X.509 form, where it was asked for: the Ed25519 group key signs it too. */
+  readonly x509: Uint8Array | undefined;
+}
+
+/** The mesh that certificates are issued for. */
+export interface IssuanceTrust extends CertificateTrust {
+  readonly meshId: Uint8Array;
+  /** As the root's newest cross-certificate has it: part of every X.509 certificate. */
+  readonly crlUrl?: string | undefined;
 }
 
 function refused(code: string, message: string, advice: string, details: Record<string, unknown> = {}): SwarmkeepError {
@@ -93,7 +107,7 @@ function refused(code: string, message: string, advice: string, details: Record<
  */
 export function judgeIssuance(
   encoded: Uint8Array,
-  trust: CertificateTrust & { readonly meshId: Uint8Array },
+  trust: IssuanceTrust,
   ledger: IssuanceLedger,
   channel: RequestChannel,
   now: number,
@@ -143,6 +157,8 @@ export function judgeIssuance(
       { expired: renewed.expires, grace: device.policy.graceSeconds },
     );
   }
+  const { x509Names } = request;
+  if (x509Names !== undefined) checkX509Offered(device.policy, ledger);
   const payload = certificatePayload(certificate);
   return {
     slot: { index: request.index, period: request.period, k: request.k },
@@ -150,7 +166,26 @@ export function judgeIssuance(
     algorithm: request.algorithm,
     payload,
     message: certificateToSign(request.algorithm, trust.externalAad, payload),
+    x509: x509Names && deviceCertificateToSign(certificate, x509Names, meshAuthority(trust)),
   };
+}
+
+/**
+ * Whether a fleet's devices can have X.509 certificates: one that is revoked must not fill the revocation list.
+ * @throws SwarmkeepError `x509-not-offered`
+ */
+export function checkX509Offered(
+  policy: FleetPolicy,
+  ledger: Pick<IssuanceLedger, "certificatePeriodSeconds" | "headLifetimeSeconds">,
+): void {
+  const serials = serialsPerDevice(policy, ledger);
+  if (serials <= MAXIMUM_SERIALS_PER_DEVICE) return;
+  throw refused(
+    "x509-not-offered",
+    `one revoked device of this fleet would take ${serials} entries of the revocation list, more than ${MAXIMUM_SERIALS_PER_DEVICE}`,
+    "Do without the X.509 form, or have the registrar make a fleet with a shorter lifetime or a smaller quota.",
+    { serials, maximum: MAXIMUM_SERIALS_PER_DEVICE },
+  );
 }
 
 /** What is asked for, as far as a fleet's policy limits it. */

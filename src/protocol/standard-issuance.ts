@@ -32,6 +32,7 @@ import {
   type RegisteredDevice,
   checkPolicy,
   checkRegistered,
+  checkX509Offered,
 } from "./issuance.js";
 
 /** Characters of the longest one-time code. */
@@ -151,6 +152,7 @@ export function judgeStandard<Code extends EnrolmentCode>(
   const device = registered(ledger, index);
   const { period, k, notBefore } = request;
   const expires = notBefore + device.policy.maximumLifetime;
+  checkX509Offered(device.policy, ledger);
   checkPolicy({ scope, notBefore, expires, period, k }, device.policy, ledger, now);
   const wanted = requestedNames(csr);
   const serial = certificateSerial({ meshId: trust.meshId, index, period, k });

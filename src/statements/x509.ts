@@ -30,7 +30,7 @@ export const MAXIMUM_REQUESTED_NAMES = 8;
  * Serials that a certificate revocation list may have to hold for one revoked device: fleets whose lifetime, quota and period
  * lead to more get no X.509 certificates, so that the list's size is bounded (section 8.1).
  */
-export const MAXIMUM_SERIALS_PER_DEVICE = 64;
+export const MAXIMUM_SERIALS_PER_DEVICE = 256;
 
 /** A validator's own certificate: how long it lasts, and how many it may have in a certificate period. */
 export const MEMBER_CERTIFICATE = { maximumLifetime: 86_400, quota: 64 } as const;

@@ -3,8 +3,6 @@
  * in the second round, or answers wrongly, is left out of the next session, so that up to f of them cost rounds and not the
  * signature.
  */
-import { CryptoError } from "../crypto/errors.js";
-import { type NonceCommitment, type SigningSession, aggregateShares, verifySignatureShare } from "../crypto/frost.js";
 import {
   type CommitmentAnswer,
   PATH,
@@ -12,6 +10,7 @@ import {
   decodeShareAnswer,
   encodeFrostSignRequest,
 } from "../protocol/api.js";
+import { combineFrost } from "../protocol/frost-combiner.js";
 import { gather } from "../protocol/gather.js";
 import type { Logger } from "../runtime/log.js";
 import { SwarmkeepError } from "../statements/errors.js";
@@ -46,57 +45,38 @@ export async function combineShares(
   { message, what, ask, isFinal }: Combined,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const key = committee.edKey;
-  const leftOut = new Set<number>();
-  const leaveOut = (seat: number, error: unknown): void => {
-    log.warn({ seat, what, error }, "left out of the Ed25519 signature");
-    leftOut.add(seat);
-  };
-  const asked = async (seat: number, abort: AbortSignal): Promise<NonceCommitment & { session: Uint8Array }> => ({
-    ...(await ask(seat, abort)),
-    seat,
+  const { signatures } = await combineFrost({
+    key: committee.edKey,
+    messages: [message],
+    async commit(exclude) {
+      const members = peers.seats.filter((seat) => !exclude.has(seat)).map((seat) => ({ seat }));
+      const needed = committee.edKey.t - 1;
+      const others = await gather({
+        members,
+        needed,
+        signal,
+        ask: ({ seat }, abort) => ask(seat, abort),
+        ...(isFinal === undefined ? {} : { isFinal }),
+      });
+      const { session, commitment } = signer.commit(message, `seat ${signer.seat}`);
+      const own = { member: { seat: signer.seat }, part: { ...commitment, session } };
+      return { ...others, parts: [own, ...others.parts] };
+    },
+    committed: (part) => [part],
+    async share({ seat }, _, session, { commitments }) {
+      if (seat === signer.seat) return signer.share(session, commitments).share;
+      const stop = AbortSignal.any([AbortSignal.timeout(ROUND_TWO_MILLISECONDS), signal]);
+      const answer = await peers.post(seat, PATH.frostSign, encodeFrostSignRequest({ session, commitments }), stop);
+      return decodeShareAnswer(answer).share;
+    },
+    leftOut: ({ seat }, error) => log.warn({ seat, what, error }, "left out of the Ed25519 signature"),
+    signal,
   });
-
-  for (;;) {
-    const members = peers.seats.filter((seat) => !leftOut.has(seat));
-    const { parts } = await gather({
-      members,
-      needed: key.t - 1,
-      signal,
-      ask: asked,
-      ...(isFinal === undefined ? {} : { isFinal }),
-    });
-    const others = parts.map(({ part }) => part);
-    const own = signer.commit(message, `seat ${signer.seat}`);
-    const commitments = [own.commitment, ...others].map(({ seat, hiding, binding }) => ({ seat, hiding, binding }));
-    const session: SigningSession = { message, commitments: commitments.sort((a, b) => a.seat - b.seat) };
-
-    const shares = new Map<number, Uint8Array>();
-    try {
-      shares.set(signer.seat, signer.share(own.session, session.commitments).share);
-    } catch (error) {
-      if (!(error instanceof CryptoError) || error.culprits.length === 0) throw error;
-      for (const seat of error.culprits) leaveOut(seat, error);
-      continue;
-    }
-    const before = leftOut.size;
-    await Promise.all(
-      others.map(async ({ seat, session: id }) => {
-        try {
-          const body = encodeFrostSignRequest({ session: id, commitments: session.commitments });
-          const { share } = decodeShareAnswer(await peers.post(seat, PATH.frostSign, body, signal));
-          if (!verifySignatureShare(key, session, seat, share))
-            throw new CryptoError("proof", "its share is wrong", [seat]);
-          shares.set(seat, share);
-        } catch (error) {
-          signal.throwIfAborted();
-          leaveOut(seat, error);
-        }
-      }),
-    );
-    if (leftOut.size === before) return aggregateShares(key, session, shares);
-  }
+  return signatures[0] as Uint8Array;
 }
+
+/** How long a member that committed may take for its share before the others go on without it. */
+const ROUND_TWO_MILLISECONDS = 5_000;
 
 /** A member's commitment, asked for by a body at a path. */
 export async function postForCommitment(

@@ -2,7 +2,7 @@
  * The validator: one process that follows the ledger, takes part in ceremonies, signs what is due, and answers devices.
  * Everything that it promised is in its data folder; it may be killed at any moment and goes on where it was.
  */
-import { hexlify } from "ethers";
+import { getBytes, hexlify } from "ethers";
 
 import { ManifestNodes } from "../certificate/manifest-nodes.js";
 import type { Bls } from "../crypto/bls.js";
@@ -16,9 +16,11 @@ import { TransactionSender } from "../ledger/sender.js";
 import { LedgerSource } from "../ledger/source.js";
 import { type MeshAddresses, addressesOf, contractsAt } from "../ledger/contracts.js";
 import { LedgerError } from "../ledger/errors.js";
+import { type RunningPlainServer, startPlainServer } from "../net/plain-server.js";
 import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
 import { type RunningSideServer, startSideServer } from "../net/side-server.js";
 import { TokenBuckets } from "../net/token-buckets.js";
+import { FROST_KIND } from "../protocol/api.js";
 import { blstBls } from "../runtime/blst.js";
 import { type Clock, seconds, systemClock } from "../runtime/clock.js";
 import type { DataFolder } from "../runtime/data-folder.js";
@@ -37,6 +39,7 @@ import { HeadStore } from "./head-store.js";
 import { HistoryMark } from "./history-mark.js";
 import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
+import { MemberCertificates, memberTopic } from "./member-certificates.js";
 import { ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
 import type { InOfficeParts } from "./office.js";
@@ -49,6 +52,8 @@ import type { Signer } from "./signer.js";
 import { type FinalisedBlock, Standing } from "./standing.js";
 import { VoteRecord, Voting } from "./voting.js";
 import { WordProver } from "./word-prover.js";
+import { X509Files } from "./x509-files.js";
+import { fileRoutes } from "./x509-routes.js";
 
 /** How often one device may ask for certificates. */
 const DEVICE_RATE = { perSecond: 1, burst: 16, maximumKeys: 200_000 } as const;
@@ -68,6 +73,8 @@ export interface RunningValidator {
   readonly account: string;
   readonly server: RunningServer;
   readonly side: RunningSideServer | undefined;
+  /** Certificate revocation lists over plain HTTP. */
+  readonly plain: RunningPlainServer | undefined;
   /** Ends when the validator stops, or rejects with what it cannot go on with. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
@@ -139,6 +146,7 @@ class Validator implements RunningValidator {
   readonly #stop = new AbortController();
   #server: RunningServer | undefined;
   #side: RunningSideServer | undefined;
+  #plain: RunningPlainServer | undefined;
   #office: InOfficeParts | undefined;
   /** While others are in office. */
   #following: Following | undefined;
@@ -161,6 +169,10 @@ class Validator implements RunningValidator {
 
   get side(): RunningSideServer | undefined {
     return this.#side;
+  }
+
+  get plain(): RunningPlainServer | undefined {
+    return this.#plain;
   }
 
   get ended(): Promise<void> {
@@ -206,6 +218,7 @@ class Validator implements RunningValidator {
     const record = await VoteRecord.open(votesJournal);
     const psk = await PskStore.open(await folder.folder("psk"), keys.sealer, context);
     const heads = await HeadStore.open(folder.file("head.cbor"), projection);
+    const files = await X509Files.open(folder);
     const listPath = folder.file("committee-list.cbor");
     const checks = { bls: this.#bls, device: nativeSignatures };
     const metrics = createMetrics();
@@ -261,6 +274,19 @@ class Validator implements RunningValidator {
       ceremony.close();
     });
 
+    const member = memberTopic({ standing, meshId: mesh.meshId, issued, nowSeconds });
+    const own = await MemberCertificates.open({
+      standing,
+      account: getBytes(keys.wallet.address),
+      meshId: mesh.meshId,
+      tlsKey: keys.tls.spki,
+      path: folder.file("validator.der"),
+      nowSeconds,
+      log,
+      onCertificate: ({ certificate, crossCertificate }) =>
+        this.#server?.renew({ key: keys.tls.key, chain: [certificate, crossCertificate] }),
+    });
+
     let start = 0;
     const leaveOffice = (): void => {
       this.#office?.maker.close();
@@ -282,7 +308,9 @@ class Validator implements RunningValidator {
         signer,
         voting,
         peers,
+        standing,
         heads,
+        files,
         listPath,
         checks,
         clock: this.#clock,
@@ -290,7 +318,9 @@ class Validator implements RunningValidator {
         postEvery: settings.postEvery ?? 1,
         start,
       });
-      this.#office = { peers, voting, maker };
+      const topics = { ...maker.frost.topics, [FROST_KIND.member]: member };
+      const signing = { committee, signer, peers, topics, clock: this.#clock, log: logger };
+      this.#office = { peers, voting, maker, signing };
     };
     this.#cleanUp.push(() => {
       leaveOffice();
@@ -315,6 +345,8 @@ class Validator implements RunningValidator {
         psk,
         inheritance,
         heads,
+        files,
+        topics: () => this.#office?.signing.topics ?? {},
         identity: keys.tls,
         rootCertificate: mesh.rootCertificate,
         listPath,
@@ -330,6 +362,9 @@ class Validator implements RunningValidator {
     });
     if (settings.sidePort !== undefined) {
       this.#side = await startSideServer({ port: settings.sidePort, metrics, health: () => this.#health(heads) });
+    }
+    if (settings.crlListen !== undefined) {
+      this.#plain = await startPlainServer({ ...parseListen(settings.crlListen), routes: fileRoutes(files), log });
     }
     const signed = metrics.gauge("swarmkeep_certificates_signed_count", "Certificates this validator helped to sign");
     const finalisedBlock = metrics.gauge("swarmkeep_finalised_block_number", "The last finalised block that was read");
@@ -357,6 +392,7 @@ class Validator implements RunningValidator {
       await ceremony.advance(finalised);
       await rotation.advance(finalised);
       await this.#office?.maker.advance(finalised);
+      if (this.#office !== undefined) own.advance(this.#office.signing, this.#stop.signal);
       this.#following?.advance(finalised);
     };
     const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };
@@ -374,6 +410,7 @@ class Validator implements RunningValidator {
     this.#stop.abort(new Error("the validator stops"));
     await this.#server?.close();
     await this.#side?.close();
+    await this.#plain?.close();
     await this.#ended?.catch(() => undefined);
     for (const step of this.#cleanUp.reverse()) await step();
     this.#cleanUp = [];

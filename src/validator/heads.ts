@@ -21,22 +21,23 @@ import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { type DueHead, TickClock, headTimes } from "../ledger/ticks.js";
-import { PATH, VOTE_KIND, encodeHeadSignature } from "../protocol/api.js";
+import { VOTE_KIND } from "../protocol/api.js";
 import type { Clock } from "../runtime/clock.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
 import type { Logger } from "../runtime/log.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { statementDigest } from "../statements/eip712.js";
-import { SwarmkeepError } from "../statements/errors.js";
 import type { Committee } from "./committee.js";
 import { type HeadStore, ListTree } from "./head-store.js";
-import { signHeadByFrost } from "./head-frost.js";
+import { FrostObjects } from "./frost-objects.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Peers } from "./peers.js";
+import { RevocationFiles } from "./revocation-files.js";
 import { rotationPhase } from "./rotation.js";
 import type { Signer } from "./signer.js";
-import type { FinalisedBlock } from "./standing.js";
+import type { FinalisedBlock, Standing } from "./standing.js";
 import type { Voting } from "./voting.js";
+import type { X509Files } from "./x509-files.js";
 
 /** Milliseconds that a member waits for each one whose turn is before its own. */
 const TURN_MILLISECONDS = 3_000;
@@ -44,6 +45,7 @@ const TURN_MILLISECONDS = 3_000;
 export interface HeadMakerOptions {
   readonly context: MeshContext;
   readonly projection: Projection;
+  readonly standing: Standing;
   readonly source: LedgerSource;
   readonly sender: TransactionSender;
   readonly committee: Committee;
@@ -51,6 +53,7 @@ export interface HeadMakerOptions {
   readonly voting: Voting;
   readonly peers: Peers;
   readonly heads: HeadStore;
+  readonly files: X509Files;
   /** File of the signed committee list. */
   readonly listPath: string;
   readonly checks: SignatureChecks;
@@ -70,6 +73,8 @@ export class HeadMaker {
   /** The last tick that was looked at. */
   #done = 0;
   #deciding: AbortController | undefined;
+  /** What is signed with the Ed25519 group key. */
+  readonly frost: FrostObjects;
 
   constructor(options: HeadMakerOptions) {
     this.#options = options;
@@ -88,6 +93,19 @@ export class HeadMaker {
       (number) => options.source.block(number),
     );
     this.#done = options.heads.newest?.head.number ?? 0;
+    const lists = new RevocationFiles({
+      projection: options.projection,
+      ticks: this.#ticks,
+      generation: options.committee.generation,
+      meshId: options.context.meshId,
+      timeOf: async (block) => (await options.source.block(block)).timestamp,
+    });
+    this.frost = new FrostObjects({
+      ...options,
+      lists,
+      trust: this.trust,
+      inTurn: (number, signal, done, work) => this.#inTurn(number, signal, done, work),
+    });
   }
 
   get trust(): HeadTrust {
@@ -116,19 +134,6 @@ export class HeadMaker {
     });
   }
 
-  /** The message of head `number`, if it is the newest that this member knows: for FROST sessions of other members. */
-  frostMessage(number: number): Uint8Array {
-    const newest = this.#options.heads.newest;
-    if (newest?.head.number !== number) {
-      throw new SwarmkeepError(`head ${number} is not the newest one here`, {
-        kind: "refused",
-        code: "statement-unknown",
-        advice: "Ask again in a moment, or ask about the newest head.",
-      });
-    }
-    return drlHeadToSign(COSE_ALG.eddsa, newest.head, this.trust);
-  }
-
   close(): void {
     this.#stop.abort(new Error("the validator stops"));
   }
@@ -152,11 +157,7 @@ export class HeadMaker {
       { head: head.number, words: head.words, block: head.blockNumber, scheduled: due.scheduled },
       "head signed",
     );
-    const isSigned = (): boolean => heads.newest?.head.number !== head.number || heads.newest.ed25519 !== null;
-    await Promise.all([
-      this.#inTurn(due.number, signal, isSigned, () => this.#signEd25519(head, signal)),
-      posted ? this.#postHead(head, bls, signal) : undefined,
-    ]);
+    await Promise.all([this.frost.sign(head, signal), posted ? this.#postHead(head, bls, signal) : undefined]);
   }
 
   #head(number: number, blockNumber: number): DrlHead {
@@ -179,16 +180,6 @@ export class HeadMaker {
     const turn = (signer.seat + number) % committee.quorum.n;
     await clock.sleep(turn * TURN_MILLISECONDS, signal);
     if (!done()) await work();
-  }
-
-  /** Gathers the Ed25519 signature in two rounds and gives it to the others. */
-  async #signEd25519(head: DrlHead, signal: AbortSignal): Promise<void> {
-    const { peers, heads, checks } = this.#options;
-    const message = drlHeadToSign(COSE_ALG.eddsa, head, this.trust);
-    const signature = await signHeadByFrost(this.#options, { number: head.number, message }, signal);
-    await heads.putSignature(head.number, signature, this.trust, checks);
-    const body = encodeHeadSignature({ number: head.number, signature });
-    await Promise.allSettled(peers.seats.map((seat) => peers.post(seat, PATH.headSignature, body, signal)));
   }
 
   async #postHead(head: DrlHead, bls: Uint8Array, signal: AbortSignal): Promise<void> {

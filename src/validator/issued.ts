@@ -1,5 +1,5 @@
 /**
- * What this validator has signed for devices: at most one certificate for (device, period, k). The record is on disk before
+ * What this validator has signed: at most one certificate of each form for (device, period, k), and for (member, period, k). The record is on disk before
  * the signature leaves, so that neither a crash nor a second request makes it sign another one. And what the committee before
  * its own has signed, which stands for the same.
  */
@@ -11,6 +11,16 @@ import type { CertificateSlot } from "../protocol/issuance.js";
 import type { Journal } from "../runtime/journal.js";
 import { failpoint } from "../runtime/failpoint.js";
 import { SwarmkeepError } from "../statements/errors.js";
+
+/** Two forms of one certificate: each slot holds one of either. */
+export const FORM = { compact: 0, x509: 1 } as const;
+export type Form = (typeof FORM)[keyof typeof FORM];
+
+/** Members have slots as devices do, above all indexes of devices: in order of admission, which never changes. */
+export const MEMBER_SLOTS = 2 ** 47;
+
+/** In records the first bit of k says the form: quotas are below 2^16. */
+const X509_BIT = 2 ** 31;
 
 /** u48 index | u48 period | u32 k | SHA-256 of the signed bytes; and one byte more where it was inherited */
 const RECORD_LENGTH = 6 + 6 + 4 + 32;
@@ -96,12 +106,13 @@ export class IssuedBook {
    * Takes the slot for `message`, durably. Taking it again for the same bytes is fine.
    * @throws SwarmkeepError `serial-taken` with the next free k.
    */
-  async claim(slot: CertificateSlot, message: Uint8Array): Promise<void> {
+  async claim(given: CertificateSlot, message: Uint8Array, form: Form = FORM.compact): Promise<void> {
+    const slot = { ...given, k: given.k + form * X509_BIT };
     const digest = digestOf(message);
     const slots = this.#slots(slot);
     const taken = slots.get(slot.k);
     if (taken !== undefined) {
-      if (!equalBytes(taken.digest, digest)) throw serialTaken(slot, Math.max(...slots.keys()) + 1);
+      if (!equalBytes(taken.digest, digest)) throw serialTaken(given, nextOf(slots));
       await taken.stored;
       return;
     }
@@ -177,6 +188,11 @@ export class IssuedBook {
     if (slots === undefined) devices.set(index, (slots = new Map()));
     return slots;
   }
+}
+
+/** The next k that is free in both forms. */
+function nextOf(slots: Slots): number {
+  return Math.max(...[...slots.keys()].map((k) => k % X509_BIT)) + 1;
 }
 
 function serialTaken({ index, period, k }: CertificateSlot, next: number): SwarmkeepError {

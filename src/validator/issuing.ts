@@ -7,7 +7,7 @@ import type { SignatureChecks } from "../certificate/signatures.js";
 import type { Projection } from "../ledger/projection.js";
 import { HttpError } from "../net/error-body.js";
 import type { TokenBuckets } from "../net/token-buckets.js";
-import { encodeCommitmentAnswer, encodePartialAnswer } from "../protocol/api.js";
+import { type CommitmentAnswer, encodeIssueAnswer } from "../protocol/api.js";
 import {
   type IssuanceLedger,
   type IssuanceOrder,
@@ -15,8 +15,9 @@ import {
   type RequestChannel,
   judgeIssuance,
 } from "../protocol/issuance.js";
+import { knownAuthority } from "./authority.js";
 import type { Inheritance } from "./inheritance.js";
-import type { IssuedBook } from "./issued.js";
+import { FORM, type IssuedBook } from "./issued.js";
 import type { MeshContext } from "./mesh-context.js";
 import { type Standing, notInOffice } from "./standing.js";
 import type { WordProver } from "./word-prover.js";
@@ -30,6 +31,7 @@ export function issuanceLedger(projection: Projection, block: { number: number; 
   return {
     blockTime: block.timestamp,
     certificatePeriodSeconds: Number(parameters?.certificatePeriodSeconds ?? 1n),
+    headLifetimeSeconds: Number(parameters?.headLifetimeSeconds ?? 0n),
     deviceAt: (index) => registeredDevice(projection, index),
     isRevoked(index) {
       const word = projection.bitmap.effective(Math.floor(index / 256), block.number);
@@ -74,7 +76,10 @@ export interface IssuingOptions {
   readonly nowSeconds: () => number;
 }
 
-/** Answers a request of `PATH.issue`: a partial signature for BLS, nonce commitments for Ed25519. */
+/**
+ * Answers a request of `PATH.issue`: a partial signature for BLS, nonce commitments for Ed25519, and further commitments for the
+ * X.509 form where that is wanted. Both forms have their slots on disk before either answer leaves.
+ */
 export async function issue(
   options: IssuingOptions,
   request: Uint8Array,
@@ -88,6 +93,7 @@ export async function issue(
     meshId: context.meshId,
     generation: committee.generation,
     keys: committee.keys,
+    crlUrl: knownAuthority(projection, committee.generation)?.facts.crlUrl,
   };
   const judge = (): IssuanceOrder =>
     judgeIssuance(
@@ -112,13 +118,21 @@ export async function issue(
   }
   inheritance.expectKnown(order.slot.period);
   await prover.prove(order.slot.index, finalised);
-  await issued.claim(order.slot, order.message);
+  await Promise.all([
+    issued.claim(order.slot, order.message),
+    order.x509 === undefined ? undefined : issued.claim(order.slot, order.x509, FORM.x509),
+  ]);
   // Whoever left office meanwhile has told the next committee what it signed, and signs nothing more.
   if (standing.inOffice().signer !== signer) throw notInOffice();
   failpoint("issuing.before-answer");
-  if (order.algorithm === COSE_ALG.bls) return encodePartialAnswer(await signer.partialInPool(order.message));
-  const { session, commitment } = signer.commit(order.message, `device ${order.slot.index}`);
-  return encodeCommitmentAnswer({ ...commitment, session });
+  const commit = (message: Uint8Array): CommitmentAnswer => {
+    const { session, commitment } = signer.commit(message, `device ${order.slot.index}`);
+    return { ...commitment, session };
+  };
+  return encodeIssueAnswer({
+    compact: order.algorithm === COSE_ALG.bls ? await signer.partialInPool(order.message) : commit(order.message),
+    x509: order.x509 === undefined ? undefined : commit(order.x509),
+  });
 }
 
 /** What `judge` says, unless a signature that it took for valid is none: then that is what is wrong, whatever else is. */

@@ -1,5 +1,6 @@
 /** What runs while a committee is in office and this validator sits in it. */
 import { type HeadMaker } from "./heads.js";
+import type { FrostSigning } from "./frost-signing.js";
 import type { Peers } from "./peers.js";
 import type { Voting } from "./voting.js";
 
@@ -7,4 +8,6 @@ export interface InOfficeParts {
   readonly peers: Peers;
   readonly voting: Voting;
   readonly maker: HeadMaker;
+  /** For Ed25519 signatures of the swarm: `signByCommittee(office.signing, ...)`. */
+  readonly signing: FrostSigning;
 }

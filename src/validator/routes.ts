@@ -8,7 +8,7 @@ import {
   VOTE_KIND,
   decodeFrostCommitRequest,
   decodeFrostSignRequest,
-  decodeHeadSignature,
+  decodeFrostResult,
   decodeVote,
   encodeCommitmentAnswer,
   encodePartialAnswer,
@@ -25,6 +25,7 @@ import { currentBundle } from "./bundle.js";
 import { coSignStatement } from "./governing.js";
 import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
+import { type FrostTopics, topicOf } from "./frost-signing.js";
 import { expectMember } from "./member-proof.js";
 import type { InOfficeParts } from "./office.js";
 import type { PskStore } from "./psk-store.js";
@@ -34,6 +35,8 @@ import type { TlsIdentity } from "../net/tls-identity.js";
 import { notInOffice } from "./standing.js";
 import type { Voting } from "./voting.js";
 import type { HeadStore } from "./head-store.js";
+import type { X509Files } from "./x509-files.js";
+import { x509Routes } from "./x509-routes.js";
 
 export interface RouteOptions {
   readonly issuing: IssuingOptions;
@@ -41,6 +44,9 @@ export interface RouteOptions {
   readonly psk: PskStore;
   readonly inheritance: Inheritance;
   readonly heads: HeadStore;
+  readonly files: X509Files;
+  /** What this member signs with the Ed25519 group key on others' request. */
+  readonly topics: () => FrostTopics;
   readonly identity: TlsIdentity;
   readonly rootCertificate: Uint8Array;
   readonly listPath: string;
@@ -215,21 +221,21 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.frostCommit,
-      handle: ({ body, peer }) => {
+      handle: async ({ body, peer }) => {
         const { signer } = standing.inOffice();
         const request = decodeFrostCommitRequest(body);
-        const message = inOffice().maker.frostMessage(request.number);
+        const { message, asker, claim } = await topicOf(options.topics(), request.kind)(request);
         expectMember(standing, context, request, message, peer.channelBinding, issuing.checks);
-        const { session, commitment } = signer.commit(message, `seat ${request.seat}`);
+        await claim?.();
+        const { session, commitment } = signer.commit(message, `seat ${request.seat} ${asker ?? ""}`);
         return { body: encodeCommitmentAnswer({ ...commitment, session }) };
       },
     },
     {
       method: "POST",
-      path: PATH.headSignature,
+      path: PATH.frostResult,
       handle: async ({ body }) => {
-        const { number, signature } = decodeHeadSignature(body);
-        await heads.putSignature(number, signature, inOffice().maker.trust, issuing.checks);
+        await inOffice().maker.frost.take(decodeFrostResult(body));
         return { body: encodeCbor(null) };
       },
     },
@@ -238,6 +244,7 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       path: PATH.counters,
       handle: ({ body, peer }) => ({ body: options.inheritance.answer(body, peer.channelBinding) }),
     },
+    ...x509Routes(options.files),
   ];
 }
 

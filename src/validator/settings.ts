@@ -26,6 +26,8 @@ export interface ValidatorSettings {
   readonly scope: string;
   /** Loopback port of health and metrics; 0 for any free one, absent for none. */
   readonly sidePort?: number;
+  /** `host:port` of the certificate revocation lists over plain HTTP; absent for none. */
+  readonly crlListen?: string;
   /** Each how manieth scheduled head goes to the ledger; 0 for none, 1 (default) for all. */
   readonly postEvery?: number;
 }
@@ -126,8 +128,9 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
   return settings;
 }
 
-function checkSettings({ listen, endpoint, scope, sidePort, postEvery }: ValidatorSettings): void {
+function checkSettings({ listen, endpoint, scope, sidePort, crlListen, postEvery }: ValidatorSettings): void {
   parseEndpoint(String(endpoint));
+  if (crlListen !== undefined) parseListen(String(crlListen));
   const { port } = parseListen(String(listen));
   const isNumber = (value: unknown, maximum: number): boolean =>
     value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maximum);

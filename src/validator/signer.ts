@@ -8,15 +8,18 @@ import type { Bls } from "../crypto/bls.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
 import type { SharePair } from "../crypto/sealing.js";
 import { type TlsIdentity, signWithTlsKey, signWithTlsKeyInPool } from "../net/tls-identity.js";
-import { type FrostCommitRequest, type PartialAnswer, type ShareAnswer, VOTE_KIND } from "../protocol/api.js";
+import type { FrostCommitRequest, PartialAnswer, ShareAnswer } from "../protocol/api.js";
 import { coseStatementDigest, evidenceDigest, frostDigest } from "../protocol/evidence.js";
 import { SessionBook } from "../protocol/sessions.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
-/** What a signed message is called in evidence: an EIP-712 digest as it is, a Sig_structure by its SHA-256. */
+/** What a signed message is called in evidence: an EIP-712 digest as it is, a Sig_structure or TBS structure by its SHA-256. */
 export function statementId(message: Uint8Array): Uint8Array {
   return message.length === 32 ? message : coseStatementDigest(message);
 }
+
+/** An array of four in CBOR; a SEQUENCE in DER. */
+const FIRST_BYTE = { sigStructure: 0x84, tbs: 0x30 } as const;
 
 export interface SignerOptions {
   readonly seat: number;
@@ -60,8 +63,17 @@ export class Signer {
     return { seat: this.seat, partial, evidence };
   }
 
+  /** SubjectPublicKeyInfo of the registered TLS key, DER. */
+  get tlsKey(): Uint8Array {
+    return this.#options.identity.spki;
+  }
+
   /** Round one of FROST over `message`: a session that signs this message once, or nothing. `asker` names who asked for it. */
   commit(message: Uint8Array, asker: string): { readonly session: Uint8Array; readonly commitment: NonceCommitment } {
+    // The Ed25519 group key signs two kinds of bytes, which cannot be taken for one another (section 2.2).
+    if (message[0] !== FIRST_BYTE.sigStructure && message[0] !== FIRST_BYTE.tbs) {
+      throw new RangeError("the Ed25519 group key signs Sig_structures and TBS structures only");
+    }
     const nonces = FrostNonces.draw(this.seat, this.#options.shares.ed25519, (length) => randomBytes(length));
     return { session: this.#sessions.open({ message, nonces }, asker), commitment: nonces.commitment };
   }
@@ -83,10 +95,13 @@ export class Signer {
   }
 
   /** Shows to another member who asks it for a commitment over `message`, on the connection with this binding. */
-  commitRequest(number: number, message: Uint8Array, channelBinding: Uint8Array): FrostCommitRequest {
-    const { identity } = this.#options;
+  commitRequest(
+    order: Pick<FrostCommitRequest, "kind" | "number" | "request">,
+    message: Uint8Array,
+    channelBinding: Uint8Array,
+  ): FrostCommitRequest {
     const proof = this.#evidence(statementId(message), channelBinding);
-    return { kind: VOTE_KIND.head, number, seat: this.seat, tlsKey: identity.spki, proof };
+    return { ...order, seat: this.seat, tlsKey: this.tlsKey, proof };
   }
 
   /** Forgets the shares: this member has left office. */

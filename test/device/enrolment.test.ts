@@ -1,6 +1,10 @@
 import { expect } from "chai";
 
+import type { MeshTrust } from "../../src/certificate/bundle.js";
 import { verifyCertificate } from "../../src/certificate/certificate.js";
+import { decodeDeviceCertificate, verifyDeviceCertificate } from "../../src/certificate/x509-leaf.js";
+import { meshLabel } from "../../src/certificate/x509-names.js";
+import { derOfPem } from "../../src/device/x509-files.js";
 import { preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
 import { COSE_ALG, KEY_TYPE } from "../../src/statements/cose.js";
 import { softwareIdentity, generateDeviceKey } from "../../src/device/identity.js";
@@ -130,7 +134,7 @@ describe("enrolment of a device", () => {
     ["wrong-evidence", "evidence that its TLS key did not sign"],
     ["wrong-seat", "a part of seat"],
     ["wrong-key", "another TLS key than the one that is pinned"],
-    ["garbage", "partial:"],
+    ["garbage", "issueAnswer"],
     ["dead", "refuses connections"],
   ] as const) {
     it(`says of validators that are ${misbehaviour} what they did`, async () => {
@@ -147,9 +151,58 @@ describe("enrolment of a device", () => {
     await agent.adoptBundle(mesh.bundle);
     mesh.validator(1).misbehaviour = "hangs";
     const begun = Date.now();
-    await agent.enrol();
+    await agent.enrol({ x509: false });
     expect(Date.now() - begun).to.be.lessThan(1_500);
   });
+
+  it("yields an X.509 certificate of the same fields, with its chain and the mesh's own certificate", async () => {
+    for (const algorithm of [COSE_ALG.bls, COSE_ALG.eddsa]) {
+      const { agent, store } = await makeDevice(mesh);
+      await agent.adoptBundle(mesh.bundle);
+      const { index } = agent.provisioning;
+      const name = `mqtt.${index}.${meshLabel(meshId)}.swarm.internal`;
+      const compact = await agent.enrol({ algorithm, names: [name] });
+      const stored = derOfPem((await store.pemFile("certificate")) as Uint8Array) as Uint8Array;
+      const x509 = verifyDeviceCertificate(stored, agent.trust as MeshTrust, NOW, checks.device);
+      const { algorithm: _, signature: __, payload: ___, ...fields } = compact;
+      expect(x509).to.deep.include(fields);
+      expect(x509.names).to.include(name);
+      const chain = Buffer.from((await store.pemFile("chain")) as Uint8Array).toString();
+      expect(chain.match(/BEGIN CERTIFICATE/g)).to.have.length(2);
+      expect(derOfPem((await store.pemFile("ca")) as Uint8Array)?.length).to.be.above(0);
+      // The names stay when it is renewed.
+      await agent.renew();
+      const renewed = derOfPem((await store.pemFile("certificate")) as Uint8Array) as Uint8Array;
+      expect(decodeDeviceCertificate(renewed).names).to.include(name);
+    }
+  });
+
+  it("does without the X.509 form where the fleet has none, unless that is what is asked for", async () => {
+    const { agent, store } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    mesh.offersX509 = false;
+    await agent.enrol();
+    expect(await store.pemFile("certificate")).to.equal(undefined);
+    await expectFailure(agent.enrol({ x509: true }), "x509-not-offered");
+  });
+
+  it("asks nobody for a name that this device may not bear", async () => {
+    const { agent } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    await expectFailure(agent.enrol({ names: ["gateway.example"] }), "name-not-allowed");
+    expect(mesh.validators.flatMap(({ calls }) => calls)).to.deep.equal([]);
+  });
+
+  for (const misbehaviour of ["wrong-share", "wrong-commitment", "wrong-partial", "dead"] as const) {
+    it(`in both forms succeeds without a signer that is ${misbehaviour}, within the same request`, async () => {
+      const { agent, store } = await makeDevice(mesh);
+      await agent.adoptBundle(mesh.bundle);
+      mesh.validator(3).misbehaviour = misbehaviour;
+      await agent.enrol({ x509: true, attempts: 1 });
+      verify((await store.certificate()) as Uint8Array);
+      expect(await store.pemFile("certificate")).to.not.equal(undefined);
+    });
+  }
 
   for (const misbehaviour of ["wrong-share", "wrong-commitment", "wrong-evidence", "dead", "cuts-off"] as const) {
     it(`by FROST succeeds without a signer that is ${misbehaviour}`, async () => {

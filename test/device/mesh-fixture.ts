@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, t
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { encodeBundle } from "../../src/certificate/bundle.js";
+import { decodeBundle, encodeBundle } from "../../src/certificate/bundle.js";
 import { certificatePayload, certificateToSign } from "../../src/certificate/certificate.js";
 import {
   committeeListPayload,
@@ -23,6 +23,8 @@ import { verifyDeviceRevocation } from "../../src/certificate/revocation-request
 import { REQUEST_KIND, decodeRequest } from "../../src/certificate/request.js";
 import { checkRequest } from "../../src/certificate/request-check.js";
 import { nobleSignatures } from "../../src/certificate/signatures.js";
+import { authorityToSign, meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
+import { deviceCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { FrostNonces, aggregateShares } from "../../src/crypto/frost.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import type { DeviceSecret } from "../../src/device/keystore.js";
@@ -32,11 +34,13 @@ import type { Provisioning } from "../../src/device/provisioning.js";
 import type { Trust } from "../../src/net/client.js";
 import { HttpError, decodeError, encodeError, statusOf } from "../../src/net/error-body.js";
 import {
+  type CommitmentAnswer,
   PATH,
+  type PartialAnswer,
   decodeFrostSignRequest,
   decodeRevokeRequest,
   decodeSignedRevocation,
-  encodeCommitmentAnswer,
+  encodeIssueAnswer,
   encodePartialAnswer,
   encodeShareAnswer,
 } from "../../src/protocol/api.js";
@@ -149,6 +153,7 @@ export class Validator {
     if (call.path === PATH.bundle) return { body: this.#bundle() };
     if (call.path === PATH.drlHead) return { body: this.#mesh.signedHead() };
     if (call.path.startsWith(PATH.drlProof)) return { body: this.#mesh.proof(call.path) };
+    if (call.path === PATH.authority) return { body: this.#mesh.ownCertificate() };
     if (call.path === PATH.issue) return { body: this.#issue(call) };
     if (call.path === PATH.frostSign) return { body: this.#frostSign(call.body) };
     if (call.path === PATH.revoke) return { body: this.#revoke(call) };
@@ -186,9 +191,13 @@ export class Validator {
     if (isTaken || this.misbehaviour === "claims-taken")
       throw refused("serial-taken", "k is taken", { next: request.k + 1 });
     this.signed.set(slot, message);
-    return request.algorithm === COSE_ALG.bls
-      ? this.#partial(message, coseStatementDigest(message))
-      : this.#commit(message);
+    const { x509Names } = request;
+    if (x509Names !== undefined && !this.#mesh.offersX509) throw refused("x509-not-offered", "no such form", {});
+    const x509 =
+      x509Names && this.#commit(deviceCertificateToSign(certificate, x509Names, meshAuthority(this.#mesh.authority)));
+    const compact =
+      request.algorithm === COSE_ALG.bls ? this.#partial(message, coseStatementDigest(message)) : this.#commit(message);
+    return encodeIssueAnswer({ compact, x509 });
   }
 
   #answerSeat(): number {
@@ -201,19 +210,19 @@ export class Validator {
     return new Uint8Array(sign("sha256", message, { key: this.tlsKey, dsaEncoding: "ieee-p1363" }));
   }
 
-  #partial(message: Uint8Array, digest: Uint8Array): Uint8Array {
+  #partial(message: Uint8Array, digest: Uint8Array): PartialAnswer {
     const share = this.#mesh.keys.blsShares.get(this.seat) as Uint8Array;
     const partial = blstBls.sign(share, this.misbehaviour === "wrong-partial" ? sha256(message) : message);
-    return encodePartialAnswer({ seat: this.#answerSeat(), partial, evidence: this.#evidence(digest, partial) });
+    return { seat: this.#answerSeat(), partial, evidence: this.#evidence(digest, partial) };
   }
 
-  #commit(message: Uint8Array): Uint8Array {
+  #commit(message: Uint8Array): CommitmentAnswer {
     const share = this.#mesh.keys.edShares.get(this.seat) as Uint8Array;
     const nonces = FrostNonces.draw(this.seat, share, (length) => new Uint8Array(randomBytes(length)));
     const session = this.#sessions.open({ message, nonces }, "device");
     const { hiding, binding } = nonces.commitment;
     const shown = this.misbehaviour === "wrong-commitment" ? new Uint8Array(32).fill(0xff) : hiding;
-    return encodeCommitmentAnswer({ seat: this.#answerSeat(), session, hiding: shown, binding });
+    return { seat: this.#answerSeat(), session, hiding: shown, binding };
   }
 
   #frostSign(body: Uint8Array): Uint8Array {
@@ -237,7 +246,7 @@ export class Validator {
     const { index, reason, expiry, channelBinding } = verifyDeviceRevocation(request.request, this.#mesh.trust, checks);
     if (Buffer.compare(channelBinding, binding) !== 0) throw refused("wrong-channel", "another connection", {});
     const digest = revocationDigest(revocations, revocationEntries([index]), reason, expiry);
-    return this.#partial(digest, digest);
+    return encodePartialAnswer(this.#partial(digest, digest));
   }
 
   #submit(body: Uint8Array): Uint8Array {
@@ -286,6 +295,7 @@ export class TestMesh {
   /** By how many periods the ledger's time is off. */
   periodOffset = 0;
   headNumber = 100;
+  offersX509 = true;
   #root = new Uint8Array();
   #tick = 1;
 
@@ -372,6 +382,16 @@ export class TestMesh {
     const number = this.headNumber;
     const head = { number, root: tree.root(), words: tree.words, issued, expires: issued + 900, blockNumber: 7 };
     return { head, signature: this.groupSign(drlHeadToSign(COSE_ALG.bls, head, { revocations, externalAad })), tree };
+  }
+
+  get authority() {
+    return { meshId, keys: this.trust.keys, crlUrl: undefined };
+  }
+
+  /** The mesh's own certificate in X.509. */
+  ownCertificate(): Uint8Array {
+    const tbs = authorityToSign(decodeBundle(this.bundle).crossCertificates.at(-1) as Uint8Array);
+    return signedBySwarm(tbs, this.#signByEd25519(tbs));
   }
 
   signedHead(): Uint8Array {

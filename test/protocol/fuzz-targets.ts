@@ -10,6 +10,8 @@ import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
 
 const word = new Uint8Array(32).fill(7);
 const [partial, evidence] = [new Uint8Array(96).fill(1), new Uint8Array(64).fill(2)];
+const key32 = new Uint8Array(32);
+const commitment = { seat: 1, session: new Uint8Array(16), hiding: key32, binding: key32 };
 
 function target<T>(
   name: string,
@@ -121,7 +123,14 @@ export const protocolTargets: readonly FuzzTarget[] = [
   target<api.Vote>("decodeVote", [{ kind: 1, number: 9, seat: 1, partial, evidence }], api.encodeVote, api.decodeVote),
   target<api.FrostCommitRequest>(
     "decodeFrostCommitRequest",
-    [{ kind: 1, number: 9, seat: 2, tlsKey: new Uint8Array(91), proof: new Uint8Array(64) }],
+    [undefined, new Uint8Array(40)].map((request) => ({
+      kind: 1,
+      number: 9,
+      seat: 2,
+      tlsKey: new Uint8Array(91),
+      proof: new Uint8Array(64),
+      request,
+    })),
     api.encodeFrostCommitRequest,
     api.decodeFrostCommitRequest,
   ),
@@ -131,10 +140,34 @@ export const protocolTargets: readonly FuzzTarget[] = [
     api.encodeVoteAnswer,
     api.decodeVoteAnswer,
   ),
-  target<api.HeadSignature>(
-    "decodeHeadSignature",
-    [{ number: 9, signature: new Uint8Array(64) }],
-    api.encodeHeadSignature,
-    api.decodeHeadSignature,
+  target<api.FrostResult>(
+    "decodeFrostResult",
+    [{ kind: 1, number: 9, signature: new Uint8Array(64) }],
+    api.encodeFrostResult,
+    api.decodeFrostResult,
+  ),
+  target<api.MemberWish>(
+    "decodeMemberWish",
+    [{ account: new Uint8Array(20), period: 1, k: 0, notBefore: 1, expires: 2 }],
+    api.encodeMemberWish,
+    api.decodeMemberWish,
+  ),
+  target<api.IssueAnswer>(
+    "decodeIssueAnswer",
+    [
+      { compact: { seat: 1, partial, evidence }, x509: commitment },
+      { compact: commitment, x509: commitment },
+    ],
+    api.encodeIssueAnswer,
+    (bytes) => api.decodeIssueAnswer(bytes, true),
+  ),
+  target<api.IssueAnswer>(
+    "decodeIssueAnswer",
+    [
+      { compact: { seat: 1, partial, evidence }, x509: undefined },
+      { compact: commitment, x509: undefined },
+    ],
+    api.encodeIssueAnswer,
+    (bytes) => api.decodeIssueAnswer(bytes, false),
   ),
 ];

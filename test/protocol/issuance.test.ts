@@ -41,6 +41,7 @@ const device: RegisteredDevice = {
 const ledger: IssuanceLedger = {
   blockTime: NOW - 2,
   certificatePeriodSeconds: PERIOD_SECONDS,
+  headLifetimeSeconds: 900,
   deviceAt: (index) => (index >= 69_999 && index < 70_002 ? device : undefined),
   isRevoked: () => false,
 };

@@ -165,8 +165,8 @@ async function registerBatch(
       registerFleet(ledger, sender, made, {
         policy: {
           scopes: GRANTED,
-          maximumLifetime: 7 * DAY,
-          quota: 16,
+          maximumLifetime: DAY,
+          quota: 8,
           joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
           graceSeconds: DAY,
         },

@@ -1,0 +1,241 @@
+/**
+ * A validator's own X.509 certificate, by which TLS software and other members know it: gathered from the committee once it is in
+ * office and renewed in time. What it says is what the registry has; the key is the one whose hash is registered.
+ */
+import { createHash } from "node:crypto";
+
+import { p256 } from "@noble/curves/nist.js";
+import { getBytes } from "ethers";
+
+import type { DeviceKey } from "../certificate/cose-key.js";
+import { Refusal } from "../certificate/refusal.js";
+import { signedBySwarm } from "../certificate/x509-authority.js";
+import {
+  type MemberFields,
+  decodeMemberCertificate,
+  memberCertificateToSign,
+  memberSerial,
+} from "../certificate/x509-leaf.js";
+import { equalBytes } from "../crypto/bytes.js";
+import type { Projection } from "../ledger/projection.js";
+import { FROST_KIND, type MemberWish, decodeMemberWish, encodeMemberWish } from "../protocol/api.js";
+import { GatherError } from "../protocol/gather.js";
+import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import type { Logger } from "../runtime/log.js";
+import { CLOCK_SKEW_SECONDS, KEY_TYPE } from "../statements/cose.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import { isScope } from "../statements/scope.js";
+import { MEMBER_CERTIFICATE } from "../statements/x509.js";
+import { type KnownAuthority, knownAuthority, namedHosts, neededAuthority } from "./authority.js";
+import {
+  type FrostOrder,
+  type FrostSigning,
+  type FrostTopic,
+  claimCertificate,
+  signByCommittee,
+} from "./frost-signing.js";
+import { type IssuedBook, MEMBER_SLOTS } from "./issued.js";
+import type { Standing } from "./standing.js";
+
+function refused(code: string, message: string, details: Record<string, unknown> = {}): SwarmkeepError {
+  const advice = "Ask as a registered member in office, for a certificate of the current period.";
+  return new SwarmkeepError(message, { kind: "refused", code, advice, details });
+}
+
+/** The P-256 key in a SubjectPublicKeyInfo. @throws SwarmkeepError `not-a-member` */
+function keyOf(spki: Uint8Array): DeviceKey {
+  try {
+    return { type: KEY_TYPE.p256, bytes: p256.Point.fromBytes(spki.subarray(-65)).toBytes(true) };
+  } catch {
+    throw refused("not-a-member", "the TLS key is no point of P-256");
+  }
+}
+
+/** The registered facts of a member that its certificate repeats. Undefined for an account that is not active. */
+function registeredFields(
+  projection: Projection,
+  { hosts: permitted }: KnownAuthority,
+  account: Uint8Array,
+): (Pick<MemberFields, "scope" | "hosts"> & { readonly pin: Uint8Array; readonly position: number }) | undefined {
+  const position = projection.members().findIndex((member) => equalBytes(getBytes(member.account), account));
+  const member = projection.members()[position];
+  const contact = member?.contact;
+  if (member?.state !== "active" || contact === undefined) return undefined;
+  const scope = isScope(contact.scope) ? contact.scope : "";
+  return { scope, hosts: namedHosts(contact.endpoint, permitted), pin: getBytes(contact.tlsPin), position };
+}
+
+/** Judges another member's wish, or this one's own: what it gives back was built from the ledger. */
+export function memberTopic(options: {
+  readonly standing: Standing;
+  readonly meshId: Uint8Array;
+  readonly issued: IssuedBook;
+  readonly nowSeconds: () => number;
+}): FrostTopic {
+  return ({ seat, tlsKey, request }: FrostOrder) => {
+    const { standing, meshId, issued } = options;
+    const { projection, committee, finalised } = standing.inOffice();
+    const wish = decodeMemberWish(request ?? new Uint8Array());
+    const { account, period, k, notBefore, expires } = wish;
+    const seated = committee.accounts.get(seat);
+    const authority = neededAuthority(projection, committee.generation);
+    const fields = registeredFields(projection, authority, account);
+    const pin = Uint8Array.from(createHash("sha256").update(tlsKey).digest());
+    const isOwn = seated !== undefined && equalBytes(getBytes(seated), account);
+    if (!isOwn || fields === undefined || !equalBytes(fields.pin, pin)) {
+      throw refused("not-a-member", `seat ${seat} asks for a certificate of an account or key that is not its own`);
+    }
+    checkWish(wish, options.nowSeconds(), finalised.timestamp, periodSeconds(projection));
+    const { scope, hosts, position } = fields;
+    const { generation } = committee;
+    const serial = memberSerial(meshId, account, period, k);
+    const certificate = { account, generation, scope, hosts, serial, notBefore, expires, key: keyOf(tlsKey) };
+    const message = memberCertificateToSign(certificate, authority.authority);
+    const claim = claimCertificate(issued, { index: MEMBER_SLOTS + position, period, k }, message);
+    return { message, claim, asker: "member" };
+  };
+}
+
+function periodSeconds(projection: Projection): number {
+  return Number(projection.genesis?.parameters.certificatePeriodSeconds ?? 1n);
+}
+
+/** @throws SwarmkeepError `lifetime-too-long`, `clock-skew`, `wrong-period`, `quota-exceeded` */
+function checkWish(
+  { notBefore, expires, period, k }: MemberWish,
+  now: number,
+  blockTime: number,
+  seconds: number,
+): void {
+  const { maximumLifetime, quota } = MEMBER_CERTIFICATE;
+  if (expires - notBefore > maximumLifetime) {
+    throw refused("lifetime-too-long", `a validator's certificate lasts ${maximumLifetime} s at most`);
+  }
+  if (Math.abs(notBefore - now) > CLOCK_SKEW_SECONDS) {
+    throw refused("clock-skew", `the certificate would begin at ${notBefore}, and it is ${now}`, { notBefore, now });
+  }
+  const periods = [-CLOCK_SKEW_SECONDS, CLOCK_SKEW_SECONDS].map((skew) => Math.floor((blockTime + skew) / seconds));
+  if (!periods.includes(period)) {
+    const current = Math.floor(blockTime / seconds);
+    throw refused("wrong-period", `it is certificate period ${current} by block time, not ${period}`, { current });
+  }
+  if (k >= quota) throw refused("quota-exceeded", `a validator has ${quota} certificates in a period at most`);
+}
+
+/** A validator's certificate with the rest of its chain, DER: what it shows in TLS. */
+export interface OwnCertificate {
+  readonly certificate: Uint8Array;
+  readonly crossCertificate: Uint8Array;
+}
+
+export interface MemberCertificatesOptions {
+  readonly standing: Standing;
+  readonly account: Uint8Array;
+  readonly meshId: Uint8Array;
+  /** SubjectPublicKeyInfo of the registered TLS key, DER. */
+  readonly tlsKey: Uint8Array;
+  readonly path: string;
+  readonly nowSeconds: () => number;
+  readonly log: Logger;
+  /** Is told of every certificate that takes the place of an earlier one, and of the first. */
+  readonly onCertificate: (own: OwnCertificate) => void;
+}
+
+/** Tries after this many seconds again. */
+const RETRY_SECONDS = 20;
+const MAXIMUM_CERTIFICATE_BYTES = 4_096;
+
+export class MemberCertificates {
+  readonly #options: MemberCertificatesOptions;
+  #current: Uint8Array | undefined;
+  /** The one that was told of last. */
+  #shown: Uint8Array | undefined;
+  #next = 0;
+  #k = 0;
+  #working = false;
+
+  private constructor(options: MemberCertificatesOptions, current: Uint8Array | undefined) {
+    this.#options = options;
+    this.#current = current;
+  }
+
+  static async open(options: MemberCertificatesOptions): Promise<MemberCertificates> {
+    return new MemberCertificates(options, await readIfPresent(options.path, MAXIMUM_CERTIFICATE_BYTES));
+  }
+
+  /** The certificate in use, DER. */
+  get current(): Uint8Array | undefined {
+    return this.#current;
+  }
+
+  /** Gets a certificate if one is due. Returns at once; what is due goes on by itself. */
+  advance(signing: FrostSigning, signal: AbortSignal): void {
+    const { standing, nowSeconds, log } = this.#options;
+    const known = knownAuthority(standing.projection, signing.committee.generation);
+    const now = nowSeconds();
+    if (known === undefined || this.#working) return;
+    if (this.#lasts(known, now)) return this.#show(known);
+    if (now < this.#next) return;
+    this.#working = true;
+    this.#next = now + RETRY_SECONDS;
+    this.#obtain(signing, known, now, signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ error }, "no certificate of this validator's own yet");
+      })
+      .finally(() => (this.#working = false));
+  }
+
+  #show({ crossCertificate }: KnownAuthority): void {
+    const certificate = this.#current;
+    if (certificate === undefined || certificate === this.#shown) return;
+    this.#shown = certificate;
+    this.#options.onCertificate({ certificate, crossCertificate });
+  }
+
+  /** Whether the current certificate says what the registry has, and lasts for a third of its lifetime yet. */
+  #lasts(known: KnownAuthority, now: number): boolean {
+    const { standing, account, tlsKey } = this.#options;
+    const registered = registeredFields(standing.projection, known, account);
+    if (this.#current === undefined || registered === undefined) return false;
+    try {
+      const { x509, authority: _, ...fields } = decodeMemberCertificate(this.#current);
+      const { scope, hosts } = registered;
+      const { generation } = known.facts;
+      const renewed = { ...fields, account, generation, scope, hosts, key: keyOf(tlsKey) };
+      const isSame = equalBytes(x509.tbs, memberCertificateToSign(renewed, known.authority));
+      return isSame && now < fields.expires - (fields.expires - fields.notBefore) / 3;
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
+  }
+
+  async #obtain(signing: FrostSigning, known: KnownAuthority, now: number, signal: AbortSignal): Promise<void> {
+    const { standing, account, path, log } = this.#options;
+    const { finalised, projection } = standing.inOffice();
+    const period = Math.floor(finalised.timestamp / periodSeconds(projection));
+    const expires = now + MEMBER_CERTIFICATE.maximumLifetime;
+    const request = encodeMemberWish({ account, period, k: this.#k, notBefore: now, expires });
+    try {
+      const order = { kind: FROST_KIND.member, number: 0, request };
+      const { message, signature } = await signByCommittee(signing, order, signal);
+      const certificate = signedBySwarm(message, signature);
+      await writeAtomically(path, certificate, 0o644);
+      this.#current = certificate;
+      log.info({ expires }, "this validator has a certificate");
+      this.#show(known);
+    } catch (error) {
+      // Each try is a certificate of its own: a member that signed the last one signs no other for its number.
+      const taken = error instanceof SwarmkeepError ? [error] : error instanceof GatherError ? failuresOf(error) : [];
+      if (taken.some(({ code }) => code === "serial-taken")) {
+        this.#k = (this.#k + 1) % MEMBER_CERTIFICATE.quota;
+        this.#next = now + 1;
+      }
+      throw error;
+    }
+  }
+}
+
+function failuresOf(error: GatherError<unknown>): SwarmkeepError[] {
+  return error.failures.map((failure) => failure.error).filter((one) => one instanceof SwarmkeepError);
+}
