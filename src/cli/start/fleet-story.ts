@@ -1,7 +1,9 @@
 /** A tenant arrives: the swarm grants it devices, it registers a fleet, and three devices get certificates. */
+import { execFile } from "node:child_process";
 import { randomBytes, type KeyObject } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { getAddress, hexlify } from "ethers";
 
@@ -20,7 +22,7 @@ import { type RegistrarFolder, createRegistrarFolder, openRegistrarFolder } from
 import { nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
 import { PRIVATE_FOLDER, readIfPresent, readLimited } from "../../runtime/atomic-file.js";
 import { hasDataFolder } from "../../runtime/data-folder.js";
-import { SwarmkeepError } from "../../runtime/errors.js";
+import { SwarmkeepError, systemCode } from "../../runtime/errors.js";
 import { LIGHT_KDF } from "../../runtime/sealed-file.js";
 import { KEY_TYPE } from "../../statements/cose.js";
 import { approve } from "../../validator/approvals.js";
@@ -234,13 +236,29 @@ async function enrolDevice(
     const certificate = known ?? (await patiently(() => agent.enrol(options)));
     const size = known === undefined ? await sizeOf(path) : 0;
     const detail =
-      known === undefined ? `${how}: a certificate of ${size} bytes for ${expiry(certificate)}` : "as before";
+      known === undefined
+        ? `${how}: a certificate of ${size} bytes for ${expiry(certificate)}, ${await judgedByOpenssl(path)}`
+        : "as before";
     return { detail: `${name} (device ${index}) ${detail}`, value: { name, agent, keystore, index } };
   });
 }
 
 async function sizeOf(path: string): Promise<number> {
   return (await readLimited(join(path, "certificate.cbor"))).length;
+}
+
+/** What software that knows nothing of Swarmkeep says of the X.509 form: that under the root, by the swarm's cross-certificate. */
+async function judgedByOpenssl(path: string): Promise<string> {
+  const file = (name: string): string => join(path, `${name}.pem`);
+  if ((await readIfPresent(file("certificate"))) === undefined) return "none in X.509";
+  const args = ["verify", "-x509_strict", "-CAfile", file("root"), "-untrusted", file("chain"), file("certificate")];
+  try {
+    await promisify(execFile)("openssl", args);
+    return "and in X.509: openssl verify says OK";
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "and in X.509";
+    throw error;
+  }
 }
 
 function expiry({ notBefore, expires }: Certificate): string {
