@@ -1,0 +1,172 @@
+/**
+ * Soak: the committee rotates again and again while devices enrol and renew without a pause, and in each epoch f members in office and f
+ * candidates lose power at a random place. Run by `npm run soak -- --epochs 50`, and skipped where no number of epochs is given.
+ */
+import { readFileSync } from "node:fs";
+
+import { expect } from "chai";
+
+import type { Agent } from "../../src/device/agent.js";
+import { SwarmkeepError } from "../../src/statements/errors.js";
+import { KEY_TYPE, REVOCATION_REASON } from "../../src/statements/cose.js";
+import { quorumOf } from "../../src/statements/quorum.js";
+import { ISSUING_FAILPOINTS, ROTATION_FAILPOINTS } from "./crashes.js";
+import { makeFleet, openFrom } from "./devices.js";
+import { LocalMesh, tellLogsOnFailure } from "./harness.js";
+import type { ValidatorProcess } from "./validator-process.js";
+import { eventually } from "./waiting.js";
+
+const EPOCHS = Number(process.env["SWARMKEEP_SOAK_EPOCHS"] ?? 0);
+const SEED = Number(process.env["SWARMKEEP_SOAK_SEED"] ?? Date.now() % 1_000_000);
+const COMMITTEE = 4;
+const CANDIDATES = 7;
+const DEVICES = 10;
+/** An entitled request that is not answered in this time is lost. */
+const LOST_MILLISECONDS = 30_000;
+/** Milliseconds between two requests of a device. */
+const PAUSE = 1_000;
+const FAILPOINTS = [
+  ...ISSUING_FAILPOINTS,
+  ...ROTATION_FAILPOINTS,
+  "ceremony.before-persist",
+  "ceremony.after-persist",
+  "ceremony.before-send",
+  "voting.before-append",
+  "voting.after-append",
+];
+
+/** Repeatable choices (a linear congruential generator is random enough to choose whom to kill). */
+function choices(seed: number): <T>(items: readonly T[]) => T {
+  let state = seed >>> 0;
+  return (items) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return items[Math.floor((state / 2 ** 32) * items.length)] as (typeof items)[number];
+  };
+}
+
+function residentMegabytes({ pid }: ValidatorProcess): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+}
+
+interface Tally {
+  asked: number;
+  issued: number;
+  rightlyRefused: number;
+  lost: number;
+  readonly latencies: number[];
+}
+
+describe("soak", function () {
+  this.timeout(Math.max(600_000, EPOCHS * 240_000));
+  let mesh: LocalMesh;
+  tellLogsOnFailure(() => mesh);
+
+  before(async function () {
+    if (EPOCHS === 0) this.skip();
+    const rotating = { committeeSize: COMMITTEE, epochSeconds: 20, phaseSeconds: 10, headSeconds: 6 };
+    const parameters = { ...rotating, probationSeconds: 60, probationHeads: 1 };
+    mesh = await LocalMesh.found({ validators: CANDIDATES, parameters });
+  });
+
+  after(async () => {
+    await mesh?.close();
+  });
+
+  it(`${EPOCHS} rotations under load, with members killed: no entitled request is lost, and the key stays`, async () => {
+    const choose = choices(SEED);
+    const { groupKeys } = mesh.ledger.contracts;
+    const key = await groupKeys.edKey();
+    const first = await groupKeys.epoch();
+    const memory = mesh.validators.map(residentMegabytes);
+    const lots = [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: DEVICES + 1 }] as const;
+    const fleet = await makeFleet(mesh, lots, { quota: 60_000 });
+    const agents = await Promise.all(
+      Array.from({ length: DEVICES + 1 }, async (_, i) => (await openFrom(fleet, i)).agent),
+    );
+    const revoked = agents.pop() as Agent;
+    await revoked.enrol({ attempts: 20 });
+    await revoked.revoke(REVOCATION_REASON.keyCompromise);
+
+    const tally: Tally = { asked: 0, issued: 0, rightlyRefused: 0, lost: 0, latencies: [] };
+    const stop = new AbortController();
+    let keyChanges = 0;
+    const work = agents.map((agent, i) => askOn(agent, i % 2 === 0, tally, stop.signal));
+    for (let epoch = first; epoch < first + BigInt(EPOCHS); epoch++) {
+      const killed = await killSome(mesh, choose);
+      const code = await revoked.renew({ attempts: 1 }).then(
+        () => "issued",
+        (error: unknown) => (error instanceof SwarmkeepError ? error.code : String(error)),
+      );
+      if (code === "revoked") tally.rightlyRefused += 1;
+      expect(code, "a revoked device").to.not.equal("issued");
+      await eventually(
+        `epoch ${epoch + 1n} began`,
+        async () => ((await groupKeys.epoch()) > epoch ? true : undefined),
+        230,
+      );
+      if ((await groupKeys.edKey()) !== key) keyChanges += 1;
+      await Promise.all(killed.map(comeBack));
+    }
+    stop.abort();
+    await Promise.all(work);
+    const sorted = tally.latencies.toSorted((a, b) => a - b);
+    const percentile = (p: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * p)] ?? 0);
+    const { latencies: _, ...counts } = tally;
+    const report = {
+      seed: SEED,
+      epochs: Number((await groupKeys.epoch()) - first),
+      ...counts,
+      milliseconds: { p50: percentile(0.5), p99: percentile(0.99), maximum: percentile(1) },
+      publicKeyChanges: keyChanges,
+      megabytes: mesh.validators.map((validator, i) => ({ start: memory[i], end: residentMegabytes(validator) })),
+    };
+    console.log(JSON.stringify(report, undefined, 2));
+    expect(report.lost, "lost requests").to.equal(0);
+    expect(report.publicKeyChanges).to.equal(0);
+    expect(report.epochs).to.be.at.least(EPOCHS);
+    expect(report.issued).to.be.greaterThan(0);
+    await Promise.all([...agents, revoked].map((agent) => agent.close()));
+  });
+});
+
+/** Asks again and again, to enrol or to renew, until `signal` is aborted. */
+async function askOn(agent: Agent, enrols: boolean, tally: Tally, signal: AbortSignal): Promise<void> {
+  let hasOne = false;
+  while (!signal.aborted) {
+    const begun = performance.now();
+    tally.asked += 1;
+    const ask: Promise<unknown> = hasOne && !enrols ? agent.renew({ attempts: 60 }) : agent.enrol({ attempts: 60 });
+    const isIssued: boolean = await ask.then(
+      () => true,
+      () => false,
+    );
+    const took = performance.now() - begun;
+    tally.latencies.push(took);
+    if (isIssued) tally.issued += 1;
+    if (!isIssued || took > LOST_MILLISECONDS) tally.lost += 1;
+    hasOne ||= isIssued;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
+
+/** Arms f members in office and f of the others with a place at which they die. */
+async function killSome(mesh: LocalMesh, choose: ReturnType<typeof choices>): Promise<ValidatorProcess[]> {
+  const committee = new Set(
+    (await mesh.ledger.contracts.groupKeys.committee()).map((account) => account.toLowerCase()),
+  );
+  const { f } = quorumOf(committee.size);
+  const inOffice = mesh.validators.filter(({ place }) => committee.has(place.account.toLowerCase()));
+  const others = mesh.validators.filter((validator) => !inOffice.includes(validator));
+  const killed = [inOffice, others].flatMap((group) => Array.from({ length: f }, () => choose(group)));
+  for (const validator of new Set(killed)) {
+    await validator.kill();
+    validator.spawn({ failpoint: choose(FAILPOINTS) });
+  }
+  return [...new Set(killed)];
+}
+
+async function comeBack(validator: ValidatorProcess): Promise<void> {
+  await validator.kill();
+  await validator.start();
+}
