@@ -13,7 +13,7 @@ import { encodeCertificate } from "../../src/certificate/certificate.js";
 import { withSender } from "../../src/operator/ledger.js";
 import { revokeDevices } from "../../src/operator/revocation.js";
 import { KEY_TYPE, REVOCATION_REASON } from "../../src/statements/cose.js";
-import { noBrowser, openPage, overflow, settled, startBrowser } from "../explorer/browser.js";
+import { noBrowser, openPage, overflow, settled, startBrowser, until } from "../explorer/browser.js";
 import { Proxy } from "../ledger/support/proxy.js";
 import { type Device, type Fleet, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
@@ -121,7 +121,7 @@ describe("the explorer over a live swarm", function () {
   it("each view shows what it is for, loads nothing from elsewhere, breaks no rule, and has no serious barrier", async () => {
     for (const [name, path, text] of views()) {
       const { page, complaints, strays } = await open(path);
-      await page.waitForFunction(`${text}.test(document.querySelector('main').innerText)`);
+      await until(page, `${text}.test(document.querySelector('main').innerText)`);
       expect(await overflow(page), `${name} stands out sideways`).to.be.at.most(0);
       expect(await seriousProblems(page), name).to.deep.equal([]);
       expect(complaints, name).to.deep.equal([]);
@@ -204,17 +204,17 @@ describe("the explorer over a live swarm", function () {
   it("a revocation is watched as it happens: the page says since when, and by which transaction", async () => {
     const index = base + 1;
     const { page } = await open(`/devices/${index}`);
-    await page.waitForFunction("/not revoked/.test(document.querySelector('main').innerText)");
+    await until(page, "/not revoked/.test(document.querySelector('main').innerText)");
     const request = { indexes: [index], reason: REVOCATION_REASON.keyCompromise };
     const { receipt } = await withSender(mesh.ledger.endpoint, mesh.registrar.privateKey, async (sender) =>
       revokeDevices(mesh.ledger, await mesh.clients(), sender, mesh.registrar, request),
     );
     const hash = receipt.transactionHash;
-    await page.waitForFunction("/Yes, for ever/.test(document.querySelector('main').innerText)");
+    await until(page, "/Yes, for ever/.test(document.querySelector('main').innerText)");
     expect(await page.locator(`a[href="/transactions/${hash}"]`).count()).to.be.at.least(1);
     await picture(page, "device-revoked");
     await page.locator(`a[href="/transactions/${hash}"]`).first().click();
-    await page.waitForFunction("/submitted a revocation by the swarm/.test(document.querySelector('main').innerText)");
+    await until(page, "/submitted a revocation by the swarm/.test(document.querySelector('main').innerText)");
     await picture(page, "transaction");
     await page.close();
   });

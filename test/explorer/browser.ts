@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 
 import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
 
+import { eventually } from "../e2e/waiting.js";
+
 const CHROMIUM = "/usr/bin/chromium";
 
 /** Why pages cannot be looked at here; undefined where they can. */
@@ -45,10 +47,15 @@ export async function openPage(context: BrowserContext, url: string): Promise<Wa
   return { page, complaints, strays };
 }
 
+/** Waits until an expression holds in the page. Asked from here: the page's policy lets nothing in it evaluate a text. */
+export async function until(page: Page, expression: string): Promise<void> {
+  await eventually(expression, async () => ((await page.evaluate(expression)) === true ? true : undefined), 60);
+}
+
 /** Waits until the page shows what it has loaded. */
 export async function settled(page: Page): Promise<void> {
   await page.waitForSelector("main h1");
-  await page.waitForFunction("document.querySelectorAll('main .loading').length === 0");
+  await until(page, "document.querySelectorAll('main .loading').length === 0");
 }
 
 /** Whether something stands out of the page sideways. */

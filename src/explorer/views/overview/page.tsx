@@ -188,7 +188,7 @@ function Term({ office }: { office: NonNullable<Overview["office"]> }): JSX.Elem
   if (office.until === undefined)
     return (
       <>
-        in office since <Time at={office.source.time} ago />, until a handover
+        in office since <Time at={office.source.time} />, until a handover
       </>
     );
   return (
