@@ -157,19 +157,20 @@ describe("mesh deploy, certify and grant", () => {
     expectSentence(outcome, "environment", "wrong-passphrase");
   });
 
-  it("says what comes before certifying and granting", async () => {
+  it("says what comes before certifying, granting, admitting and naming a successor", async () => {
     expectSentence(await swarmkeep(["mesh", "certify", "--data", operator]), "usage", "no-mesh-file");
-    expectSentence(await swarmkeep(["mesh", "grant", "--data", folder]), "usage", "no-operator");
+    for (const command of ["grant", "admit", "succeed"]) {
+      expectSentence(await swarmkeep(["mesh", command, "--data", folder]), "usage", "no-operator");
+    }
   });
 
-  it("refuses a malformed grant file", async () => {
+  it("refuses a malformed proposal", async () => {
     const path = join(folder, "grant.json");
     await writeFile(path, "{");
-    expectSentence(
-      await swarmkeep(["mesh", "grant", "--statement", path, "--data", operator]),
-      "usage",
-      "bad-statement",
-    );
+    for (const command of ["grant", "admit", "succeed"]) {
+      const outcome = await swarmkeep(["mesh", command, "--statement", path, "--data", operator]);
+      expectSentence(outcome, "usage", "bad-statement");
+    }
     expectSentence(
       await swarmkeep(["validator", "approve", "--statement", path, "--data", operator]),
       "usage",
