@@ -155,7 +155,7 @@ describe("the explorer over a live swarm", function () {
     expect(await page.evaluate("document.activeElement.textContent")).to.equal("Skip to the page");
     await page.keyboard.press("/");
     await page.keyboard.type(String(base));
-    await page.waitForSelector("#found [role=option][id]");
+    await until(page, `document.querySelector('#found').innerText.includes('Device ${base}')`);
     const options = await page.locator("#found [role=option]").allInnerTexts();
     const at = options.findIndex((option) => option.startsWith("Device"));
     for (let i = 0; i < at; i++) await page.keyboard.press("ArrowDown");
