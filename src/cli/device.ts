@@ -7,12 +7,16 @@ import type { Command } from "commander";
 
 import { decodeCertificate, type Certificate } from "../certificate/certificate.js";
 import { decodeCommitteeList } from "../certificate/committee-list.js";
+import { enrolmentAttribute, makeCertificateRequest } from "../certificate/csr-proofs.js";
+import { pem } from "../certificate/x509.js";
+import { deviceName, meshLabel } from "../certificate/x509-names.js";
 import { decodeBundle } from "../certificate/bundle.js";
 import { CHALLENGE_LENGTH } from "../certificate/presentation.js";
 import { type DeviceSecret, readDelivery } from "../device/keystore.js";
 import { initDevice, openDevice } from "../device/open.js";
 import { MAXIMUM_PROVISIONING_LENGTH, decodeProvisioning, keyTypeName } from "../device/provisioning.js";
 import { readDeviceFiles } from "../device/store.js";
+import { type TlsFolderEvent, keepTlsFolder, writeTlsFolder } from "../device/tls-folder.js";
 import { PRE_SHARED_KEY_LENGTH } from "../protocol/pre-shared-key.js";
 import { readLimited } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -62,6 +66,12 @@ interface EnrollOptions extends CertificateOptions {
   readonly key?: string;
 }
 
+interface CsrOptions {
+  readonly out?: string;
+  readonly scope?: string;
+  readonly name?: readonly string[];
+}
+
 interface ProveOptions {
   readonly challengeFile?: string;
   readonly audience?: string;
@@ -104,6 +114,23 @@ export function register(group: Command): void {
     .description("get the next certificate with the current one")
     .option("--watch", "go on renewing in time until stopped")
     .action(action(renew));
+
+  group
+    .command("run")
+    .description("keep certificate, key, authority and revocation list fresh for other programs until stopped")
+    .requiredOption("--out <folder>", "where other programs find them: tls.key, tls.crt, ca.crt, crl.pem")
+    .option("--hook <command>", "command for the shell, run after a change, such as one that reloads a server")
+    .option("--interval <time>", "between looks for a newer revocation list", "30s")
+    .option("--once", "write the files once and end")
+    .action(action(runDevice));
+
+  group
+    .command("csr")
+    .description("make a certificate request by the manifest key that any EST client can have granted")
+    .option("--scope <scope>", "that the certificate is for; the provisioning file's if not given")
+    .option("--name <name...>", "DNS names to ask for, below the device's own")
+    .option("--out <file>", "write it there, in PEM, instead of to the standard output")
+    .action(action(makeCsr));
 
   group.command("show").description("show this device and its certificate; needs no passphrase").action(action(show));
 
@@ -270,6 +297,64 @@ async function renew(
       });
     } catch (error) {
       // Being stopped is how watching ends.
+      if (!signal.aborted) throw error;
+    }
+  });
+}
+
+async function makeCsr(context: CommandContext, { out, scope, name: names = [] }: CsrOptions): Promise<void> {
+  await withDevice(context, async ({ agent, keystore }) => {
+    const { index, meshId, enrolment, scope: own } = agent.provisioning;
+    const { key } = keystore.identity;
+    const attribute = enrolmentAttribute({ index, enrolment, scope: scope === undefined ? own : checkedScope(scope) });
+    const fields = { commonName: deviceName(meshLabel(meshId), index), key, names, attributes: [attribute] };
+    const csr = pem(
+      "CERTIFICATE REQUEST",
+      await makeCertificateRequest(fields, (message) => keystore.identity.sign(message)),
+    );
+    if (out === undefined) return context.print({ index, csr }, csr.trimEnd());
+    await writeFile(out, csr);
+    context.print(
+      { index, file: out },
+      `the request of device ${index} is in ${out}: send it to /.well-known/est/simpleenroll`,
+    );
+  });
+}
+
+interface RunOptions {
+  readonly out: string;
+  readonly hook?: string;
+  readonly interval: string;
+  readonly once?: boolean;
+}
+
+async function runDevice(context: CommandContext, options: RunOptions): Promise<void> {
+  const { out: folder, hook, once = false } = options;
+  const intervalSeconds = parseDuration(options.interval, "--interval");
+  const failed = (error: unknown): void => {
+    process.stderr.write(renderError(asSwarmkeepError(error), context.globals.json === true));
+  };
+  const written = (files: readonly string[]): void => {
+    if (files.length > 0) context.print({ folder, files }, `${files.join(", ")} in ${folder}`);
+  };
+  await withDevice(context, async ({ agent, keystore }, signal) => {
+    if ((await agent.certificate()) === undefined) report(context, await agent.enrol({ signal }));
+    const common = { agent, keystore, folder, hook, intervalSeconds };
+    if (once) return written(await writeTlsFolder(common, signal));
+    const onEvent = (event: TlsFolderEvent): void => {
+      if (event.event === "written") written(event.files);
+      else failed(event.error);
+    };
+    try {
+      await Promise.all([
+        keepTlsFolder({ ...common, onEvent }, signal),
+        agent.keepCertified(signal, (event) => {
+          if (event.event === "certified") report(context, event.certificate);
+          else failed(event.error);
+        }),
+      ]);
+    } catch (error) {
+      // Being stopped is how running ends.
       if (!signal.aborted) throw error;
     }
   });

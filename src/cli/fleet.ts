@@ -15,6 +15,7 @@ import {
   writeProvisioning,
 } from "../operator/factory.js";
 import { type MeshLedger, withSender } from "../operator/ledger.js";
+import { giveCode } from "../operator/enrolment-code.js";
 import { readPublicKeys } from "../operator/public-keys.js";
 import {
   type FleetPolicy,
@@ -26,12 +27,13 @@ import {
 } from "../operator/registrar.js";
 import { type RegistrarFolder, createRegistrarFolder } from "../operator/registrar-folder.js";
 import { contactsOf } from "../operator/swarm-signature.js";
+import { writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { readPassphrase } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
-import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
+import { type CommandContext, action, parseCount, parseDuration, readInput, when } from "./command.js";
 import { withLedger, withRegistrar, withValidators } from "./sessions.js";
 
 const KEY_TYPES = { ed25519: KEY_TYPE.ed25519, p256: KEY_TYPE.p256 } as const;
@@ -85,6 +87,63 @@ export function register(group: Command): void {
     )
     .argument("<name>", "of the batch")
     .action(action(sendKeys));
+  group
+    .command("code")
+    .description(
+      "make a one-time code with which a device of a registered batch enrols by EST, and give validators its hash",
+    )
+    .argument("<name>", "of the batch")
+    .requiredOption("--device <index>", "index of the device")
+    .option(
+      "--csr <file>",
+      "certificate request (PKCS#10) or public key that the code is for; the manifest's key if not given",
+    )
+    .option("--scope <scope>", "that the device gets a certificate for; that of the batch if not given")
+    .option("--expires <time>", "how long the code is good", "24h")
+    .option("--out <file>", "write the code there, for its owner alone to read, instead of to the standard output")
+    .action(action(code));
+}
+
+async function code(
+  context: CommandContext,
+  options: {
+    readonly device: string;
+    readonly csr?: string;
+    readonly scope?: string;
+    readonly expires: string;
+    readonly out?: string;
+  },
+  name = "",
+): Promise<void> {
+  const index = parseCount(options.device, "--device");
+  const lifetimeSeconds = parseDuration(options.expires, "--expires");
+  if (options.scope !== undefined) expectScopes([options.scope]);
+  const keys = options.csr === undefined ? [] : readPublicKeys(await readInput(options.csr, 1 << 16), options.csr);
+  await withRegistrar(context, (registrar) =>
+    withLedger(registrar.mesh, async (ledger) => {
+      const batch = await openBatchFolder(batchPath(registrar, name));
+      const given = await withValidators(ledger, (validators) =>
+        giveCode(ledger, validators, registrar.privateKey, batch, {
+          index,
+          lifetimeSeconds,
+          ...(keys[0] && { key: keys[0] }),
+          ...(options.scope !== undefined && { scope: options.scope }),
+        }),
+      );
+      const { out } = options;
+      if (out !== undefined) await writeAtomically(out, `${given.code}\n`);
+      const missed = given.validators.filter(({ error }) => error !== undefined).map(({ account }) => account);
+      context.print(
+        { device: index, ...(out === undefined ? { code: given.code } : { file: out }), expires: given.expiry, missed },
+        [
+          out === undefined ? `code         ${given.code}` : `code         in ${out}`,
+          `user name    ${index}`,
+          `good until   ${when(given.expiry)}, once, for one key`,
+          ...missed.map((account) => `not there    ${account} does not have it`),
+        ].join("\n"),
+      );
+    }),
+  );
 }
 
 function policyOptions(command: Command): Command {

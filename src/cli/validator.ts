@@ -15,6 +15,7 @@ interface InitOptions {
   readonly listen: string;
   readonly endpoint?: string;
   readonly scope: string;
+  readonly estListen?: string;
   readonly sidePort?: string;
   readonly crlListen?: string;
   readonly postEvery?: string;
@@ -39,6 +40,7 @@ export function register(group: Command): void {
     .requiredOption("--listen <host:port>", "where it listens")
     .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
     .requiredOption("--scope <scope>", "where it stands, such as geo:u33 or grp:city/north")
+    .option("--est-listen <host:port>", "where it serves EST (RFC 7030); nowhere if not given")
     .option("--side-port <port>", "loopback port of /health and /metrics")
     .option("--crl-listen <host:port>", "where it serves certificate revocation lists over plain HTTP")
     .option("--post-every <n>", "each how manieth scheduled revocation head it posts to the ledger; 0 for none")
@@ -53,6 +55,7 @@ export function register(group: Command): void {
             listen: options.listen,
             endpoint: options.endpoint ?? options.listen,
             scope: options.scope,
+            ...(options.estListen === undefined ? {} : { estListen: options.estListen }),
             ...(sidePort === undefined ? {} : { sidePort }),
             ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
             ...(postEvery === undefined ? {} : { postEvery }),
@@ -90,6 +93,7 @@ export function register(group: Command): void {
             account: validator.account,
             listening: `${validator.server.host}:${validator.server.port}`,
             ...(validator.plain === undefined ? {} : { crl: `${validator.plain.host}:${validator.plain.port}` }),
+            ...(validator.est === undefined ? {} : { est: `${validator.est.host}:${validator.est.port}` }),
             ...(validator.side === undefined ? {} : { side: `${validator.side.host}:${validator.side.port}` }),
           });
           const stop = (): void => void validator.stop();

@@ -16,6 +16,8 @@ import type { HeadMemory } from "../certificate/head-memory.js";
 import { decodeCertificateRequest, requestedNames, verifyCertificateRequest } from "../certificate/pkcs10.js";
 import { makePresentation } from "../certificate/presentation.js";
 import { Refusal } from "../certificate/refusal.js";
+import { MAXIMUM_CRL_LENGTH, verifyCrl } from "../certificate/x509-crl.js";
+import { meshAuthority } from "../certificate/x509-authority.js";
 import { PATH } from "../protocol/api.js";
 import { GatherError } from "../protocol/gather.js";
 import { type Clock, seconds, systemClock } from "../runtime/clock.js";
@@ -29,7 +31,7 @@ import { Mesh, type Transport } from "./mesh.js";
 import type { Provisioning } from "./provisioning.js";
 import { tooFewAnswers } from "./refusals.js";
 import { revokeSelf } from "./revocation.js";
-import type { DeviceStore } from "./store.js";
+import type { DeviceStore, PemFile } from "./store.js";
 import type { SigningChecks } from "./swarm-signing.js";
 import { keepAuthority, storedNames } from "./x509-files.js";
 
@@ -106,6 +108,10 @@ export interface Agent {
   revoke(reason: RevocationReason, options?: AskOptions): Promise<void>;
   /** The newest head of the revocation list, verified. */
   head(signal?: AbortSignal): Promise<SignedDrlHead>;
+  /** The newest certificate revocation list, verified, DER: what TLS software checks by. */
+  crl(signal?: AbortSignal): Promise<Uint8Array>;
+  /** What the store keeps for TLS software, in PEM; undefined where the device has no certificate in X.509. */
+  tlsFiles(): Promise<TlsFiles | undefined>;
   /** A revocation proof for an index, by default this device's, verified. Encoded. */
   drlProof(options?: { index?: number; algorithm?: GroupAlgorithm; signal?: AbortSignal }): Promise<Uint8Array>;
   /** Answers a verifier's challenge (16 to 64 bytes) with an encoded presentation. */
@@ -114,12 +120,24 @@ export interface Agent {
   close(): Promise<void>;
 }
 
+/** In PEM. */
+export interface TlsFiles {
+  /** The device's own certificate. */
+  readonly certificate: string;
+  /** The same, and the root's certificate of the group keys. */
+  readonly chain: string;
+  /** Whom to trust: the mesh's own certificate. */
+  readonly ca: string;
+}
+
 /** What a long-running agent did. */
 export type AgentEvent =
   | { readonly event: "certified"; readonly certificate: Certificate }
   | { readonly event: "failed"; readonly error: unknown; readonly nextTry: number };
 
 const DEFAULT_ATTEMPTS = 5;
+/** A list of a large mesh has megabytes. */
+const CRL_TIMEOUT_MILLISECONDS = 60_000;
 /** Seconds between tries of a long-running agent after it gave up once. */
 const RETRY_SECONDS = 60;
 /** A stapled proof must last this long yet, or it would be stale before anybody has looked at it. */
@@ -132,6 +150,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const mesh = await Mesh.open({ store, preSharedKey: keystore.preSharedKey, transport, checks, clock, random });
   const memory = await openHeadMemory(store.headPath);
   const jitter = random();
+  let newestCrl = 0;
   const context = { store, mesh, checks, clock, random };
 
   const certificate = async (): Promise<Certificate | undefined> => {
@@ -248,6 +267,32 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       return fetched(() =>
         mesh.fetch(PATH.drlHead, (body) => verifiedHead(body, mesh.trust, seconds(clock), memory, checks), signal),
       );
+    },
+
+    async crl(signal) {
+      await mesh.ensureCurrent([], signal);
+      const { meshId, keys } = mesh.trust;
+      const group = { authority: meshAuthority({ meshId, keys, crlUrl: undefined }), groupKey: keys.ed25519 };
+      const read = (body: Uint8Array): Uint8Array => {
+        const { number } = verifyCrl(body, group, seconds(clock), checks.device);
+        if (number < newestCrl) {
+          throw new Refusal("head-rollback", `revocation list ${number} is older than list ${newestCrl}, seen before`);
+        }
+        newestCrl = number;
+        return body;
+      };
+      const limits = { maximumAnswerBytes: MAXIMUM_CRL_LENGTH, timeoutMilliseconds: CRL_TIMEOUT_MILLISECONDS };
+      return fetched(() => mesh.fetch(PATH.crl, read, signal, limits));
+    },
+
+    async tlsFiles() {
+      const read = async (name: PemFile): Promise<string | undefined> => {
+        const content = await store.pemFile(name);
+        return content === undefined ? undefined : Buffer.from(content).toString("utf8");
+      };
+      const files = [await read("certificate"), await read("chain"), await read("ca")];
+      const [own, chain, ca] = files;
+      return own === undefined || chain === undefined || ca === undefined ? undefined : { certificate: own, chain, ca };
     },
 
     async drlProof({ index = provisioning.index, algorithm = COSE_ALG.bls, signal } = {}) {

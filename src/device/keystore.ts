@@ -52,6 +52,8 @@ const FILE = { seal: "seal.json", identity: "identity.sealed", preSharedKey: "ps
 export interface SealedKeystore extends DeviceKeystore {
   /** Takes a key made elsewhere, such as by `openssl genpkey`. */
   add(privateKey: KeyObject): Promise<DeviceIdentity>;
+  /** The private half of a key, for TLS software that takes no other. @throws SwarmkeepError `key-missing` */
+  privateKey(key: DeviceKey): Promise<KeyObject>;
 }
 
 /** Seals a new device's secret into its folder. @throws SwarmkeepError `wrong-passphrase`, and those of files. */
@@ -82,9 +84,8 @@ export async function openSealedKeystore(folder: DataFolder, passphrase: string)
   const sealer = await openSealer(folder.file(FILE.seal), passphrase);
   const secret = await unsealSecret(sealer, (name) => folder.file(name));
   const preSharedKey = secret.kind === "pre-shared-key" ? secret.preSharedKey : undefined;
-  const identity = softwareIdentity(
-    secret.kind === "pre-shared-key" ? preSharedIdentityKey(secret.preSharedKey) : secret.privateKey,
-  );
+  const identityKey = secret.kind === "pre-shared-key" ? preSharedIdentityKey(secret.preSharedKey) : secret.privateKey;
+  const identity = softwareIdentity(identityKey);
   const pathOf = (key: DeviceKey): string => folder.file(FILE.keys, `${fingerprint(key)}.sealed`);
 
   const add = async (privateKey: KeyObject): Promise<DeviceIdentity> => {
@@ -97,16 +98,21 @@ export async function openSealedKeystore(folder: DataFolder, passphrase: string)
     return added;
   };
 
+  const privateKey = async (key: DeviceKey): Promise<KeyObject> => {
+    if (isSameKey(key, identity.key)) return identityKey;
+    const der = await sealer.readIfPresent(pathOf(key), PURPOSE.key);
+    if (der === undefined) throw keyMissing(pathOf(key));
+    return privateKeyOf(der);
+  };
+
   return {
     identity,
     preSharedKey,
     add,
+    privateKey,
     create: (type) => add(generateDeviceKey(type)),
     async find(key) {
-      if (isSameKey(key, identity.key)) return identity;
-      const der = await sealer.readIfPresent(pathOf(key), PURPOSE.key);
-      if (der === undefined) throw keyMissing(pathOf(key));
-      return softwareIdentity(privateKeyOf(der));
+      return isSameKey(key, identity.key) ? identity : softwareIdentity(await privateKey(key));
     },
     async keepOnly(keys) {
       const kept = new Set(keys.map((key) => basename(pathOf(key))));

@@ -251,10 +251,15 @@ export class Mesh {
   }
 
   /** The first good answer of any member. `read` throws at a bad one. @throws GatherError, or the signal's reason */
-  async fetch<T>(path: string, read: (body: Uint8Array) => T, signal?: AbortSignal): Promise<T> {
+  async fetch<T>(
+    path: string,
+    read: (body: Uint8Array) => T,
+    signal?: AbortSignal,
+    limits: Pick<ClientRequest, "maximumAnswerBytes" | "timeoutMilliseconds"> = {},
+  ): Promise<T> {
     const { parts } = await this.ask(
       1,
-      async (member, stop) => read((await this.request(member, { method: "GET", path, signal: stop })).body),
+      async (member, stop) => read((await this.request(member, { method: "GET", path, signal: stop, ...limits })).body),
       { signal },
     );
     return (parts[0] as { part: T }).part;

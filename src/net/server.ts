@@ -132,6 +132,8 @@ export interface ServerOptions {
   readonly routes: readonly Route[];
   readonly log: Logger;
   readonly metrics?: Metrics;
+  /** What its metrics' names begin with: `swarmkeep_http` if not given. */
+  readonly metricsPrefix?: string;
   readonly limits?: Partial<ServerLimits>;
   /** Gives errors of other families their code, kind and advice; `undefined` leaves one an internal error. */
   readonly explain?: (error: unknown) => SwarmkeepError | undefined;
@@ -172,7 +174,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = "127.0.0.1", port, log } = options;
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
-  const measures = measuresOf(options.metrics);
+  const measures = measuresOf(options.metrics, options.metricsPrefix);
   const pskIdentities = new WeakMap<TLSSocket, string>();
 
   const server = createServer({
@@ -381,16 +383,11 @@ interface Measures {
   connections(count: () => number): void;
 }
 
-function measuresOf(metrics: Metrics | undefined): Measures {
-  const shed = metrics?.counter("swarmkeep_http_shed_total", "Connections and requests turned away, by limit", [
-    "limit",
-  ]);
-  const answered = metrics?.counter("swarmkeep_http_answers_total", "Answers, by route and status", [
-    "route",
-    "status",
-  ]);
-  const duration = metrics?.histogram("swarmkeep_http_duration_seconds", "Time to an answer, by route", ["route"]);
-  const connections = metrics?.gauge("swarmkeep_http_connections_count", "Open connections");
+function measuresOf(metrics: Metrics | undefined, prefix = "swarmkeep_http"): Measures {
+  const shed = metrics?.counter(`${prefix}_shed_total`, "Connections and requests turned away, by limit", ["limit"]);
+  const answered = metrics?.counter(`${prefix}_answers_total`, "Answers, by route and status", ["route", "status"]);
+  const duration = metrics?.histogram(`${prefix}_duration_seconds`, "Time to an answer, by route", ["route"]);
+  const connections = metrics?.gauge(`${prefix}_connections_count`, "Open connections");
   return {
     shed: (limit) => shed?.inc({ limit }),
     answered(route, status, seconds) {

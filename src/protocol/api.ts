@@ -38,7 +38,6 @@ export const PATH = {
   /** Between members. */
   vote: "/v1/vote",
   frostCommit: "/v1/frost/commit",
-  standardCommit: "/v1/est/commit",
   counters: "/v1/counters",
   frostResult: "/v1/frost/result",
   /** For TLS software: plain files, DER. */
@@ -408,7 +407,7 @@ export function decodeVote(encoded: Uint8Array): Vote {
  * What members sign with the Ed25519 group key on one another's request. Each builds the message for itself: from the ledger for
  * the first four, of which `number` says which one, and from the request that comes along for a member's certificate.
  */
-export const FROST_KIND = { head: 1, crl: 2, deltaCrl: 3, authority: 4, member: 5 } as const;
+export const FROST_KIND = { head: 1, crl: 2, deltaCrl: 3, authority: 4, member: 5, standard: 6 } as const;
 export type FrostKind = (typeof FROST_KIND)[keyof typeof FROST_KIND];
 
 /** Between members: a commitment for an Ed25519 signature on something that both have built. */

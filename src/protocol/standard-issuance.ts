@@ -18,8 +18,8 @@ import {
 import { bytes, entry, map, optional, text, tuple, uint } from "../certificate/reader.js";
 import { Refusal, malformed } from "../certificate/refusal.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
-import { type MeshAuthority, checkSignedBySwarm } from "../certificate/x509-authority.js";
-import { type X509Trust, decodeDeviceCertificate, deviceCertificateToSign } from "../certificate/x509-leaf.js";
+import { checkSignedBySwarm, meshAuthority } from "../certificate/x509-authority.js";
+import { decodeDeviceCertificate, deviceCertificateToSign } from "../certificate/x509-leaf.js";
 import { meshLabel } from "../certificate/x509-names.js";
 import { MAXIMUM_X509_LENGTH } from "../certificate/x509.js";
 import { equalBytes } from "../crypto/bytes.js";
@@ -29,6 +29,7 @@ import { type EnrolmentCode, hashOfKey } from "./enrolment-codes.js";
 import {
   type CertificateSlot,
   type IssuanceLedger,
+  type IssuanceTrust,
   type RegisteredDevice,
   checkPolicy,
   checkRegistered,
@@ -94,8 +95,7 @@ export function decodeStandardRequest(encoded: Uint8Array): StandardRequest {
 
 /** What a member knows that a request is judged by. */
 export interface StandardRules<Code extends EnrolmentCode> {
-  readonly trust: X509Trust;
-  readonly authority: MeshAuthority;
+  readonly trust: IssuanceTrust;
   readonly ledger: IssuanceLedger;
   /** This member's clock, seconds since 1970. */
   readonly now: number;
@@ -146,7 +146,7 @@ export function judgeStandard<Code extends EnrolmentCode>(
   request: StandardRequest,
   rules: StandardRules<Code>,
 ): StandardOrder<Code> {
-  const { trust, authority, ledger, now } = rules;
+  const { trust, ledger, now } = rules;
   const csr = verifyCertificateRequest(request.csr, rules.signatures);
   const { index, scope, deviceClass, names, code } = subjectOf(request, csr, rules);
   const device = registered(ledger, index);
@@ -158,7 +158,7 @@ export function judgeStandard<Code extends EnrolmentCode>(
   const serial = certificateSerial({ meshId: trust.meshId, index, period, k });
   const { generation } = trust;
   const fields = { serial, notBefore, expires, key: csr.key, scope, generation, index, deviceClass };
-  const message = deviceCertificateToSign(fields, wanted.length === 0 ? names : wanted, authority);
+  const message = deviceCertificateToSign(fields, wanted.length === 0 ? names : wanted, meshAuthority(trust));
   return { slot: { index, period, k }, fields, message, code };
 }
 
@@ -224,7 +224,7 @@ function checkRenewedKey(
   throw refused(
     "wrong-key",
     "the request is for another key than the current certificate's, and that key has not agreed to it",
-    "Ask for the same key, or let `swarmkeep device csr --new-key` make the request.",
+    "Ask for the same key, or add the attribute by which the old key agrees (docs/protocol.md, section 14.2).",
   );
 }
 

@@ -36,6 +36,7 @@ import type { Committee } from "./committee.js";
 import { Following } from "./following.js";
 import { HeadMaker } from "./heads.js";
 import { HeadStore } from "./head-store.js";
+import { EstService } from "./est/service.js";
 import { HistoryMark } from "./history-mark.js";
 import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
@@ -49,7 +50,7 @@ import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
 import { type ValidatorKeys, type ValidatorSettings, parseListen } from "./settings.js";
 import type { Signer } from "./signer.js";
-import { type FinalisedBlock, Standing } from "./standing.js";
+import { type FinalisedBlock, Standing, notInOffice } from "./standing.js";
 import { VoteRecord, Voting } from "./voting.js";
 import { WordProver } from "./word-prover.js";
 import { X509Files } from "./x509-files.js";
@@ -75,6 +76,8 @@ export interface RunningValidator {
   readonly side: RunningSideServer | undefined;
   /** Certificate revocation lists over plain HTTP. */
   readonly plain: RunningPlainServer | undefined;
+  /** Of EST, where the settings have a port for it. */
+  readonly est: RunningServer | undefined;
   /** Ends when the validator stops, or rejects with what it cannot go on with. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
@@ -147,6 +150,7 @@ class Validator implements RunningValidator {
   #server: RunningServer | undefined;
   #side: RunningSideServer | undefined;
   #plain: RunningPlainServer | undefined;
+  #est: EstService | undefined;
   #office: InOfficeParts | undefined;
   /** While others are in office. */
   #following: Following | undefined;
@@ -173,6 +177,10 @@ class Validator implements RunningValidator {
 
   get plain(): RunningPlainServer | undefined {
     return this.#plain;
+  }
+
+  get est(): RunningServer | undefined {
+    return this.#est?.server;
   }
 
   get ended(): Promise<void> {
@@ -283,8 +291,11 @@ class Validator implements RunningValidator {
       path: folder.file("validator.der"),
       nowSeconds,
       log,
-      onCertificate: ({ certificate, crossCertificate }) =>
-        this.#server?.renew({ key: keys.tls.key, chain: [certificate, crossCertificate] }),
+      onCertificate: ({ certificate, crossCertificate }) => {
+        const shown = { key: keys.tls.key, chain: [certificate, crossCertificate] };
+        this.#server?.renew(shown);
+        this.#est?.renew(shown);
+      },
     });
 
     let start = 0;
@@ -318,7 +329,7 @@ class Validator implements RunningValidator {
         postEvery: settings.postEvery ?? 1,
         start,
       });
-      const topics = { ...maker.frost.topics, [FROST_KIND.member]: member };
+      const topics = { ...maker.frost.topics, [FROST_KIND.member]: member, [FROST_KIND.standard]: est.topic };
       const signing = { committee, signer, peers, topics, clock: this.#clock, log: logger };
       this.#office = { peers, voting, maker, signing };
     };
@@ -333,6 +344,15 @@ class Validator implements RunningValidator {
     const devices = new TokenBuckets(DEVICE_RATE);
     const nodes = new ManifestNodes();
     const issuing = { context, standing, issued, inheritance, prover, checks, nodes, devices, nowSeconds };
+    const est = await EstService.open({
+      ...issuing,
+      folder,
+      files,
+      rootCertificate: mesh.rootCertificate,
+      office: () => this.#inOffice(),
+    });
+    this.#est = est;
+    this.#cleanUp.push(() => est.close());
     const { host, port } = parseListen(settings.listen);
     this.#server = await startServer({
       host,
@@ -344,6 +364,7 @@ class Validator implements RunningValidator {
         revoking: { context, standing, checks, sender, submitted: new Map(), nowSeconds },
         psk,
         inheritance,
+        codes: est.codes,
         heads,
         files,
         topics: () => this.#office?.signing.topics ?? {},
@@ -352,7 +373,7 @@ class Validator implements RunningValidator {
         listPath,
         approvals: await folder.folder("approvals"),
         nowSeconds,
-        office: () => this.#office,
+        office: () => this.#inOffice(),
         activating: () => ceremony.voting,
       }),
       log,
@@ -360,6 +381,11 @@ class Validator implements RunningValidator {
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
       explain: explained,
     });
+    const { limits } = this.#options;
+    if (settings.estListen !== undefined) {
+      const listening = { identity: keys.tls, log, metrics, limits, explain: explained };
+      await est.listen({ listen: settings.estListen, ...listening });
+    }
     if (settings.sidePort !== undefined) {
       this.#side = await startSideServer({ port: settings.sidePort, metrics, health: () => this.#health(heads) });
     }
@@ -404,6 +430,13 @@ class Validator implements RunningValidator {
   stop(): Promise<void> {
     this.#stopped ??= this.#stopOnce();
     return this.#stopped;
+  }
+
+  /** @throws SwarmkeepError `not-in-office` or `ledger-away` */
+  #inOffice(): InOfficeParts {
+    this.#standing.inOffice();
+    if (this.#office !== undefined) return this.#office;
+    throw notInOffice();
   }
 
   async #stopOnce(): Promise<void> {

@@ -158,6 +158,12 @@ export class IssuedBook {
     return false;
   }
 
+  /** The first number of a device's certificates in a period that this member has signed neither form for. */
+  nextNumber(index: number, period: number): number {
+    const [compact, x509] = this.#periods.get(period)?.get(index) ?? [];
+    return Math.max(-1, ...(compact?.keys() ?? []), ...(x509?.keys() ?? [])) + 1;
+  }
+
   /** Forgets periods before `period`, on disk as well: nothing is signed for them any more. */
   async forgetBefore(period: number): Promise<void> {
     let forgotten = false;

@@ -22,6 +22,7 @@ import { indexOfIdentity } from "../protocol/pre-shared-key.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
+import type { CodeBook } from "./est/code-book.js";
 import { coSignStatement } from "./governing.js";
 import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
@@ -32,7 +33,6 @@ import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
 import { HealthStatements, signedDigests } from "./transparency.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
-import { notInOffice } from "./standing.js";
 import type { Voting } from "./voting.js";
 import type { HeadStore } from "./head-store.js";
 import type { X509Files } from "./x509-files.js";
@@ -43,6 +43,7 @@ export interface RouteOptions {
   readonly revoking: RevokingOptions;
   readonly psk: PskStore;
   readonly inheritance: Inheritance;
+  readonly codes: CodeBook;
   readonly heads: HeadStore;
   readonly files: X509Files;
   /** What this member signs with the Ed25519 group key on others' request. */
@@ -52,8 +53,8 @@ export interface RouteOptions {
   readonly listPath: string;
   readonly approvals: string;
   readonly nowSeconds: () => number;
-  /** What runs while in office. */
-  readonly office: () => InOfficeParts | undefined;
+  /** What runs while in office. @throws SwarmkeepError `not-in-office` or `ledger-away` */
+  readonly office: () => InOfficeParts;
   /** Votes on an activation that is under way. */
   readonly activating: () => Voting | undefined;
 }
@@ -79,13 +80,6 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       retryAfter: wait,
     });
   };
-  const inOffice = (): InOfficeParts => {
-    standing.inOffice();
-    const office = options.office();
-    if (office !== undefined) return office;
-    throw notInOffice();
-  };
-
   return [
     {
       method: "GET",
@@ -189,6 +183,15 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       },
     },
     {
+      method: "POST",
+      path: PATH.enrolmentCodes,
+      bodyBytes: PSK_BODY_BYTES,
+      handle: async (exchange) => {
+        limited(exchange);
+        return { body: encodeCbor(await options.codes.take(exchange.body, standing, options.nowSeconds())) };
+      },
+    },
+    {
       method: "GET",
       path: PATH.log,
       handle: ({ query }) => ({
@@ -209,7 +212,7 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       path: PATH.vote,
       handle: ({ body }) => {
         const vote = decodeVote(body);
-        const voting = vote.kind === VOTE_KIND.activation ? options.activating() : inOffice().voting;
+        const voting = vote.kind === VOTE_KIND.activation ? options.activating() : options.office().voting;
         if (voting !== undefined) return { body: encodeVoteAnswer(voting.receive(vote)) };
         throw new SwarmkeepError("no activation is under way here", {
           kind: "refused",
@@ -235,7 +238,7 @@ export function validatorRoutes(options: RouteOptions): Route[] {
       method: "POST",
       path: PATH.frostResult,
       handle: async ({ body }) => {
-        await inOffice().maker.frost.take(decodeFrostResult(body));
+        await options.office().maker.frost.take(decodeFrostResult(body));
         return { body: encodeCbor(null) };
       },
     },

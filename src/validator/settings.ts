@@ -28,6 +28,8 @@ export interface ValidatorSettings {
   readonly sidePort?: number;
   /** `host:port` of the certificate revocation lists over plain HTTP; absent for none. */
   readonly crlListen?: string;
+  /** `host:port` to serve EST on, of its own because EST clients speak TLS 1.2; absent for none. */
+  readonly estListen?: string;
   /** Each how manieth scheduled head goes to the ledger; 0 for none, 1 (default) for all. */
   readonly postEvery?: number;
 }
@@ -128,9 +130,10 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
   return settings;
 }
 
-function checkSettings({ listen, endpoint, scope, sidePort, crlListen, postEvery }: ValidatorSettings): void {
+function checkSettings(settings: ValidatorSettings): void {
+  const { listen, endpoint, scope, sidePort, crlListen, estListen, postEvery } = settings;
   parseEndpoint(String(endpoint));
-  if (crlListen !== undefined) parseListen(String(crlListen));
+  for (const address of [crlListen, estListen]) if (address !== undefined) parseListen(String(address));
   const { port } = parseListen(String(listen));
   const isNumber = (value: unknown, maximum: number): boolean =>
     value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maximum);

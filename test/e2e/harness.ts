@@ -86,7 +86,7 @@ export class LocalMesh {
   }
 
   async #deploy({ validators: count, parameters }: MeshOptions): Promise<void> {
-    const [chainPort = 0, ...ports] = await freePorts(1 + 2 * count);
+    const [chainPort = 0, ...ports] = await freePorts(1 + 3 * count);
     await this.startNode(chainPort);
     const operatorFolder = join(this.folder, "operator");
     const operator = await createOperatorFolder(operatorFolder, PASSPHRASE, {
@@ -98,13 +98,15 @@ export class LocalMesh {
     await operator.close();
     for (let number = 1; number <= count; number++) {
       const folder = join(this.folder, `validator-${number}`);
-      const [port = 0, sidePort = 0] = ports.splice(0, 2);
+      const [port = 0, sidePort = 0, estPort = 0] = ports.splice(0, 3);
       const listen = `127.0.0.1:${port}`;
       const opened = await openDataFolder(folder, "validator");
-      const settings = { listen, endpoint: listen, scope: "grp:city", sidePort };
+      const estListen = `127.0.0.1:${estPort}`;
+      const settings = { listen, endpoint: listen, scope: "grp:city", sidePort, estListen };
       const { account } = await initialiseValidator(opened, PASSPHRASE, `operator ${number}`, settings, LIGHT_KDF);
       await opened.close();
-      this.validators.push(new ValidatorProcess({ number, account, folder, meshFile: this.meshFile, port, sidePort }));
+      const place = { number, account, folder, meshFile: this.meshFile, port, sidePort, estPort };
+      this.validators.push(new ValidatorProcess(place));
     }
     const accounts = this.validators.map(({ place }) => place.account);
     await this.fund([operator.address, this.registrar.address, ...accounts]);

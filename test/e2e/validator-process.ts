@@ -25,6 +25,7 @@ export interface ValidatorPlace {
   readonly meshFile: string;
   readonly port: number;
   readonly sidePort: number;
+  readonly estPort: number;
 }
 
 export interface StartOptions {

@@ -20,7 +20,7 @@ const PREFIX = "/.well-known/est";
 
 export interface EstOptions {
   readonly meshId: Uint8Array;
-  /** The authorities above what is issued, DER: that which signs first. @throws SwarmkeepError `no-authority` */
+  /** The authorities above what is issued, DER: that which signs first. @throws SwarmkeepError `no-bundle` */
   readonly authorities: () => readonly Uint8Array[];
   /** Has a request judged and signed by the swarm; gives the certificate, DER. */
   readonly enrol: (csr: Uint8Array, proof: StandardProof, signal: AbortSignal) => Promise<Uint8Array>;

@@ -1,6 +1,9 @@
 /**
  * What may be used once: one-time codes for good, and one and the same certificate request until it may be repeated. A use is on disk
  * before anything is signed for it, so that neither a crash nor two requests at once make two of it.
+ *
+ * For some seconds a use counts for the same request again: a member that had to be left out, or a number that was taken at another
+ * one, has the same request signed under the next number, or not at all.
  */
 import { bytesToHex } from "@noble/hashes/utils.js";
 
@@ -9,14 +12,17 @@ import { failpoint } from "../../runtime/failpoint.js";
 import type { Journal } from "../../runtime/journal.js";
 import { SwarmkeepError } from "../../statements/errors.js";
 
-/** u48 until | what is used, 32 bytes | SHA-256 of what was signed for it */
-const RECORD_LENGTH = 6 + 32 + 32;
+/** u48 time of use | u48 until | what is used, 32 bytes | SHA-256 of the request that it was used for */
+const RECORD_LENGTH = 6 + 6 + 32 + 32;
+/** Seconds for which the same request may use it again. */
+export const RETRY_SECONDS = 30;
 /** Uses between two looks at what can be forgotten. */
 const SWEEP_EVERY = 1_024;
 
 interface Use {
+  readonly at: number;
   readonly until: number;
-  readonly signed: Uint8Array;
+  readonly request: Uint8Array;
   /** Where it is in the journal; Infinity while it is not there yet. */
   readonly sequence: number;
   /** Resolves when it is on disk. */
@@ -39,9 +45,10 @@ export class UseBook {
     for await (const { sequence, payload } of journal.replay()) {
       if (payload.length !== RECORD_LENGTH) throw damaged(payload.length);
       const record = Buffer.from(payload);
-      book.#uses.set(record.subarray(6, 38).toString("hex"), {
-        until: record.readUIntBE(0, 6),
-        signed: Uint8Array.from(record.subarray(38)),
+      book.#uses.set(record.subarray(12, 44).toString("hex"), {
+        at: record.readUIntBE(0, 6),
+        until: record.readUIntBE(6, 6),
+        request: Uint8Array.from(record.subarray(44)),
         sequence,
         stored: Promise.resolve(),
       });
@@ -50,36 +57,38 @@ export class UseBook {
     return book;
   }
 
-  /** Until when a thing is used, seconds since 1970; undefined if it is not now. */
-  usedUntil(what: Uint8Array, now: number): number | undefined {
+  /** Whether a thing was used, and not just now for this request. @param request SHA-256 of it. */
+  isUsed(what: Uint8Array, request: Uint8Array, now: number): boolean {
     const use = this.#uses.get(bytesToHex(what));
-    return use !== undefined && use.until > now ? use.until : undefined;
+    if (use === undefined || use.until <= now) return false;
+    return !equalBytes(use.request, request) || now > use.at + RETRY_SECONDS;
   }
 
   /**
-   * Uses a thing for what is about to be signed, durably. Using it again for the same bytes is fine.
-   * @param what 32 bytes. @param signed SHA-256 of the bytes. @param until when it may be used again, seconds since 1970.
-   * @returns false if it was used for other bytes.
+   * Uses a thing for a request, durably.
+   * @param what 32 bytes. @param request SHA-256 of it. @param until when the thing may be used again, seconds since 1970.
+   * @returns false if it is used already (`isUsed`).
    */
-  async use(what: Uint8Array, signed: Uint8Array, until: number, now: number): Promise<boolean> {
+  async use(what: Uint8Array, request: Uint8Array, until: number, now: number): Promise<boolean> {
+    if (this.isUsed(what, request, now)) return false;
     const name = bytesToHex(what);
     const earlier = this.#uses.get(name);
     if (earlier !== undefined && earlier.until > now) {
-      if (!equalBytes(earlier.signed, signed)) return false;
       await earlier.stored;
       return true;
     }
     const record = Buffer.alloc(RECORD_LENGTH);
-    record.writeUIntBE(until, 0, 6);
-    record.set(what, 6);
-    record.set(signed, 38);
+    record.writeUIntBE(now, 0, 6);
+    record.writeUIntBE(until, 6, 6);
+    record.set(what, 12);
+    record.set(request, 44);
     failpoint("uses.before-append");
     // In memory at once: a second request that arrives while the disk is busy finds it used.
     const stored = this.#journal.append(record);
-    this.#uses.set(name, { until, signed, sequence: Infinity, stored });
+    const use = { at: now, until, request, stored };
+    this.#uses.set(name, { ...use, sequence: Infinity });
     try {
-      const sequence = await stored;
-      this.#uses.set(name, { until, signed, sequence, stored });
+      this.#uses.set(name, { ...use, sequence: await stored });
     } catch (error) {
       this.#uses.delete(name);
       throw error;

@@ -1,0 +1,106 @@
+/**
+ * A folder in which other programs find what they need for TLS, kept fresh (`swarmkeep device run`): each file is replaced as a
+ * whole, and a hook is run after a change, so that a server reloads.
+ *
+ * ```
+ * tls.key      private key of the certificate, PKCS#8 PEM, for the owner alone
+ * tls.crt      the device's certificate with the chain above it
+ * ca.crt       the mesh's own certificate: whom to trust
+ * crl.pem      the newest revocation list
+ * ```
+ */
+import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { PRIVATE_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { type Clock, systemClock } from "../runtime/clock.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import type { Agent } from "./agent.js";
+import type { SealedKeystore } from "./keystore.js";
+import { tlsMaterial } from "./tls.js";
+
+/** Modes of the files, in the order in which they are written: a new key before the certificate for it. */
+const MODES = { "tls.key": PRIVATE_FILE, "ca.crt": 0o644, "tls.crt": 0o644, "crl.pem": 0o644 } as const;
+export type TlsFileName = keyof typeof MODES;
+
+/** Other accounts read all but the key. */
+const PUBLIC_FOLDER = 0o755;
+const HOOK_MILLISECONDS = 60_000;
+
+export interface TlsFolderOptions {
+  readonly agent: Agent;
+  readonly keystore: Pick<SealedKeystore, "privateKey">;
+  readonly folder: string;
+  /** A command for the shell; it finds the folder in SWARMKEEP_FOLDER and the names of new files in SWARMKEEP_CHANGED. */
+  readonly hook?: string | undefined;
+  /** Seconds between looks for a newer revocation list; the certificate has its own time. */
+  readonly intervalSeconds: number;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly onEvent?: (event: TlsFolderEvent) => void;
+}
+
+export type TlsFolderEvent =
+  | { readonly event: "written"; readonly files: readonly TlsFileName[] }
+  | { readonly event: "failed"; readonly error: unknown };
+
+/** Writes what has changed. @returns the names. @throws as `tlsMaterial`, and those of files */
+export async function writeTlsFolder(options: TlsFolderOptions, signal?: AbortSignal): Promise<TlsFileName[]> {
+  const { agent, keystore, folder } = options;
+  const { key, chain, ca, crl } = await tlsMaterial(agent, keystore, signal);
+  const contents: Readonly<Record<TlsFileName, string>> = {
+    "tls.key": key.export({ format: "pem", type: "pkcs8" }) as string,
+    "ca.crt": ca,
+    "tls.crt": chain,
+    "crl.pem": crl,
+  };
+  await mkdir(folder, { recursive: true, mode: PUBLIC_FOLDER });
+  const changed: TlsFileName[] = [];
+  for (const [name, mode] of Object.entries(MODES) as [TlsFileName, number][]) {
+    const path = join(folder, name);
+    const known = await readIfPresent(path, 1 << 27);
+    if (known !== undefined && Buffer.from(known).toString("utf8") === contents[name]) continue;
+    await writeAtomically(path, contents[name], mode);
+    changed.push(name);
+  }
+  return changed;
+}
+
+/** Keeps the folder fresh until `signal` is aborted. A hook that fails is told of, and run again with the next change. */
+export async function keepTlsFolder(options: TlsFolderOptions, signal: AbortSignal): Promise<void> {
+  const { hook, folder, intervalSeconds, clock = systemClock, random = Math.random } = options;
+  const { onEvent = () => undefined } = options;
+  while (!signal.aborted) {
+    try {
+      const files = await writeTlsFolder(options, signal);
+      if (files.length > 0) {
+        onEvent({ event: "written", files });
+        if (hook !== undefined) await runHook(hook, folder, files, signal);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      onEvent({ event: "failed", error });
+    }
+    // With jitter, so that a fleet does not ask as one.
+    await clock.sleep(1000 * intervalSeconds * (0.75 + random() / 2), signal).catch(() => undefined);
+  }
+}
+
+function runHook(hook: string, folder: string, files: readonly TlsFileName[], signal: AbortSignal): Promise<void> {
+  const env = { ...process.env, SWARMKEEP_FOLDER: folder, SWARMKEEP_CHANGED: files.join(" ") };
+  return new Promise((resolve, reject) => {
+    execFile("/bin/sh", ["-c", hook], { env, signal, timeout: HOOK_MILLISECONDS }, (error, _stdout, stderr) => {
+      if (error === null) return resolve();
+      const why = stderr.trim().split("\n").at(-1) ?? "";
+      reject(
+        new SwarmkeepError(`the hook ended with ${String(error.code ?? error.signal)}${why === "" ? "" : `: ${why}`}`, {
+          kind: "environment",
+          code: "hook-failed",
+          advice: "Try the command by hand; it is run again after the next change.",
+          cause: error,
+        }),
+      );
+    });
+  });
+}
