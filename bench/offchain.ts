@@ -3,6 +3,7 @@ import type { OffchainFigure } from "./figure.js";
 import { agentInstalledMegabytes } from "./offchain/agentInstalledMegabytes.js";
 import { agentResidentMegabytes } from "./offchain/agentResidentMegabytes.js";
 import { certificateBytes } from "./offchain/certificateBytes.js";
+import { crlBytes1M1pct, crlMilliseconds1M1pct } from "./offchain/crl1M1pct.js";
 import { drlProofBytes1048576 } from "./offchain/drlProofBytes1048576.js";
 import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
 import { enrolOverHandshake } from "./offchain/enrolOverHandshake.js";
@@ -20,6 +21,8 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   renewedPerSecondOverBareSign,
   enrolOverHandshake,
   revocationSeconds,
+  crlBytes1M1pct,
+  crlMilliseconds1M1pct,
   agentInstalledMegabytes,
   agentResidentMegabytes,
 ];
