@@ -10,7 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["crypto"],
   ["certificate"],
   ["protocol"],
-  ["net", "ledger", "runtime"],
+  ["net", "ledger", "runtime", "shards", "store"],
   ["validator", "device", "operator", "explorer"],
   ["cli"],
 ];

@@ -60,6 +60,7 @@ describe("docs/protocol.md", () => {
       presentation: "presentation",
       revocationRequest: "revocation request",
       healthStatement: "health statement",
+      shardMap: "shard map",
     } satisfies Record<keyof typeof COSE_TYP, string>;
     for (const [name, row] of Object.entries(types)) {
       expect(rowOf(row)[2], row).to.equal(String(COSE_TYP[name as keyof typeof COSE_TYP]));

@@ -8,6 +8,7 @@ import { SwarmkeepError } from "../src/statements/errors.js";
 import { certificateTargets } from "./certificate/fuzz-targets.js";
 import type { FuzzTarget } from "./fuzz-target.js";
 import { protocolTargets } from "./protocol/fuzz-targets.js";
+import { shardTargets } from "./shards/fuzz-targets.js";
 import { textTargets } from "./text-targets.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -81,7 +82,7 @@ function attack({ decode, encode }: FuzzTarget, bytes: Uint8Array): void {
 describe("decoders under attack", () => {
   let targets: readonly FuzzTarget[] = [];
   before(async () => {
-    targets = [...(await certificateTargets()), ...protocolTargets, ...(await textTargets())];
+    targets = [...(await certificateTargets()), ...protocolTargets, ...shardTargets, ...(await textTargets())];
   });
 
   it("are all exported decoders of src", () => {

@@ -22,6 +22,7 @@ export const COSE_TYP = {
   presentation: 65004,
   revocationRequest: 65005,
   healthStatement: 65006,
+  shardMap: 65010,
 } as const;
 
 /** CWT claims (RFC 8392, RFC 8747, RFC 8693 `scope`) and one private claim: [generation, device index, class]. */

@@ -1,0 +1,207 @@
+/**
+ * A holder's store: sealed shards in append-only files, one for each collection (a version of a map), so that a version that is over is
+ * deleted as one file and its space comes back at once. Content-addressed: with each shard is its SHA-256, from which its CID
+ * follows, and what no longer hashes to it is not given out. `put` returns when everything is on the disk.
+ *
+ *     record = u32 length | SHA-256 | id 32 | u64 device | bytes
+ */
+import { type FileHandle, open, readdir, rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
+
+import { sha256 } from "../shards/bytes.js";
+import { syncFolder } from "../runtime/atomic-file.js";
+import { SwarmkeepError, fileError } from "../runtime/errors.js";
+import { failpoint } from "../runtime/failpoint.js";
+
+/** What a holder keeps under one id. */
+export interface StoredShard {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** The only device that gets it. */
+  readonly device: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How much of one collection is there. */
+export interface Usage {
+  readonly collection: string;
+  readonly shards: number;
+  /** On disk. */
+  readonly bytes: number;
+}
+
+/** Where shards are kept. */
+export interface ShardStore {
+  /** Keeps shards, durably when it returns; one with an id that is there takes its place. @throws SwarmkeepError `store-full` */
+  put(collection: string, shards: readonly StoredShard[]): Promise<void>;
+  /** The shard with this id. `undefined` if there is none, or if its bytes are no longer those that were put. */
+  get(collection: string, id: Uint8Array): Promise<StoredShard | undefined>;
+  /** The collection that has the id. */
+  collectionOf(id: Uint8Array): string | undefined;
+  /** Deletes a collection as a whole. */
+  drop(collection: string): Promise<void>;
+  usage(): readonly Usage[];
+  close(): Promise<void>;
+}
+
+export interface PackStoreOptions {
+  readonly folder: string;
+  /** Bytes on disk that are never exceeded. */
+  readonly quota: number;
+}
+
+const HEADER_LENGTH = 4 + 32 + 32 + 8;
+/** The largest shard or entry. */
+export const MAXIMUM_SHARD_BYTES = 8_192;
+const NAME = /^[a-z0-9-]{1,80}$/;
+const SUFFIX = ".pack";
+
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface Pack {
+  readonly file: FileHandle;
+  readonly places: Map<string, Place>;
+  length: number;
+}
+
+/** @throws those of files */
+export async function openPackStore({ folder, quota }: PackStoreOptions): Promise<ShardStore> {
+  const packs = new Map<string, Pack>();
+  const collections = new Map<string, string>();
+  const pathOf = (collection: string): string => join(folder, collection + SUFFIX);
+  for (const name of (await readdir(folder)).filter((file) => file.endsWith(SUFFIX))) {
+    const collection = name.slice(0, -SUFFIX.length);
+    const pack = await readPack(pathOf(collection));
+    packs.set(collection, pack);
+    for (const id of pack.places.keys()) collections.set(id, collection);
+  }
+  // One after another: appends to a file must not run into one another.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work, work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const total = (): number => [...packs.values()].reduce((sum, { length }) => sum + length, 0);
+
+  const packOf = async (collection: string): Promise<Pack> => {
+    const known = packs.get(collection);
+    if (known !== undefined) return known;
+    if (!NAME.test(collection)) throw new RangeError(`${JSON.stringify(collection)} names no collection`);
+    const made: Pack = { file: await open(pathOf(collection), "a+", 0o600), places: new Map(), length: 0 };
+    await syncFolder(folder);
+    packs.set(collection, made);
+    return made;
+  };
+
+  return {
+    put: (collection, shards) =>
+      inTurn(async () => {
+        const records = shards.map(encodeRecord);
+        const added = records.reduce((sum, { length }) => sum + length, 0);
+        if (total() + added > quota) throw storeFull(total() + added, quota);
+        try {
+          const pack = await packOf(collection);
+          await pack.file.appendFile(Buffer.concat(records));
+          failpoint("store.before-sync");
+          await pack.file.datasync();
+          for (const [i, { id }] of shards.entries()) {
+            const { length } = records[i] as Buffer;
+            pack.places.set(nameOf(id), { offset: pack.length, length });
+            collections.set(nameOf(id), collection);
+            pack.length += length;
+          }
+        } catch (error) {
+          // What was written in part must not stand before what comes next.
+          const pack = packs.get(collection);
+          if (pack !== undefined) await truncate(pathOf(collection), pack.length).catch(() => undefined);
+          throw fileError(pathOf(collection), error);
+        }
+      }),
+
+    async get(collection, id) {
+      const pack = packs.get(collection);
+      const place = pack?.places.get(nameOf(id));
+      if (pack === undefined || place === undefined) return undefined;
+      const record = Buffer.alloc(place.length);
+      await pack.file.read(record, 0, place.length, place.offset);
+      return decodeRecord(record);
+    },
+
+    collectionOf: (id) => collections.get(nameOf(id)),
+
+    drop: (collection) =>
+      inTurn(async () => {
+        const pack = packs.get(collection);
+        if (pack === undefined) return;
+        packs.delete(collection);
+        for (const id of pack.places.keys()) if (collections.get(id) === collection) collections.delete(id);
+        await pack.file.close();
+        await rm(pathOf(collection), { force: true });
+        await syncFolder(folder);
+      }),
+
+    usage: () =>
+      [...packs].map(([collection, { places, length }]) => ({ collection, shards: places.size, bytes: length })),
+
+    close: () =>
+      inTurn(async () => {
+        for (const { file } of packs.values()) await file.close();
+        packs.clear();
+      }),
+  };
+}
+
+function nameOf(id: Uint8Array): string {
+  return Buffer.from(id).toString("hex");
+}
+
+function encodeRecord({ id, device, bytes }: StoredShard): Buffer {
+  if (id.length !== 32 || bytes.length === 0 || bytes.length > MAXIMUM_SHARD_BYTES) {
+    throw new RangeError(`a shard has an id of 32 bytes and 1 to ${MAXIMUM_SHARD_BYTES} bytes`);
+  }
+  const header = Buffer.alloc(HEADER_LENGTH);
+  header.writeUInt32BE(bytes.length, 0);
+  header.set(sha256(id, bytes), 4);
+  header.set(id, 36);
+  header.writeBigUInt64BE(BigInt(device), 68);
+  return Buffer.concat([header, bytes]);
+}
+
+function decodeRecord(record: Buffer): StoredShard | undefined {
+  const id = Uint8Array.from(record.subarray(36, 68));
+  const bytes = Uint8Array.from(record.subarray(HEADER_LENGTH));
+  if (!sha256(id, bytes).equals(record.subarray(4, 36))) return undefined;
+  return { id, device: Number(record.readBigUInt64BE(68)), bytes };
+}
+
+/** Reads where everything is. What a crash left half written at the end is cut off. */
+async function readPack(path: string): Promise<Pack> {
+  const file = await open(path, "a+", 0o600);
+  const { size } = await file.stat();
+  const places = new Map<string, Place>();
+  const header = Buffer.alloc(HEADER_LENGTH);
+  let offset = 0;
+  while (offset + HEADER_LENGTH <= size) {
+    await file.read(header, 0, HEADER_LENGTH, offset);
+    const bytes = header.readUInt32BE(0);
+    const length = HEADER_LENGTH + bytes;
+    if (bytes === 0 || bytes > MAXIMUM_SHARD_BYTES || offset + length > size) break;
+    places.set(nameOf(header.subarray(36, 68)), { offset, length });
+    offset += length;
+  }
+  if (offset < size) await file.truncate(offset);
+  return { file, places, length: offset };
+}
+
+function storeFull(wanted: number, quota: number): SwarmkeepError {
+  return new SwarmkeepError(`the store would hold ${wanted} bytes, and ${quota} are its quota`, {
+    kind: "refused",
+    code: "store-full",
+    advice: "Raise the holder's quota, or leave it out of the list of holders; what it has already stays there.",
+    details: { wanted, quota },
+  });
+}
