@@ -158,10 +158,10 @@ export class IssuedBook {
     return false;
   }
 
-  /** The first number of a device's certificates in a period that this member has signed neither form for. */
+  /** The first number of a device's certificates in a period for which this member has signed neither form, nor knows of any. */
   nextNumber(index: number, period: number): number {
-    const [compact, x509] = this.#periods.get(period)?.get(index) ?? [];
-    return Math.max(-1, ...(compact?.keys() ?? []), ...(x509?.keys() ?? [])) + 1;
+    const taken = this.#periods.get(period)?.get(index)?.keys() ?? [];
+    return [...taken].reduce((next, k) => Math.max(next, (k % X509_BIT) + 1), 0);
   }
 
   /** Forgets periods before `period`, on disk as well: nothing is signed for them any more. */
