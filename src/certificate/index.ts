@@ -31,3 +31,4 @@ export * from "./x509-authority.js";
 export * from "./x509-leaf.js";
 export * from "./x509-crl.js";
 export * from "./bundle.js";
+export * from "./shard-map.js";
