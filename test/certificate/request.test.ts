@@ -62,6 +62,7 @@ const fields = {
   channelBinding: seed("exporter"),
   csr: undefined,
   keyProof: undefined,
+  x509Names: undefined,
 } as const;
 const enrol: EnrolRequest = { ...fields, kind: REQUEST_KIND.enrol, enrolment, joinMethod: JOIN_METHOD.identityKey };
 const renew: RenewRequest = { ...fields, kind: REQUEST_KIND.renew, certificate: issue({ deviceClass: 2 }) };
