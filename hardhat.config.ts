@@ -28,7 +28,7 @@ const local = { chainType: "l1", hardfork: "osaka", chainId: 31337 } as const;
 const bench = task("bench", "Measures what README.md states: all, or those named")
   .addVariadicArgument({
     name: "names",
-    description: "gas, offchain, or names of operations",
+    description: "gas, offchain, growth, or names of operations",
     type: ArgumentType.STRING,
     defaultValue: [],
   })

@@ -1,9 +1,10 @@
-/** `npm run bench [-- gas | offchain | <operation>...]`: measures, stores the results, and shows them beside their goals. */
+/** `npm run bench [-- gas | offchain | growth | <operation>...]`: measures, stores the results, and shows them beside their goals. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { writeCosts } from "./costs.js";
+import { writeGrowth } from "./growth.js";
 import { type Figure, type GasRow, isAtLeast, meetsGoal } from "./figure.js";
 import { GAS } from "./gas.js";
 import { OFFCHAIN } from "./offchain.js";
@@ -15,7 +16,7 @@ const MEASURE = fileURLToPath(new URL("../dist/bench/measure.js", import.meta.ur
 export async function bench({ names }: { names: string[] }): Promise<void> {
   const wanted = ({ operation }: Figure, kind: string): boolean =>
     names.length === 0 || names.includes(kind) || names.includes(operation);
-  const known = new Set(["gas", "offchain", ...[...GAS, ...OFFCHAIN].map(({ operation }) => operation)]);
+  const known = new Set(["gas", "offchain", "growth", ...[...GAS, ...OFFCHAIN].map(({ operation }) => operation)]);
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length > 0)
     throw new Error(`no figure is called ${unknown.join(", ")}; there are ${[...known].join(", ")}`);
@@ -30,6 +31,7 @@ export async function bench({ names }: { names: string[] }): Promise<void> {
     storeOffchain(figure, value);
     show(figure, value, figure.unit);
   }
+  if (names.length === 0 || names.includes("growth")) await writeGrowth();
   updateReadme();
   writeCosts(readRows<GasRow>(GAS_FILE));
 }

@@ -24,13 +24,17 @@ abstract contract Equivocations is SwarmGoverned, IEquivocations {
         pin = TlsKeys.pinOf(shown.keyX, shown.keyY);
         bytes32 equivocation = keccak256(abi.encode(pin, shown.kind, place));
         if (equivocationPunished[equivocation]) revert AlreadyPunished(equivocation);
-        bytes32 separator = IMeshContract(
-            shown.kind == OrderedStatements.ACTIVATION ? anchor.ceremony() : anchor.revocations()
-        ).domainSeparator();
+        bytes32 separator = IMeshContract(_takerOf(shown.kind)).domainSeparator();
         _requireSigned(shown, shown.first, separator, first);
         _requireSigned(shown, shown.second, separator, second);
 
         equivocationPunished[equivocation] = true;
+    }
+
+    /// @dev The contract that takes such statements: they are of its domain.
+    function _takerOf(uint8 kind) private view returns (address) {
+        if (kind == OrderedStatements.ACTIVATION) return anchor.ceremony();
+        return kind == OrderedStatements.BEACON ? anchor.rotation() : anchor.revocations();
     }
 
     function _read(
@@ -44,7 +48,7 @@ abstract contract Equivocations is SwarmGoverned, IEquivocations {
     /// @dev Evidence counts for as long as stake is bonded: of a tick until the stake of who left then is free, of an epoch until
     /// the next one's successor.
     function _requireRecent(uint8 kind, uint256 number) private view {
-        if (kind == OrderedStatements.ACTIVATION) {
+        if (kind == OrderedStatements.ACTIVATION || kind == OrderedStatements.BEACON) {
             uint256 epoch = groupKeys.epoch();
             if (number + 1 < epoch) revert EvidenceExpired(number, epoch);
             return;

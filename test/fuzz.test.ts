@@ -23,6 +23,7 @@ const ATTACKED_ELSEWHERE: Readonly<Record<string, string>> = {
   decodePublicKey: "test/crypto/bls.test.ts",
   decodeScalar: "test/crypto/decoders.test.ts",
   decodeState: "test/protocol/ceremony/engine.test.ts",
+  parseBeaconChain: "test/protocol/beacon-chain.test.ts",
   parseDealing: "test/crypto/decoders.test.ts",
   parseMeshFile: "test/runtime/mesh-file.test.ts",
 };

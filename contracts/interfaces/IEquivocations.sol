@@ -18,7 +18,7 @@ interface IEquivocations {
     }
 
     /// @notice Two votes of one key.
-    /// @param kind Of both statements: 1 DrlHead, 2 Checkpoint, 4 Activation.
+    /// @param kind Of both statements: 1 DrlHead, 2 Checkpoint, 4 Activation, 5 Beacon.
     /// @param keyX Of the P-256 TLS key whose pin was registered.
     /// @param keyY See `keyX`.
     struct Equivocation {
@@ -33,7 +33,7 @@ interface IEquivocations {
     error NotOrdered(uint8 kind, uint256 length);
     /// @notice The two statements are one, or are about different places: nothing contradicts.
     error NoEquivocation(uint8 kind, bytes32 place, bytes32 otherPlace);
-    /// @notice The evidence counted until `until` (a time, or an epoch for activations), and it is `now_`.
+    /// @notice The evidence counted until `until` (a time, or an epoch for activations and beacons), and it is `now_`.
     error EvidenceExpired(uint256 until, uint256 now_);
     /// @notice The key did not sign the evidence with this digest, or s is high.
     error InvalidEvidence(bytes32 digest);

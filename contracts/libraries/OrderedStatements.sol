@@ -10,13 +10,14 @@ library OrderedStatements {
     uint8 internal constant DRL_HEAD = 1;
     uint8 internal constant CHECKPOINT = 2;
     uint8 internal constant ACTIVATION = 4;
+    uint8 internal constant BEACON = 5;
 
     uint256 private constant WORD = 32;
 
     /// @notice The struct hash of a statement whose fields are `fields`, abi.encoded in order.
     /// @return structHash zero if there is no such kind, or the fields have another length than the kind's.
     /// @return place What the statement is about: two different statements with one place contradict each other.
-    /// @return number The place as a number: of the tick of heads and checkpoints, the epoch of activations.
+    /// @return number The place as a number: of the tick of heads and checkpoints, the epoch of activations and beacons.
     function read(
         uint8 kind,
         bytes calldata fields
@@ -34,5 +35,6 @@ library OrderedStatements {
         if (kind == DRL_HEAD) return (Statements.DRL_HEAD, 6, 1);
         if (kind == CHECKPOINT) return (Statements.CHECKPOINT, 3, 1);
         if (kind == ACTIVATION) return (Statements.ACTIVATION, 6, 3);
+        if (kind == BEACON) return (Statements.BEACON, 4, 1);
     }
 }

@@ -1,7 +1,4 @@
 /** `swarmkeep mesh ...`: founding a mesh and running it. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-
 import type { Command } from "commander";
 
 import { certifyGroupKeys } from "../operator/certification.js";
@@ -12,10 +9,10 @@ import { describeStatus, meshStatus } from "../operator/mesh-status.js";
 import { createOperatorFolder } from "../operator/operator-folder.js";
 import { LOCAL_PARAMETERS, PUBLIC_PARAMETERS } from "../operator/parameters.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { fingerprintOf, readMeshFile } from "../runtime/mesh-file.js";
+import { fingerprintOf } from "../runtime/mesh-file.js";
 import { type CommandContext, action, parseCount, readInput } from "./command.js";
 import { registerGovernance } from "./mesh-govern.js";
-import { text, withLedger, withOperator } from "./sessions.js";
+import { meshFileOf, text, withLedger, withOperator } from "./sessions.js";
 
 const ROLE = "operator";
 
@@ -131,16 +128,7 @@ async function deploy(context: CommandContext, options: DeployOptions): Promise<
 }
 
 async function status(context: CommandContext, options: { readonly mesh?: string }): Promise<void> {
-  const path = options.mesh ?? join(context.dataFolder(ROLE), "mesh.json");
-  if (options.mesh === undefined && !existsSync(path)) {
-    throw new SwarmkeepError(`there is no mesh file at ${path}`, {
-      kind: "usage",
-      code: "no-mesh-file",
-      advice: "Name one with --mesh, or with --data the operator's folder of a mesh that was deployed.",
-      details: { path },
-    });
-  }
-  await withLedger(await readMeshFile(path), async (ledger) => {
+  await withLedger(await meshFileOf(context, options.mesh), async (ledger) => {
     const found = await meshStatus(ledger);
     context.print(found, describeStatus(found));
   });

@@ -28,6 +28,8 @@ const GROUPS: readonly GroupEntry[] = [
   { name: "validator", summary: "run a member of the swarm", load: () => import("./validator.js") },
   { name: "device", summary: "enrol this device and prove who it is", load: () => import("./device.js") },
   { name: "cert", summary: "show and verify certificates, offline", load: () => import("./cert.js") },
+  { name: "committee", summary: "show the committee and why it was drawn", load: () => import("./committee.js") },
+  { name: "beacon", summary: "check the mesh's random values", load: () => import("./beacon.js") },
   { name: "drl", summary: "show the revocation list and fetch proofs from it", load: () => import("./drl.js") },
 ];
 

@@ -1,4 +1,7 @@
 /** How commands of operators and registrars begin and end: what they open is closed, whatever happens. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import { getAddress } from "ethers";
 
 import { type MeshLedger, openMeshLedger } from "../operator/ledger.js";
@@ -6,8 +9,25 @@ import { type OperatorFolder, openOperatorFolder } from "../operator/operator-fo
 import { type RegistrarFolder, openRegistrarFolder } from "../operator/registrar-folder.js";
 import { type Validators, openValidators } from "../operator/swarm-signature.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import type { MeshFile } from "../runtime/mesh-file.js";
+import { type MeshFile, readMeshFile } from "../runtime/mesh-file.js";
 import type { CommandContext } from "./command.js";
+
+/**
+ * The mesh file that was named, else that of the operator's folder.
+ * @throws SwarmkeepError `no-mesh-file` and those of mesh files
+ */
+export async function meshFileOf(context: CommandContext, given: string | undefined): Promise<MeshFile> {
+  const path = given ?? join(context.dataFolder("operator"), "mesh.json");
+  if (given === undefined && !existsSync(path)) {
+    throw new SwarmkeepError(`there is no mesh file at ${path}`, {
+      kind: "usage",
+      code: "no-mesh-file",
+      advice: "Name one with --mesh, or with --data the operator's folder of a mesh that was deployed.",
+      details: { path },
+    });
+  }
+  return readMeshFile(path);
+}
 
 export async function withLedger<T>(mesh: MeshFile, work: (ledger: MeshLedger) => Promise<T>): Promise<T> {
   const ledger = await openMeshLedger(mesh);

@@ -32,6 +32,11 @@ export class History<T> {
     }
   }
 
+  /** All values in order. */
+  values(): readonly T[] {
+    return this.#versions.map(({ value }) => value);
+  }
+
   get latest(): T | undefined {
     return this.#versions.at(-1)?.value;
   }

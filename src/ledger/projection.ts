@@ -179,6 +179,11 @@ export class Projection {
     return this.#takeovers.findLast((takeover) => takeover.office === office);
   }
 
+  /** All committees that took office, in order. */
+  offices(): readonly Office[] {
+    return this.#office.values();
+  }
+
   get office(): Office | undefined {
     return this.#office.latest;
   }
@@ -200,6 +205,11 @@ export class Projection {
   /** All candidates in the order of their admission, as they stand. */
   members(): readonly Member[] {
     return [...this.#members.values()].flatMap((history) => history.latest ?? []);
+  }
+
+  /** All candidates in the order of their admission, as they were after all of `block`. */
+  membersAt(block: number): readonly Member[] {
+    return [...this.#members.values()].flatMap((history) => history.at(block) ?? []);
   }
 
   /** One more than the highest index allocated after all of `block`; 0 before the first batch. */

@@ -13,6 +13,8 @@ export interface Turn {
   readonly candidates: number;
   /** Weights by rank, as the freeze locked them. */
   readonly weights: readonly number[];
+  /** By rank, the block of each weight's last change. */
+  readonly weighedIn: readonly (number | undefined)[];
   /** The block in which it was frozen, and the one in which its beacon was posted. */
   readonly frozenIn: number;
   readonly beacon: Beacon | undefined;
@@ -34,6 +36,7 @@ export class RotationProjection {
   seats: number | undefined;
   latest: Turn | undefined;
   readonly #weights: number[] = [];
+  readonly #weighedIn: (number | undefined)[] = [];
 
   apply(event: Extract<LedgerEvent, { contract: "rotation" }>): void {
     switch (event.name) {
@@ -41,6 +44,7 @@ export class RotationProjection {
         const rank = Number(event.args.rank);
         while (this.#weights.length <= rank) this.#weights.push(0);
         this.#weights[rank] = Number(event.args.weight);
+        this.#weighedIn[rank] = event.blockNumber;
         return;
       }
       case "CommitteeResized":
@@ -49,7 +53,16 @@ export class RotationProjection {
       case "Frozen": {
         const { epoch, blockNumber, prevrandao, seats, candidates } = event.args;
         const weights = this.#weights.slice(0, Number(candidates));
-        const turn = { epoch, blockNumber, prevrandao, weights, frozenIn: event.blockNumber, beacon: undefined };
+        const weighedIn = this.#weighedIn.slice(0, Number(candidates));
+        const turn = {
+          epoch,
+          blockNumber,
+          prevrandao,
+          weights,
+          weighedIn,
+          frozenIn: event.blockNumber,
+          beacon: undefined,
+        };
         this.#set({ ...turn, seats: Number(seats), candidates: Number(candidates) });
         return;
       }

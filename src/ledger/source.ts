@@ -176,7 +176,7 @@ async function blockOf(endpoint: Endpoint, number: number): Promise<VerifiedHead
   return header;
 }
 
-async function logsOf(
+export async function logsOf(
   endpoint: Endpoint,
   addresses: readonly string[],
   from: number,

@@ -28,7 +28,7 @@ const REPORT_CEILING = 190_000n;
 
 const STAKE = PARAMETERS.minimumStake;
 const LOST = (STAKE * BigInt(PARAMETERS.slashBps)) / 10_000n;
-const KIND = { drlHead: 1, checkpoint: 2, committeeList: 3, activation: 4 } as const;
+const KIND = { drlHead: 1, checkpoint: 2, committeeList: 3, activation: 4, beacon: 5 } as const;
 const EQUIVOCATION = 3n;
 const TLS_KEY = 0x71504n;
 const OTHER_KEY = 0x71505n;
@@ -64,6 +64,10 @@ function checkpoint(number: bigint, hash: bigint): Values {
   return { number, blockNumber: 10n, blockHash: getBytes(word(hash)) };
 }
 
+function beacon(epoch: bigint, previous: bigint): Values {
+  return { epoch, previous: getBytes(word(previous)), blockNumber: 10n, prevrandao: getBytes(word(6n)) };
+}
+
 function activation(epoch: bigint, qualified: bigint, root: bigint): Values {
   const at = (value: bigint): Uint8Array => getBytes(word(value));
   return {
@@ -76,11 +80,12 @@ function activation(epoch: bigint, qualified: bigint, root: bigint): Values {
   };
 }
 
-const NAMES: Record<number, StatementName> = { 1: "DrlHead", 2: "Checkpoint", 4: "Activation" };
+const NAMES: Record<number, StatementName> = { 1: "DrlHead", 2: "Checkpoint", 4: "Activation", 5: "Beacon" };
 
 /** A vote with its evidence, signed by `secret`. */
 async function vote(mesh: Mesh, kind: number, values: Values, secret = TLS_SECRET) {
-  const contract = kind === KIND.activation ? mesh.ceremony : mesh.revocations;
+  const taker: Record<number, keyof Mesh & ("ceremony" | "rotation")> = { 4: "ceremony", 5: "rotation" };
+  const contract = mesh[taker[kind] ?? "revocations"];
   const digest = await mesh.digest(contract, NAMES[kind] as StatementName, values);
   const part = new Uint8Array(96).fill(7);
   const separator = domainSeparator({
@@ -138,7 +143,7 @@ describe("equivocation", () => {
     await expectBalanced(mesh);
   });
 
-  it("is shown by checkpoints and activations as well", async () => {
+  it("is shown by checkpoints, activations and beacons as well", async () => {
     const mesh = await loadFixture(registered);
     const number = await currentTick(mesh);
     await mesh.registry.reportEquivocation(
@@ -147,6 +152,7 @@ describe("equivocation", () => {
     await mesh.registry.reportEquivocation(
       await report(mesh, KIND.activation, activation(2n, 5n, 1n), activation(2n, 5n, 2n)),
     );
+    await mesh.registry.reportEquivocation(await report(mesh, KIND.beacon, beacon(2n, 1n), beacon(2n, 2n)));
     await expectBalanced(mesh);
   });
 
@@ -183,7 +189,7 @@ describe("equivocation", () => {
   it("is of ordered statements only, with the fields that these have", async () => {
     const mesh = await loadFixture(registered);
     const evidence = await contradictingHeads(mesh);
-    for (const kind of [0, KIND.committeeList, 5, 255]) {
+    for (const kind of [0, KIND.committeeList, 6, 255]) {
       await expect(mesh.registry.reportEquivocation({ ...evidence, kind }))
         .to.be.revertedWithCustomError(mesh.registry, "NotOrdered")
         .withArgs(kind, 192n);

@@ -1,0 +1,81 @@
+/** `swarmkeep beacon ...`: the mesh's random values, checked by anyone. */
+import type { Command } from "commander";
+
+import { nobleBls } from "../crypto/bls.js";
+import { equalBytes } from "../crypto/bytes.js";
+import { type BeaconChain, formatBeaconChain, parseBeaconChain, verifyBeaconChain } from "../protocol/beacon-chain.js";
+import { beaconChainOf, readRotationHistory } from "../operator/rotation-history.js";
+import { writeAtomically } from "../runtime/atomic-file.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { type CommandContext, action, parseHex, readInput } from "./command.js";
+import { meshFileOf, text, withLedger } from "./sessions.js";
+
+/** A file of the longest chain that is taken. */
+const MAXIMUM_FILE = 1 << 26;
+
+interface VerifyOptions {
+  readonly mesh?: string;
+  readonly file?: string;
+  readonly key?: string;
+  readonly out?: string;
+}
+
+export function register(group: Command): void {
+  group
+    .command("verify")
+    .description("check the whole chain of beacons, from the ledger or, offline, from a file")
+    .option("--mesh <file>", "mesh.json, to read the ledger; by default that of the operator's folder")
+    .option("--file <file>", "a chain that was written before; - is the standard input")
+    .option("--key <hex>", "the group key that must have signed, 48 bytes; the file's or the ledger's if not given")
+    .option("--out <file>", "write the chain there, to be checked without the ledger")
+    .action(action<VerifyOptions>(verify));
+}
+
+async function verify(context: CommandContext, options: VerifyOptions): Promise<void> {
+  const chain = options.file === undefined ? await fromLedger(context, options) : await fromFile(options.file);
+  if (options.key !== undefined) requireKey(chain, parseHex(options.key, "--key", 48));
+  verifyBeaconChain(chain, nobleBls);
+  if (options.out !== undefined) await writeAtomically(options.out, formatBeaconChain(chain), 0o644);
+
+  const { links, keys, meshId } = chain;
+  const last = links.at(-1);
+  const facts = {
+    verified: links.length,
+    meshId,
+    firstEpoch: links[0]?.epoch ?? null,
+    lastEpoch: last?.epoch ?? null,
+    lastBeacon: last?.value ?? null,
+    keys: keys.map(({ fromEpoch, blsKey }) => ({ fromEpoch, blsKey })),
+  };
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+  context.print(
+    facts,
+    last === undefined
+      ? "There is no beacon yet: the first committee changes when its epoch is over."
+      : [
+          `${links.length} beacons, of epochs ${links[0]?.epoch} to ${last.epoch}: each follows from the one before, and the swarm signed it`,
+          `last beacon  ${hex(last.value)}`,
+          ...keys.map(({ fromEpoch, blsKey }) => `group key    ${hex(blsKey)} from epoch ${fromEpoch} on`),
+        ].join("\n"),
+  );
+}
+
+async function fromLedger(context: CommandContext, { mesh }: VerifyOptions): Promise<BeaconChain> {
+  const file = await meshFileOf(context, mesh);
+  return withLedger(file, async (ledger) => beaconChainOf(ledger, await readRotationHistory(ledger)));
+}
+
+async function fromFile(path: string): Promise<BeaconChain> {
+  return parseBeaconChain(text(await readInput(path, MAXIMUM_FILE)));
+}
+
+function requireKey({ keys }: BeaconChain, expected: Uint8Array): void {
+  const other = keys.find(({ blsKey }) => !equalBytes(blsKey, expected));
+  if (other === undefined) return;
+  throw new SwarmkeepError(`epochs from ${other.fromEpoch} on are under another group key than the one given`, {
+    kind: "refused",
+    code: "wrong-key",
+    advice: "Compare with the group key of a trust bundle: swarmkeep cert show <bundle>.",
+    details: { fromEpoch: String(other.fromEpoch), found: Buffer.from(other.blsKey).toString("hex") },
+  });
+}
