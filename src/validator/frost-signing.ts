@@ -18,7 +18,6 @@ import {
 } from "../protocol/api.js";
 import type { CertificateSlot } from "../protocol/issuance.js";
 import type { Clock } from "../runtime/clock.js";
-import { failpoint } from "../runtime/failpoint.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { type Combining, combineShares, postForCommitment } from "./combining.js";
 import { FORM, type IssuedBook } from "./issued.js";
@@ -96,6 +95,5 @@ export async function signByCommittee(
     }
   };
   const signature = await combineShares(signing, { message, what: `kind ${kind}, number ${number}`, ask }, signal);
-  failpoint("frost.before-result");
   return { message, signature };
 }

@@ -33,6 +33,9 @@ export const NOT_IN_A_VALIDATOR = [
   "atomic-file.after-erase",
   "journal.before-prune",
   "journal.before-truncate",
+  "store.before-sync",
+  "uses.before-append",
+  "uses.after-append",
 ] as const;
 
 /** Deaths by failpoint, by validator. */

@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 import { eraseFile, writeAtomically } from "../../src/runtime/atomic-file.js";
 import { openDataFolder } from "../../src/runtime/data-folder.js";
 import { openJournal } from "../../src/runtime/journal.js";
+import { openPackStore } from "../../src/store/pack-store.js";
+import { UseBook } from "../../src/validator/est/use-book.js";
 
 const STEPS = 40;
 
@@ -38,6 +40,27 @@ async function main(what: string | undefined, folder: string): Promise<void> {
         }
         if (step === 37) await journal.prune(step);
       }
+      break;
+    }
+    case "uses": {
+      const journal = await openJournal(join(folder, "journal"));
+      const book = await UseBook.open(journal, 0);
+      for (let step = 1; step <= STEPS; step++) {
+        await book.use(new Uint8Array(32).fill(step), new Uint8Array(32), 1_000, 0);
+        acknowledge(step);
+      }
+      await journal.close();
+      break;
+    }
+    case "store": {
+      const store = await openPackStore({ folder, quota: 1 << 20 });
+      for (let step = 1; step <= STEPS; step++) {
+        await store.put("map-1", [
+          { id: new Uint8Array(32).fill(step), device: step, bytes: new Uint8Array(64).fill(step) },
+        ]);
+        acknowledge(step);
+      }
+      await store.close();
       break;
     }
     case "lock": {

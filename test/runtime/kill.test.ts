@@ -11,6 +11,8 @@ import { sweepTemporaries, writeAtomically } from "../../src/runtime/atomic-file
 import { openDataFolder } from "../../src/runtime/data-folder.js";
 import type { SwarmkeepError } from "../../src/runtime/errors.js";
 import { openJournal } from "../../src/runtime/journal.js";
+import { openPackStore } from "../../src/store/pack-store.js";
+import { UseBook } from "../../src/validator/est/use-book.js";
 import { removeScratchFolders, scratchFolder } from "./scratch.js";
 
 const child = fileURLToPath(new URL("durable-child.ts", import.meta.url));
@@ -91,6 +93,32 @@ describe("a process killed while it stores", () => {
     await writeFile(path, Buffer.concat([await readFile(path), Buffer.from([0, 0, 0, 9])]));
     expect((await run("journal", folder, "journal.before-truncate")).signal).to.equal("SIGKILL");
     expect((await journalOf(folder)).length).to.be.at.least(last);
+  });
+
+  for (const name of ["uses.before-append", "uses.after-append"]) {
+    it(`knows everything that it said was used: ${name}`, async () => {
+      const { last, signal } = await run("uses", folder, `${name}:9`);
+      expect([signal, last]).to.deep.equal(["SIGKILL", 8]);
+      const journal = await openJournal(join(folder, "journal"));
+      const book = await UseBook.open(journal, 0);
+      const isUsed = (step: number): boolean =>
+        book.isUsed(new Uint8Array(32).fill(step), new Uint8Array(32).fill(1), 0);
+      for (let step = 1; step <= last; step++) expect(isUsed(step), `use ${step}`).to.equal(true);
+      expect(isUsed(9)).to.equal(name === "uses.after-append");
+      expect(isUsed(10)).to.equal(false);
+      await journal.close();
+    });
+  }
+
+  it("has every shard that it said was kept: store.before-sync", async () => {
+    const { last, signal } = await run("store", folder, "store.before-sync:9");
+    expect([signal, last]).to.deep.equal(["SIGKILL", 8]);
+    const store = await openPackStore({ folder, quota: 1 << 20 });
+    for (let step = 1; step <= last; step++) {
+      expect((await store.get("map-1", new Uint8Array(32).fill(step)))?.device).to.equal(step);
+    }
+    await store.close();
+    expect((await run("store", folder)).signal).to.equal(null);
   });
 
   it("frees its data folder, which names the process while it lives", async () => {
