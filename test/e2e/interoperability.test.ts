@@ -2,8 +2,8 @@
  * Scenario: software that nobody here wrote enrols with the swarm, and trusts its certificates (docs/interoperability.md). Each
  * part is skipped, saying so, where its program is not installed.
  */
-import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -14,10 +14,11 @@ import { pem } from "../../src/certificate/x509.js";
 import { decodeDeviceCertificate } from "../../src/certificate/x509-leaf.js";
 import { giveCode } from "../../src/operator/enrolment-code.js";
 import { readPublicKeys } from "../../src/operator/public-keys.js";
-import { run, withTool } from "../tools.js";
+import { type Ran, run, withTool } from "../tools.js";
 import { type Fleet, SCOPE, makeFleet } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
-import { eventually } from "./waiting.js";
+import { guarded } from "./processes.js";
+import { eventually, freePorts } from "./waiting.js";
 
 /** Of a size that X.509 is offered for: an hour's certificates, eight in each hour. */
 const POLICY = { maximumLifetime: 3_600, quota: 8 };
@@ -97,6 +98,9 @@ describe("interoperability", function () {
     writeFileSync(file("mesh.pem"), pem("CERTIFICATE", authority as Uint8Array));
   }
 
+  const servers: ChildProcess[] = [];
+  after(() => servers.forEach((server) => server.kill()));
+
   before(async () => {
     mesh = await sharedMesh();
     folder = join(mesh.folder, "interoperability");
@@ -137,6 +141,13 @@ describe("interoperability", function () {
       expect(again.body).to.include("code: code-used");
     });
 
+    it("curl enrols a device with an Ed25519 key at another validator", async () => {
+      const user = ["-u", `${index(1)}:${await code(1)}`];
+      const enrolled = await curl(est("simpleenroll", 3), ...post(base64Of(file("1.csr"))), ...user);
+      expect(enrolled.status, enrolled.body).to.equal(200);
+      keepCertificate(1, enrolled.body);
+    });
+
     it("curl renews with its certificate at another validator, and not with a stranger's key", async () => {
       const shown = ["--cert", file("0.pem"), "--key", file("0.key")];
       execFileSync("openssl", ["req", "-new", "-key", file("0.key"), "-subj", "/CN=again", "-out", file("again.csr")]);
@@ -161,12 +172,102 @@ describe("interoperability", function () {
     });
   }
 
+  /** A folder with what `swarmkeep device run` keeps for other programs, of the device at `position`. */
+  async function serverFolder(
+    name: string,
+    position: number,
+    example: string,
+    port: [string, number],
+  ): Promise<string> {
+    const made = file(name);
+    await mkdir(made, { mode: 0o755 });
+    await fetchCrl();
+    copyFileSync(file(`${position}.pem`), join(made, "tls.crt"));
+    copyFileSync(file(`${position}.key`), join(made, "tls.key"));
+    copyFileSync(file("mesh.pem"), join(made, "ca.crt"));
+    copyFileSync(file("crl.pem"), join(made, "crl.pem"));
+    const config = readFileSync(new URL(`../../examples/${example}`, import.meta.url), "utf8");
+    writeFileSync(join(made, example), config.replace(port[0], String(port[1])));
+    return made;
+  }
+
+  function start(command: string, args: readonly string[], cwd: string): void {
+    // s_server ends when its input does.
+    const child = spawn(command, args, { cwd, stdio: ["pipe", "ignore", "ignore"] });
+    guarded(child);
+    servers.push(child);
+  }
+
   withTool("openssl", "OpenSSL", () => {
     it("openssl verifies a device by the mesh's certificate and its revocation list, strictly", async () => {
       await fetchCrl();
       const strict = ["-x509_strict", "-crl_check", "-CAfile", file("mesh.pem"), "-CRLfile", file("crl.pem")];
       const verified = await run("openssl", ["verify", ...strict, file("0.pem")]);
       expect(verified.code, verified.stderr).to.equal(0);
+    });
+
+    it("openssl s_client and s_server make mutual TLS 1.3 with the certificates of two devices", async () => {
+      const [port = 0] = await freePorts(1);
+      const mutual = (position: number): string[] => {
+        const pair = ["-cert", file(`${position}.pem`), "-key", file(`${position}.key`)];
+        return [...pair, "-CAfile", file("mesh.pem"), "-CRL", file("crl.pem"), "-crl_check", "-verify_return_error"];
+      };
+      start("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, "-Verify", "1", "-tls1_3", ...mutual(0)], folder);
+      const client = ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_3", "-brief", ...mutual(1)];
+      await eventually("s_client is accepted", async () => {
+        await fetchCrl();
+        const { code: ended, stderr } = await run("openssl", client, "Q\n");
+        expect(ended, stderr).to.equal(0);
+        expect(stderr).to.include("Verification: OK");
+        return true;
+      });
+    });
+  });
+
+  withTool("nginx", "nginx", () => {
+    it("nginx admits devices of one scope only, and nobody without a certificate", async () => {
+      const [port = 0] = await freePorts(1);
+      const place = await serverFolder("nginx", 0, "nginx.conf", ["8443", port]);
+      start("nginx", ["-p", `${place}/`, "-c", join(place, "nginx.conf"), "-g", "daemon off; user root;"], place);
+      const get = (...shown: readonly string[]): Promise<{ status: number; body: string }> =>
+        curl(`https://127.0.0.1:${port}/`, "-k", ...shown);
+      await eventually("nginx admits a lamp", async () => {
+        const { status, body } = await get("--cert", file("1.pem"), "--key", file("1.key"));
+        expect(status, body).to.equal(200);
+        expect(body).to.include("OU=grp:city/lamps");
+        return true;
+      });
+      expect((await get()).status).to.equal(400);
+    });
+  });
+
+  withTool("mosquitto_pub", "mosquitto", () => {
+    it("mosquitto takes messages from a device by its certificate, and from nobody without one", async () => {
+      const [port = 0] = await freePorts(1);
+      const place = await serverFolder("mosquitto", 0, "mosquitto.conf", ["8883", port]);
+      const asRoot = process.getuid?.() === 0 ? ["user root"] : [];
+      appendFileSync(join(place, "mosquitto.conf"), asRoot.join("\n"));
+      start("mosquitto", ["-c", join(place, "mosquitto.conf")], place);
+      const publish = (...shown: readonly string[]): Promise<Ran> => {
+        const to = [
+          "-h",
+          "127.0.0.1",
+          "-p",
+          String(port),
+          "--cafile",
+          file("mesh.pem"),
+          "--insecure",
+          "--tls-version",
+          "tlsv1.3",
+        ];
+        return run("mosquitto_pub", [...to, "-t", "lamps", "-m", "on", "-q", "1", ...shown]);
+      };
+      await eventually("mosquitto takes a lamp's message", async () => {
+        const { code: ended, stderr } = await publish("--cert", file("1.pem"), "--key", file("1.key"));
+        expect(ended, stderr).to.equal(0);
+        return true;
+      });
+      expect((await publish()).code).not.to.equal(0);
     });
   });
 });
