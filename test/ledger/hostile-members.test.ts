@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { AbiCoder, type EventFragment, type FunctionFragment, concat, hexlify, toBeHex, zeroPadValue } from "ethers";
 
-import { INTERFACES, addressesOf, type MeshAddresses } from "../../src/ledger/contracts.js";
+import { CONTRACT_NAMES, INTERFACES, addressesOf, type MeshAddresses } from "../../src/ledger/contracts.js";
 import { readDealing } from "../../src/ledger/dealing.js";
 import { eventDecoder, type LedgerEventNamed } from "../../src/ledger/events.js";
 import { Projection } from "../../src/ledger/projection.js";
@@ -16,7 +16,7 @@ const account = (n: number): string => zeroPadValue(toBeHex(n), 20);
 describe("hostile members", () => {
   it("an endpoint that is no UTF-8 is read as none", () => {
     const addresses = Object.fromEntries(
-      ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations"].map((name, i) => [name, account(i + 1)]),
+      CONTRACT_NAMES.map((name, i) => [name, account(i + 1)]),
     ) as unknown as MeshAddresses;
     const { topicHash } = INTERFACES.registry.getEvent("ValidatorUpdated") as EventFragment;
     const event = eventDecoder(addresses)({
