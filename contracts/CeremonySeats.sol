@@ -169,7 +169,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     }
 
     /// @dev Seats that have a dealer: in a resharing some of the committee in office may be empty.
-    function _dealerSeats(Ceremony storage c, Status memory status) internal view returns (uint40 dealers) {
+    function _dealerSeats(Status memory status) internal view returns (uint40 dealers) {
         if (status.kind == Kind.KeyGeneration) return Seats.firstOf(status.dealers);
         address[] memory committee = groupKeys.committee();
         for (uint256 i = 0; i < committee.length; i++) if (committee[i] != address(0)) dealers = dealers.with(i + 1);

@@ -271,7 +271,7 @@ contract KeyCeremony is CeremonySeats {
 
     function _endDeal(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
-        uint40 missing = _dealerSeats(c, status).without(status.dealt);
+        uint40 missing = _dealerSeats(status).without(status.dealt);
         if (missing != 0) {
             _requireOver(status);
             for (uint8 seat = 1; seat <= status.dealers; seat++) {

@@ -97,7 +97,7 @@ contract Measurement is IMeasurement, MeshContract {
 
     /// @inheritdoc IMeasurement
     function qualityOf(uint256 rank) external view returns (uint256) {
-        return _qualities[rank / SAMPLE].at(rank % SAMPLE);
+        return _qualities[rank / SAMPLE].classAt(rank % SAMPLE);
     }
 
     /// @inheritdoc IMeasurement
@@ -176,7 +176,7 @@ contract Measurement is IMeasurement, MeshContract {
                 i,
                 _indexOf(registry.candidateAt(rank), committee, seats)
             );
-            uint256 class = word.at(rank % SAMPLE);
+            uint256 class = word.classAt(rank % SAMPLE);
             if (counted >= least) class = class.moved(seen);
             word = word.with(rank % SAMPLE, class);
             qualities = qualities.with(i, class);

@@ -33,7 +33,7 @@ contract Reputation is IReputation {
         lastEpoch = epoch;
         for (uint256 i = 0; i < committee.length; i++) {
             if (committee[i] == address(0)) continue;
-            uint256 class = classes.at(i);
+            uint256 class = classes.classAt(i);
             Record storage record = _records[committee[i]];
             uint256 score = scoreOf(committee[i]).moved(class);
             record.score = uint8(score);

@@ -49,7 +49,7 @@ contract RewardPool is IRewardPool {
         uint256 budget = (unallotted * epochBps) / BASIS_POINTS;
         uint256 allotted = 0;
         for (uint256 i = 0; i < committee.length; i++) {
-            uint256 amount = (budget * classes.at(i)) / (Classes.BEST * committee.length);
+            uint256 amount = (budget * classes.classAt(i)) / (Classes.BEST * committee.length);
             if (amount == 0 || committee[i] == address(0)) continue;
             owed[committee[i]] += amount;
             allotted += amount;

@@ -291,9 +291,10 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
 
     /// @dev Whether all bytes are visible ASCII characters, 0x21 to 0x7e; 32 at a time, since each is paid for.
     function _isVisible(bytes calldata text) private pure returns (bool) {
-        for (uint256 at = 0; at < text.length; at += 32) {
-            uint256 word = uint256(bytes32(text[at:]));
-            if (text.length - at < 32) word |= (EACH_BYTE * 0x21) >> (8 * (text.length - at));
+        for (uint256 offset = 0; offset < text.length; offset += 32) {
+            uint256 word = uint256(bytes32(text[offset:]));
+            uint256 left = text.length - offset;
+            if (left < 32) word |= (EACH_BYTE * 0x21) >> (8 * left);
             // With no high bit set, no byte carries into the next: 0x21 + 0x5f and 0x7f + 0x01 are the first to set one.
             unchecked {
                 uint256 tooHigh = word | (word + EACH_BYTE);

@@ -6,7 +6,7 @@ library Classes {
     uint256 internal constant BITS = 4;
     uint256 internal constant BEST = 15;
 
-    function at(uint256 packed, uint256 position) internal pure returns (uint256) {
+    function classAt(uint256 packed, uint256 position) internal pure returns (uint256) {
         return (packed >> (BITS * position)) & BEST;
     }
 
