@@ -25,8 +25,8 @@ contract MeshStub {
         return true;
     }
 
-    function seatOf(address) external pure returns (uint256) {
-        return 0;
+    function isBound(address) external pure returns (bool) {
+        return false;
     }
 
     function asAnchor() external view returns (ITrustAnchor) {
