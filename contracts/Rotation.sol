@@ -7,6 +7,7 @@ import {IRotation} from "./interfaces/IRotation.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
+import {CandidateWeight} from "./libraries/CandidateWeight.sol";
 import {Quorum} from "./libraries/Quorum.sol";
 import {Sortition} from "./libraries/Sortition.sol";
 import {Statements} from "./libraries/Statements.sol";
@@ -18,8 +19,6 @@ contract Rotation is IRotation, SwarmGoverned {
 
     /// @dev Blocks until a freeze is taken for final where the chain's own tag decides, which contracts cannot see: two epochs.
     uint256 private constant TAGGED_FINALITY = 64;
-    /// @dev What the minimum stake weighs.
-    uint256 private constant UNITS = 1_000;
 
     /// @inheritdoc IRotation
     IValidatorRegistry public immutable registry;
@@ -167,8 +166,7 @@ contract Rotation is IRotation, SwarmGoverned {
     function _currentWeight(uint256 rank, uint256 minimum) private view returns (address account, uint256 weight) {
         uint256 stake;
         (account, stake) = registry.stakeAt(rank);
-        weight = (UNITS * stake) / minimum;
-        if (weight > SumTree.MAXIMUM_WEIGHT) weight = SumTree.MAXIMUM_WEIGHT;
+        weight = CandidateWeight.unitsOf(stake, minimum);
     }
 
     /// @dev The turn that leads to `epoch`, while it lasts.

@@ -25,10 +25,15 @@ library CandidateWeight {
         uint256 quality,
         uint256 score
     ) internal pure returns (uint256 weight) {
-        uint256 units = (UNITS * stake) / minimumStake;
-        if (units > SumTree.MAXIMUM_WEIGHT) units = SumTree.MAXIMUM_WEIGHT;
+        uint256 units = unitsOf(stake, minimumStake);
         uint256 qualityFactor = LEAST_QUALITY + ((ONE - LEAST_QUALITY) * quality) / Classes.BEST;
         uint256 reputationFactor = LEAST_REPUTATION + ((ONE - LEAST_REPUTATION) * score) / Classes.BEST;
         return (units * qualityFactor * reputationFactor) / (ONE * ONE);
+    }
+
+    /// @notice 1,000 x stake / minimumStake, at most what a leaf holds: the whole weight while nothing is measured.
+    function unitsOf(uint256 stake, uint256 minimumStake) internal pure returns (uint256 units) {
+        units = (UNITS * stake) / minimumStake;
+        if (units > SumTree.MAXIMUM_WEIGHT) units = SumTree.MAXIMUM_WEIGHT;
     }
 }
