@@ -54,7 +54,7 @@ interface IRotation {
     error BeaconKnown(uint64 epoch);
     /// @notice The beacon of `epoch` is not posted yet.
     error BeaconMissing(uint64 epoch);
-    /// @notice A committee has 4 to 32 seats, and with open admission as many as {Quorum} says at least; not `seats`.
+    /// @notice A committee has 4 to 32 seats, not `seats`.
     error InvalidSeats(uint256 seats);
 
     /// @notice Recomputes the weights of candidates, by their number in the registry. Anyone, but not during a turn: what changes
