@@ -51,6 +51,8 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     IRotation public immutable rotation;
 
     mapping(uint64 ceremony => Ceremony) internal _ceremonies;
+    /// @inheritdoc IKeyCeremony
+    uint64 public current;
 
     constructor(
         ITrustAnchor anchor_,
@@ -61,6 +63,28 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         groupKeys = groupKeys_;
         registry = registry_;
         rotation = rotation_;
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function statusOf(uint64 ceremony) external view returns (Status memory) {
+        return _ceremonies[ceremony].status;
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function receiversOf(uint64 ceremony) external view returns (address[] memory) {
+        return _accounts(_ceremonies[ceremony]);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function receivingKeyHash(uint64 ceremony, uint32 attempt, address account) external view returns (bytes32) {
+        return _ceremonies[ceremony].receivingKeys[attempt][account];
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function isSeated(address account) external view returns (bool) {
+        Ceremony storage c = _ceremonies[current];
+        bool isRunning = c.status.phase != Phase.None && c.status.phase != Phase.Active;
+        return isRunning && c.receivingKeys[c.status.attempt][account] != 0;
     }
 
     /// @return invited How many candidates there are for the seats.

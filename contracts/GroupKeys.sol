@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {MeshContract} from "./MeshContract.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {IRevocationList} from "./interfaces/IRevocationList.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
@@ -122,7 +123,8 @@ contract GroupKeys is IGroupKeys, MeshContract {
     /// @inheritdoc IGroupKeys
     function isBound(address account) external view returns (bool) {
         if (_seatIn(_office(), account) != 0) return true;
-        return inProbation() && _seatIn(_offices[_current ^ 1], account) != 0;
+        if (inProbation() && _seatIn(_offices[_current ^ 1], account) != 0) return true;
+        return IKeyCeremony(anchor.ceremony()).isSeated(account);
     }
 
     function _office() private view returns (Office storage) {

@@ -21,9 +21,6 @@ import {Statements} from "./libraries/Statements.sol";
 contract KeyCeremony is CeremonySeats {
     using Seats for uint40;
 
-    /// @inheritdoc IKeyCeremony
-    uint64 public current;
-
     /// @dev What is known of each dealing, by its one-time key: {Dealing-record}. One word says that the key is used, by whom, and
     /// what was dealt.
     mapping(bytes32 ephemeralHash => bytes32 record) private _dealings;
@@ -390,21 +387,6 @@ contract KeyCeremony is CeremonySeats {
     }
 
     // ---------------------------------------------------------------- views
-
-    /// @inheritdoc IKeyCeremony
-    function statusOf(uint64 ceremony) external view returns (Status memory) {
-        return _ceremonies[ceremony].status;
-    }
-
-    /// @inheritdoc IKeyCeremony
-    function receiversOf(uint64 ceremony) external view returns (address[] memory) {
-        return _accounts(_ceremonies[ceremony]);
-    }
-
-    /// @inheritdoc IKeyCeremony
-    function receivingKeyHash(uint64 ceremony, uint32 attempt, address account) external view returns (bytes32) {
-        return _ceremonies[ceremony].receivingKeys[attempt][account];
-    }
 
     /// @inheritdoc IKeyCeremony
     function isEphemeralKeyUsed(bytes32 ephemeralHash) external view returns (bool) {

@@ -373,6 +373,10 @@ interface IKeyCeremony {
     /// @notice The newest ceremony, 0 before the first.
     function current() external view returns (uint64 ceremony);
 
+    /// @notice Whether `account` accepted a seat in the running attempt of the newest ceremony, which has not ended yet.
+    function isSeated(address account) external view returns (bool);
+
+    /// @notice Where a ceremony stands; all zero if there is none.
     function statusOf(uint64 ceremony) external view returns (Status memory);
 
     /// @notice Accept: the invited by place, 1..n, zero where there is no candidate. Later: those seated, 1..accepted.

@@ -110,8 +110,8 @@ interface IValidatorRegistry is IEquivocations {
     error NotReleased(uint64 until, uint256 time);
     /// @notice Stake may leave from `withdrawable` on; it is `time`.
     error StillBonded(uint64 withdrawable, uint256 time);
-    /// @notice `account` sits in the committee, or in the one before while that may have to come back: withdraw once the next
-    /// one is through its probation.
+    /// @notice `account` sits in the committee, in the one before while that may have to come back, or accepted a seat in the next
+    /// one: withdraw once another committee is through its probation.
     error InOffice(address account);
     /// @notice `account` did not take the `amount` it withdrew.
     error TransferFailed(address account, uint256 amount);

@@ -13,6 +13,8 @@ contract CeremonyStandIn is MeshContract {
     IValidatorRegistry public immutable registry;
     IRotation public immutable rotation;
 
+    mapping(address account => bool) public isSeated;
+
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
@@ -26,6 +28,10 @@ contract CeremonyStandIn is MeshContract {
 
     function install(IGroupKeys.Office calldata office) external {
         groupKeys.setOffice(office);
+    }
+
+    function seat(address account, bool isSeated_) external {
+        isSeated[account] = isSeated_;
     }
 
     function slash(address account, IValidatorRegistry.Offence offence) external {
