@@ -11,7 +11,8 @@ import {MeshContract} from "./MeshContract.sol";
 
 /// @title Who sits in a key ceremony: invitations, replacements and seats
 /// @notice The order of invitation is that of the registry in a key generation, which is the order of the genesis list, and that of
-/// the turn's permutation in a resharing. Whom an attempt failed by is invited last from then on.
+/// the turn's permutation in a resharing, with the candidates that had no weight after it. Whom an attempt failed by is invited
+/// last from then on.
 abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     using Seats for uint40;
 
@@ -145,15 +146,22 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         }
     }
 
-    /// @dev Reads `step` more members of the permutation.
+    /// @dev Reads `step` more members of the permutation. Where it ends, those that it left out follow: whoever was admitted since
+    /// the freeze, say, so that a mesh that lost most of the drawn can still fill its seats.
     function _readOn(Walk memory walk, uint256 step) private view {
+        uint256 wanted = walk.order.length + step;
+        walk.order = _joined(walk.order, rotation.drawn(walk.order.length, step));
         uint256 known = walk.order.length;
-        address[] memory more = rotation.drawn(known, step);
-        walk.isWhole = more.length < step || known + more.length >= MAXIMUM_CANDIDATES;
-        address[] memory order = new address[](known + more.length);
-        for (uint256 i = 0; i < known; i++) order[i] = walk.order[i];
-        for (uint256 i = 0; i < more.length; i++) order[known + i] = more[i];
-        walk.order = order;
+        walk.isWhole = known < wanted || known >= MAXIMUM_CANDIDATES;
+        if (known < wanted && known < MAXIMUM_CANDIDATES) {
+            walk.order = _joined(walk.order, rotation.undrawn(MAXIMUM_CANDIDATES - known));
+        }
+    }
+
+    function _joined(address[] memory head, address[] memory tail) private pure returns (address[] memory all) {
+        all = new address[](head.length + tail.length);
+        for (uint256 i = 0; i < head.length; i++) all[i] = head[i];
+        for (uint256 i = 0; i < tail.length; i++) all[head.length + i] = tail[i];
     }
 
     /// @dev Those who accepted move to the first seats, in ascending order of account; the other seats become empty.

@@ -120,6 +120,21 @@ contract Rotation is IRotation, SwarmGoverned {
     }
 
     /// @inheritdoc IRotation
+    function undrawn(uint256 count) external view returns (address[] memory accounts) {
+        accounts = new address[](count);
+        uint256 found = 0;
+        uint256 candidates = registry.candidateCount();
+        for (uint256 rank = 0; rank < candidates && found < count; rank++) {
+            bool isDrawn = rank < _leaves && _tree.weightOf(rank) != 0;
+            if (!isDrawn) accounts[found++] = registry.candidateAt(rank);
+        }
+        assembly ("memory-safe") {
+            // A shorter array in the same place.
+            mstore(accounts, found)
+        }
+    }
+
+    /// @inheritdoc IRotation
     function due() external view returns (uint64 epoch, uint8 seats_) {
         epoch = groupKeys.epoch() + 1;
         Turn storage turn_ = _requireTurn(epoch);

@@ -75,6 +75,10 @@ interface IRotation {
     /// @notice Members `from` to `from + count - 1` of the turn's permutation; fewer where the candidates with a weight end.
     function drawn(uint256 from, uint256 count) external view returns (address[] memory accounts);
 
+    /// @notice The first candidates, at most `count`, that no permutation of the turn has: they had no weight at its freeze, or
+    /// came later. In the order of the registry, eligible or not, so that a place is one candidate's as long as the turn lasts.
+    function undrawn(uint256 count) external view returns (address[] memory accounts);
+
     /// @notice The committee to be: what the key ceremony asks when it starts a resharing. Reverts unless its beacon is posted.
     function due() external view returns (uint64 epoch, uint8 seats);
 
