@@ -283,26 +283,29 @@ export function Arguments({ args }: { args: Readonly<Record<string, Json>> }): J
 
 /** Asks for the node's own words when it is opened. */
 export function Raw({ path, title = "Raw, as the node gives it" }: { path: string; title?: string }): JSX.Element {
+  const [isOpen, setOpen] = useState(false);
   const [text, setText] = useState<string>();
-  const open = (event: Event): void => {
-    if (!(event.currentTarget as HTMLDetailsElement).open || text !== undefined) return;
+  const toggle = (event: Event): void => {
+    const { open } = event.currentTarget as HTMLDetailsElement;
+    setOpen(open);
+    if (!open || text !== undefined) return;
     ask(path).then(
       (answer) => setText(JSON.stringify(answer, undefined, 2)),
       (error: unknown) => setText(String(error instanceof Error ? error.message : error)),
     );
   };
   return (
-    <details class="raw" onToggle={open}>
+    <details class="raw" onToggle={toggle}>
       <summary>{title}</summary>
-      {text === undefined ? (
-        <Loading what="raw data" />
-      ) : (
+      {text !== undefined ? (
         <>
           <Copy text={text} />
           {/* Long lines scroll: the keyboard has to reach them. */}
           <pre tabIndex={0}>{text.slice(0, 200_000)}</pre>
         </>
-      )}
+      ) : isOpen ? (
+        <Loading what="raw data" />
+      ) : null}
     </details>
   );
 }
