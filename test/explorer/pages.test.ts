@@ -82,6 +82,28 @@ describe("the explorer's pages", function () {
     }
   });
 
+  it("comes to rest where an answer takes longer than the next block", async () => {
+    const { page } = await openPage(await browser.newContext(), explorer.url);
+    await page.route("**/api/overview", async (route) => {
+      // News arrive while the server is still at it, and the page has time to act on them.
+      await mesh.on.provider.request({ method: "hardhat_mine", params: ["0x1"] });
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      await route.continue().catch(() => undefined);
+    });
+    await page.goto(explorer.url);
+    await settled(page);
+    await page.unrouteAll();
+    await page.close();
+  });
+
+  it("asks for raw data when it is opened, not before", async () => {
+    const { page } = await open("/blocks/1");
+    expect(await page.locator("details.raw pre").count()).to.equal(0);
+    await page.locator("details.raw summary").click();
+    await until(page, `document.querySelector('details.raw pre')?.innerText.includes('"parentHash"') === true`);
+    await page.close();
+  });
+
   it("explains epochs where the mesh draws its committees", async () => {
     const { page } = await open("/epochs/1");
     await until(page, "/In office|Came by/i.test(document.querySelector('main').innerText)");

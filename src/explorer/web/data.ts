@@ -81,7 +81,6 @@ function askViews(): void {
 export interface Loaded<T> {
   readonly value: T | undefined;
   readonly error: ApiError | undefined;
-  readonly again: () => void;
 }
 
 /** Which news make a page ask again. */
@@ -90,30 +89,46 @@ export type Freshness = "blocks" | "events" | "never";
 /** Pages do not ask more often than this. */
 const PAUSE_MILLISECONDS = 700;
 
-/** The server's answer at `path`, asked again at news; undefined while nothing was answered. */
+/**
+ * The server's answer at `path`, asked again at news; undefined while nothing was answered. News that come meanwhile wait for the
+ * answer: one that takes longer than the next block would never be seen otherwise.
+ */
 export function useData<T>(path: string | undefined, freshness: Freshness = "events"): Loaded<T> {
   const [value, setValue] = useState<{ path: string; value: T } | undefined>();
   const [error, setError] = useState<{ path: string; error: ApiError } | undefined>();
-  const [turn, setTurn] = useState(0);
+  const askAgain = useRef(() => {});
   useEffect(() => {
     if (path === undefined) return;
     const stop = new AbortController();
-    ask<T>(path, undefined, stop.signal).then(
-      (found) => {
-        setValue({ path, value: found });
-        setError(undefined);
-      },
-      (failure: unknown) => {
-        if (failure instanceof ApiError) setError({ path, error: failure });
-      },
-    );
-    return () => stop.abort();
-  }, [path, turn]);
-  useNews(freshness, () => setTurn((before) => before + 1));
+    let isAsking = false;
+    let isOld = false;
+    const keepFresh = async (): Promise<void> => {
+      isOld = true;
+      if (isAsking) return;
+      isAsking = true;
+      while (isOld && !stop.signal.aborted) {
+        isOld = false;
+        try {
+          const found = await ask<T>(path, undefined, stop.signal);
+          setValue({ path, value: found });
+          setError(undefined);
+        } catch (failure) {
+          if (failure instanceof ApiError) setError({ path, error: failure });
+        }
+      }
+      isAsking = false;
+    };
+    askAgain.current = () => void keepFresh();
+    void keepFresh();
+    return () => {
+      stop.abort();
+      askAgain.current = () => {};
+    };
+  }, [path]);
+  useNews(freshness, () => askAgain.current());
   return {
     value: value?.path === path ? value?.value : undefined,
     error: error?.path === path ? error?.error : undefined,
-    again: () => setTurn((before) => before + 1),
   };
 }
 
