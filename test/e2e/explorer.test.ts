@@ -118,26 +118,20 @@ describe("the explorer over a live swarm", function () {
     ["contract", "/contracts/registry", /candidateCount/],
   ];
 
-  // Every view, one after another, takes minutes on a busy machine: they are walked when the pictures of docs/images are made.
-  const walk = PICTURES === undefined ? it.skip : it;
+  it("each view shows what it is for, loads nothing from elsewhere, breaks no rule, and has no serious barrier", async () => {
+    for (const [name, path, text] of views()) {
+      const { page, complaints, strays } = await open(path);
+      await until(page, `${text}.test(document.querySelector('main').innerText)`);
+      expect(await overflow(page), `${name} stands out sideways`).to.be.at.most(0);
+      expect(await seriousProblems(page), name).to.deep.equal([]);
+      expect(complaints, name).to.deep.equal([]);
+      expect(strays, name).to.deep.equal([]);
+      await picture(page, name);
+      await page.close();
+    }
+  });
 
-  walk(
-    "each view shows what it is for, loads nothing from elsewhere, breaks no rule, and has no serious barrier",
-    async () => {
-      for (const [name, path, text] of views()) {
-        const { page, complaints, strays } = await open(path);
-        await until(page, `${text}.test(document.querySelector('main').innerText)`);
-        expect(await overflow(page), `${name} stands out sideways`).to.be.at.most(0);
-        expect(await seriousProblems(page), name).to.deep.equal([]);
-        expect(complaints, name).to.deep.equal([]);
-        expect(strays, name).to.deep.equal([]);
-        await picture(page, name);
-        await page.close();
-      }
-    },
-  );
-
-  walk("fits a phone, in the dark too", async () => {
+  it("fits a phone, in the dark too", async () => {
     const phone = await browser.newContext({
       viewport: { width: 360, height: 740 },
       colorScheme: "dark",
