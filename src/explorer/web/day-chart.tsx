@@ -17,15 +17,15 @@ export function DayChart({ days }: { days: readonly GasDay[] }): JSX.Element {
   useEffect(() => {
     const target = place.current;
     if (target === null) return;
-    const colours = getComputedStyle(target);
-    const [ink, accent, line] = ["--quiet", "--accent", "--line"].map((name) => colours.getPropertyValue(name).trim());
+    // As the sheet has them for this scheme: a canvas takes colours alone, no variables.
+    const { color: ink, accentColor: accent, borderTopColor: line } = getComputedStyle(target);
     const shown = days.toReversed();
     const newest = shown.at(-1)?.start ?? 0;
     const from = Math.min(shown[0]?.start ?? 0, newest - 13 * DAY);
     const axis = {
-      stroke: ink ?? "",
-      grid: { stroke: line ?? "", width: 1 },
-      ticks: { stroke: line ?? "", width: 1 },
+      stroke: ink,
+      grid: { stroke: line, width: 1 },
+      ticks: { stroke: line, width: 1 },
       font: "12px system-ui",
     };
     const chart = new uPlot(
@@ -42,8 +42,8 @@ export function DayChart({ days }: { days: readonly GasDay[] }): JSX.Element {
         series: [
           {},
           {
-            fill: accent ?? "",
-            stroke: accent ?? "",
+            fill: accent,
+            stroke: accent,
             width: 0,
             paths: uPlot.paths.bars?.({ size: [0.7, 40] }) ?? (() => null),
             points: { show: false },
