@@ -1,7 +1,8 @@
 /** Rows of the index in the shape in which several views answer them. */
 import type { Args, Json } from "./json.js";
 import type { Database } from "./database.js";
-import type { EventLine, TransactionLine } from "./lines.js";
+import type { EventLine, Page, TransactionLine } from "./lines.js";
+import { type Query, pageOf } from "./query.js";
 import { eventInWords, callInWords } from "./words.js";
 
 export interface EventRow {
@@ -66,6 +67,23 @@ export function transactionLine(row: TransactionRow): TransactionLine {
 export function newest(database: Database, name: string): { readonly row: EventRow; readonly args: Args } | undefined {
   const row = database.get<EventRow>("SELECT * FROM events WHERE name = ? ORDER BY id DESC LIMIT 1", name);
   return row === undefined ? undefined : { row, args: argsOf(row) };
+}
+
+/** A page of the events of a name, newest first. */
+export function eventsNamed<T>(
+  database: Database,
+  name: string,
+  query: Query,
+  item: (row: EventRow) => T,
+  limit = query.limit,
+): Page<T> {
+  const rows = database.all<EventRow>(
+    "SELECT * FROM events WHERE name = ? AND id < ? ORDER BY id DESC LIMIT ?",
+    name,
+    query.cursor ?? Number.MAX_SAFE_INTEGER,
+    limit + 1,
+  );
+  return pageOf(rows, limit, ({ id }) => id, item);
 }
 
 /** Events that mention a thing, in the order of the chain. */

@@ -1,14 +1,16 @@
 /** Lists ceremonies, newest first, and tells one of them. */
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
-import { notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, eventLine, eventsAbout, textOf } from "../../records.js";
+import { notFound } from "../../query.js";
+import { type EventRow, argsOf, eventLine, eventsAbout, eventsNamed, textOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { nextStep, tellStory } from "./story.js";
 import { type CeremonyDetail, type CeremonyLine, manifest } from "./view.js";
 
 /** Events of one ceremony that are told; 32 seats make some 150 in an attempt. */
 const MOST_EVENTS = 10_000;
+/** Ceremonies of a page: each of them is told from its events. */
+const MOST_LINES = 25;
 
 export function ceremonyOf(database: Database, ceremony: string): CeremonyDetail | undefined {
   const rows = eventsAbout(database, "ceremony", ceremony, MOST_EVENTS).filter(
@@ -53,20 +55,14 @@ export const view: ViewServer = {
   routes: [
     {
       path: "/ceremonies",
-      answer({ database }, query): Page<CeremonyLine> {
-        const limit = Math.min(query.limit, 25);
-        const rows = database.all<EventRow>(
-          "SELECT * FROM events WHERE name = 'CeremonyStarted' AND id < ? ORDER BY id DESC LIMIT ?",
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ id }) => id,
+      answer: ({ database }, query): Page<CeremonyLine> =>
+        eventsNamed(
+          database,
+          "CeremonyStarted",
+          query,
           (row) => lineOf(database, row),
-        );
-      },
+          Math.min(query.limit, MOST_LINES),
+        ),
     },
     {
       path: "/ceremonies/:ceremony",

@@ -4,8 +4,8 @@ import { getBytes } from "ethers";
 import { permutation } from "../../../protocol/sortition.js";
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
-import { notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, listOf, numberOf, textOf } from "../../records.js";
+import { notFound } from "../../query.js";
+import { type EventRow, argsOf, eventsNamed, listOf, numberOf, textOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { TABLES, type WeightRow, applyToWeights, forgetWeightsAbove, weightsAt } from "./table.js";
 import { type DrawnMember, type EpochDetail, type EpochLine, type Explanation, type Turn, manifest } from "./view.js";
@@ -148,20 +148,8 @@ export const view: ViewServer = {
   routes: [
     {
       path: "/epochs",
-      answer({ database }, query): Page<EpochLine> {
-        const { limit } = query;
-        const rows = database.all<EventRow>(
-          "SELECT * FROM events WHERE name = 'OfficeTaken' AND id < ? ORDER BY id DESC LIMIT ?",
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ id }) => id,
-          (row) => epochLine(database, row),
-        );
-      },
+      answer: ({ database }, query): Page<EpochLine> =>
+        eventsNamed(database, "OfficeTaken", query, (row) => epochLine(database, row)),
     },
     {
       path: "/epochs/:epoch",

@@ -11,7 +11,7 @@ import type { Database } from "../../database.js";
 import type { Args } from "../../json.js";
 import type { Page } from "../../lines.js";
 import { badParameter, notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, field, newest, numberOf, textOf } from "../../records.js";
+import { type EventRow, argsOf, eventsNamed, field, newest, numberOf, textOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { devices } from "../../words.js";
 import { TABLES, applyToList, countsNow, forgetListAbove, wordsAt } from "./table.js";
@@ -130,20 +130,7 @@ export const view: ViewServer = {
     },
     {
       path: "/revocation/heads",
-      answer({ database }, query): Page<HeadLine> {
-        const { limit } = query;
-        const rows = database.all<EventRow>(
-          "SELECT * FROM events WHERE name = 'HeadPosted' AND id < ? ORDER BY id DESC LIMIT ?",
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ id }) => id,
-          (row) => headOf(row),
-        );
-      },
+      answer: ({ database }, query): Page<HeadLine> => eventsNamed(database, "HeadPosted", query, (row) => headOf(row)),
     },
     {
       path: "/revocation/changes",
