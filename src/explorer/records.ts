@@ -1,7 +1,7 @@
 /** Rows of the index in the shape in which several views answer them. */
 import type { Args, Json } from "./json.js";
 import type { Database } from "./database.js";
-import type { EventLine, Page, TransactionLine } from "./lines.js";
+import type { EventLine, Page, Source, TransactionLine } from "./lines.js";
 import { type Query, pageOf } from "./query.js";
 import { eventInWords, callInWords } from "./words.js";
 
@@ -36,6 +36,11 @@ export interface TransactionRow {
 /** The index wrote it: it is an object. */
 export function argsOf(row: { readonly args: string }): Args {
   return JSON.parse(row.args) as Args;
+}
+
+/** Where a row comes from, without the rest of it. */
+export function sourceOf({ hash, block, time }: Source): Source {
+  return { hash, block, time };
 }
 
 export function eventLine(row: EventRow): EventLine {

@@ -5,7 +5,7 @@
 import type { Args } from "../../json.js";
 import type { Database } from "../../database.js";
 import type { Source } from "../../lines.js";
-import { type EventRow, argsOf, listOf, newest, numberOf, textOf } from "../../records.js";
+import { type EventRow, argsOf, listOf, newest, numberOf, textOf, sourceOf } from "../../records.js";
 import { offenceName } from "../../words.js";
 import type { Attempt, Failure, Participant, Phase } from "./view.js";
 
@@ -39,8 +39,6 @@ export interface Story {
   readonly ended: Source | undefined;
   readonly attempts: readonly Attempt[];
 }
-
-const sourceOf = ({ hash, block, time }: EventRow): Source => ({ hash, block, time });
 
 function person(people: Map<string, Person>, account: string): Person {
   const key = account.toLowerCase();

@@ -6,15 +6,13 @@ import { decodeX509Certificate } from "../../../certificate/x509.js";
 import { g1FromEip2537 } from "../../../crypto/points.js";
 import type { Database } from "../../database.js";
 import type { Args } from "../../json.js";
-import { type EventRow, argsOf, newest, numberOf, textOf } from "../../records.js";
+import { type EventRow, argsOf, newest, numberOf, textOf, sourceOf } from "../../records.js";
 import { TrustAnchor__factory } from "../../../../typechain-types/index.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { type GenerationKeys, type Trust, manifest } from "./view.js";
 
 /** Generations that are told; a verifier believes the newest alone. */
 const MOST = 16;
-
-const sourceOf = ({ hash, block, time }: EventRow) => ({ hash, block, time });
 
 function keysOf(args: Args): { readonly bls: string; readonly ed25519: string } {
   const words = ["xHi", "xLo", "yHi", "yLo"].map((name) => toBeHex(BigInt(textOf(args, "blsKey", name)), 32).slice(2));

@@ -5,7 +5,7 @@ import { permutation } from "../../../protocol/sortition.js";
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
 import { notFound } from "../../query.js";
-import { type EventRow, argsOf, eventsNamed, listOf, numberOf, textOf } from "../../records.js";
+import { type EventRow, argsOf, eventsNamed, listOf, numberOf, textOf, sourceOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { TABLES, type WeightRow, applyToWeights, forgetWeightsAbove, weightsAt } from "./table.js";
 import { type DrawnMember, type EpochDetail, type EpochLine, type Explanation, type Turn, manifest } from "./view.js";
@@ -16,8 +16,6 @@ const RESERVES = 8;
 const TURNS = 10;
 /** Places of a permutation that are looked through for one validator. */
 const PLACES = 256;
-
-const sourceOf = ({ hash, block, time }: EventRow) => ({ hash, block, time });
 
 /** An event that names this epoch. */
 function eventOf(database: Database, name: string, epoch: number): EventRow | undefined {

@@ -1,7 +1,8 @@
 /** Grants, fleets and batches as their events gave them: none of them ever changes. */
 import type { Database } from "../../database.js";
-import { field, listOf, numberOf, textOf } from "../../records.js";
+import { field, listOf, numberOf, sourceOf, textOf } from "../../records.js";
 import type { Args } from "../../json.js";
+import type { Source } from "../../lines.js";
 import type { IndexedEvent } from "../../view.js";
 import type { BatchLine, FleetLine, GrantLine, Policy } from "./view.js";
 
@@ -99,15 +100,7 @@ export function forgetFleetsAbove(database: Database, block: number): void {
   for (const table of ["grants", "fleets", "batches"]) database.run(`DELETE FROM ${table} WHERE block > ?`, block);
 }
 
-interface Placed {
-  readonly block: number;
-  readonly time: number;
-  readonly hash: string;
-}
-
-const sourceOf = ({ hash, block, time }: Placed) => ({ hash, block, time });
-
-export interface GrantRow extends Placed {
+export interface GrantRow extends Source {
   readonly grantId: number;
   readonly registrar: string;
   readonly scopes: string;
@@ -115,14 +108,14 @@ export interface GrantRow extends Placed {
   readonly expiry: number;
 }
 
-export interface FleetRow extends Placed {
+export interface FleetRow extends Source {
   readonly fleetId: number;
   readonly grantId: number;
   readonly registrar: string;
   readonly policy: string;
 }
 
-export interface BatchRow extends Placed {
+export interface BatchRow extends Source {
   readonly base: number;
   readonly count: number;
   readonly fleetId: number;

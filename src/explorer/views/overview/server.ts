@@ -1,7 +1,7 @@
 /** Puts together what the overview shows, from the index alone. */
 import { quorumOf } from "../../../statements/quorum.js";
 import type { Database } from "../../database.js";
-import { type EventRow, argsOf, eventLine, field, listOf, newest, numberOf, textOf } from "../../records.js";
+import { type EventRow, argsOf, eventLine, field, listOf, newest, numberOf, sourceOf, textOf } from "../../records.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { certificateEnd } from "../certificates/ending.js";
 import { certificationOf } from "../certificates/server.js";
@@ -38,7 +38,6 @@ function officeOf(database: Database, epochSeconds: number): Overview["office"] 
   const { n, t, f } = quorumOf(committee.length);
   const minimum = minimumStake(database);
   const seats = committee.map((account, i) => seatOf(database, account, i + 1, minimum));
-  const { hash, block, time } = row;
   return {
     generation: numberOf(args, "generation"),
     epoch: numberOf(args, "epoch"),
@@ -46,9 +45,9 @@ function officeOf(database: Database, epochSeconds: number): Overview["office"] 
     t,
     f,
     seats,
-    ...(epochSeconds > 0 ? { until: time + epochSeconds } : {}),
+    ...(epochSeconds > 0 ? { until: row.time + epochSeconds } : {}),
     margin: seats.filter(({ sound }) => sound).length - t,
-    source: { hash, block, time },
+    source: sourceOf(row),
   };
 }
 

@@ -11,14 +11,13 @@ import type { Database } from "../../database.js";
 import type { Args } from "../../json.js";
 import type { Page } from "../../lines.js";
 import { badParameter, notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, eventsNamed, field, newest, numberOf, textOf } from "../../records.js";
+import { type EventRow, argsOf, eventsNamed, field, newest, numberOf, sourceOf, textOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { devices } from "../../words.js";
 import { TABLES, applyToList, countsNow, forgetListAbove, wordsAt } from "./table.js";
 import { type ChangeLine, type HeadLine, type Proof, type RevocationSummary, manifest } from "./view.js";
 
 export function headOf(row: EventRow, args: Args = argsOf(row)): HeadLine {
-  const { hash, block, time } = row;
   return {
     number: numberOf(args, "head", "number"),
     root: textOf(args, "head", "root"),
@@ -26,7 +25,7 @@ export function headOf(row: EventRow, args: Args = argsOf(row)): HeadLine {
     issued: numberOf(args, "head", "issued"),
     expires: numberOf(args, "head", "expires"),
     blockNumber: numberOf(args, "head", "blockNumber"),
-    source: { hash, block, time },
+    source: sourceOf(row),
   };
 }
 
@@ -98,14 +97,14 @@ interface ChangeRow extends EventRow {
 }
 
 function changeLine(row: ChangeRow): ChangeLine {
-  const { id, name, hash, block, time, devices: count, reason } = row;
+  const { id, name, devices: count, reason } = row;
   return {
     id,
     kind: KINDS[name] ?? "revoked",
     devices: devices(field(argsOf(row), "entries")),
     count,
     reason,
-    source: { hash, block, time },
+    source: sourceOf(row),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
 import { notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, listOf, newest, textOf } from "../../records.js";
+import { type EventRow, argsOf, listOf, newest, sourceOf, textOf } from "../../records.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { ether, offenceName } from "../../words.js";
 import { ceremonyOf } from "../ceremonies/server.js";
@@ -38,7 +38,7 @@ export function seatsNow(database: Database): ReadonlyMap<string, number> {
 }
 
 function lineOf(row: ValidatorRow, seats: ReadonlyMap<string, number>): ValidatorLine {
-  const { account, state, operator, stake, endpoint, scope, hash, block, time } = row;
+  const { account, state, operator, stake, endpoint, scope } = row;
   return {
     account,
     state,
@@ -47,7 +47,7 @@ function lineOf(row: ValidatorRow, seats: ReadonlyMap<string, number>): Validato
     endpoint,
     scope,
     seat: seats.get(account) ?? 0,
-    source: { hash, block, time },
+    source: sourceOf(row),
   };
 }
 
