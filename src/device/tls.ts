@@ -15,6 +15,7 @@ import {
 
 import { type DeviceCertificate, decodeDeviceCertificate } from "../certificate/x509-leaf.js";
 import { pem } from "../certificate/x509.js";
+import { peerCertificate } from "../net/peer-certificate.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { scopeContains } from "../statements/scope.js";
@@ -131,10 +132,20 @@ export class DeviceTls {
   }
 }
 
-/** The device at the other end of a connection whose certificate TLS has verified. @throws SwarmkeepError `out-of-scope`, Refusal */
+/**
+ * The device at the other end of a connection whose certificate TLS has verified.
+ * @throws SwarmkeepError `no-certificate`, `out-of-scope`; Refusal
+ */
 export function peerDevice(socket: TLSSocket, scope?: string): DeviceCertificate {
-  const raw = socket.getPeerX509Certificate()?.raw;
-  const device = decodeDeviceCertificate(Uint8Array.from(raw ?? []));
+  const shown = peerCertificate(socket);
+  if (shown === undefined) {
+    throw new SwarmkeepError("the peer has shown no certificate", {
+      kind: "refused",
+      code: "no-certificate",
+      advice: "Make the server with the options of `DeviceTls.serverOptions`, which ask for one.",
+    });
+  }
+  const device = decodeDeviceCertificate(shown);
   expectScope(device, scope);
   return device;
 }

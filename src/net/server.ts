@@ -28,6 +28,7 @@ import { channelBinding } from "./channel-binding.js";
 import { formatEndpoint } from "./endpoint.js";
 import { HttpError, encodeError, statusOf } from "./error-body.js";
 import { answerBadRequest, listenError, overloaded, tooManyRequests, typed } from "./server-errors.js";
+import { peerCertificate } from "./peer-certificate.js";
 import type { TlsIdentity } from "./tls-identity.js";
 import { MINIMUM_PSK_LENGTH, TLS_PROFILE, type TlsProfile } from "./tls-profile.js";
 
@@ -230,7 +231,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // Only a handshake that used the key counts: a client may name an identity and then be served by certificate.
     pskIdentity: socket.isSessionReused() ? pskIdentities.get(socket) : undefined,
     channelBinding: channelBinding(socket),
-    certificate: shownCertificate(socket),
+    certificate: peerCertificate(socket),
   });
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
     throw new HttpError(`there is no ${request.method} ${request.url.slice(0, 100)}`, {
@@ -304,17 +305,6 @@ function pskOptions({ preSharedKey }: ServerOptions, pskIdentities: WeakMap<TLSS
       return key;
     },
   };
-}
-
-const shown = new WeakMap<TLSSocket, Uint8Array | undefined>();
-
-/** Asked once for each connection: some versions of Node hand out the peer's certificate the first time only. */
-function shownCertificate(socket: TLSSocket): Uint8Array | undefined {
-  if (!shown.has(socket)) {
-    const raw = socket.getPeerX509Certificate()?.raw;
-    shown.set(socket, raw === undefined ? undefined : Uint8Array.from(raw));
-  }
-  return shown.get(socket);
 }
 
 function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: TLSSocket) => Peer, log: Logger): void {
