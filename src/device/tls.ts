@@ -21,6 +21,7 @@ import { SwarmkeepError } from "../runtime/errors.js";
 import { scopeContains } from "../statements/scope.js";
 import type { Agent } from "./agent.js";
 import type { SealedKeystore } from "./keystore.js";
+import { derOfPem } from "./x509-files.js";
 
 /** What TLS software of any kind needs, in PEM. */
 export interface TlsMaterial {
@@ -39,7 +40,8 @@ export async function tlsMaterial(
   keystore: Pick<SealedKeystore, "privateKey">,
   signal?: AbortSignal,
 ): Promise<TlsMaterial> {
-  const [files, certificate] = [await agent.tlsFiles(), await agent.certificate()];
+  const files = await agent.tlsFiles();
+  const certificate = files && derOfPem(Buffer.from(files.chain));
   if (files === undefined || certificate === undefined) {
     throw new SwarmkeepError("this device has no certificate in X.509, or not yet the mesh's own above it", {
       kind: "usage",
@@ -48,7 +50,9 @@ export async function tlsMaterial(
     });
   }
   const crl = pem("X509 CRL", await agent.crl(signal));
-  return { key: await keystore.privateKey(certificate.key), chain: files.chain, ca: files.ca, crl };
+  // The key of the very chain: while a renewal is stored, the compact certificate may have another one already.
+  const key = await keystore.privateKey(decodeDeviceCertificate(certificate).key);
+  return { key, chain: files.chain, ca: files.ca, crl };
 }
 
 /** Seconds between looks for a newer revocation list and certificate. */
