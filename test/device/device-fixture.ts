@@ -29,13 +29,20 @@ export function keySecret(): DeviceSecret {
   return { kind: "key", privateKey: generateDeviceKey(KEY_TYPE.ed25519) };
 }
 
+export interface TestDeviceOptions {
+  readonly secret?: DeviceSecret;
+  readonly changes?: Partial<Provisioning>;
+  /** First index of its batch, of which it is the second device. */
+  readonly base?: number;
+}
+
 /** Makes a device and opens it; it has no bundle yet. */
 export async function makeDevice(
   mesh: TestMesh,
-  { secret = keySecret(), changes = {} }: { secret?: DeviceSecret; changes?: Partial<Provisioning> } = {},
+  { secret = keySecret(), changes = {}, base }: TestDeviceOptions = {},
 ): Promise<TestDevice> {
   const path = await scratchFolder();
-  const store = await createDeviceStore(path, mesh.provision(secret, changes), async (folder) => {
+  const store = await createDeviceStore(path, mesh.provision(secret, changes, base), async (folder) => {
     (await createSealedKeystore(folder, PASSPHRASE, secret, LIGHT_KDF)).close();
   });
   await store.close();

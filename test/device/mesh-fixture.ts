@@ -24,6 +24,7 @@ import { REQUEST_KIND, decodeRequest } from "../../src/certificate/request.js";
 import { checkRequest } from "../../src/certificate/request-check.js";
 import { nobleSignatures } from "../../src/certificate/signatures.js";
 import { authorityToSign, meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
+import { crlToSign } from "../../src/certificate/x509-crl.js";
 import { deviceCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { FrostNonces, aggregateShares } from "../../src/crypto/frost.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
@@ -44,6 +45,7 @@ import {
   encodePartialAnswer,
   encodeShareAnswer,
 } from "../../src/protocol/api.js";
+import { crlEntries } from "../../src/protocol/crl.js";
 import { coseStatementDigest, evidenceDigest, evidenceDomain, frostDigest } from "../../src/protocol/evidence.js";
 import { validatorPreSharedKey } from "../../src/protocol/pre-shared-key.js";
 import { revocationDigest, revocationEntries } from "../../src/protocol/revocation.js";
@@ -59,6 +61,7 @@ const { NOW, anchor, chainId, externalAad, facts, meshId, registry, revocations,
 export const checks = { bls: blstBls, device: nobleSignatures };
 export const PERIOD_SECONDS = 86_400;
 export const LIFETIME_SECONDS = 3_600;
+const HEAD_SECONDS = 900;
 const QUOTA = 8;
 const GRACE_SECONDS = 7_200;
 
@@ -154,6 +157,7 @@ export class Validator {
     if (call.path === PATH.drlHead) return { body: this.#mesh.signedHead() };
     if (call.path.startsWith(PATH.drlProof)) return { body: this.#mesh.proof(call.path) };
     if (call.path === PATH.authority) return { body: this.#mesh.ownCertificate() };
+    if (call.path === PATH.crl) return { body: this.#mesh.crl() };
     if (call.path === PATH.issue) return { body: this.#issue(call) };
     if (call.path === PATH.frostSign) return { body: this.#frostSign(call.body) };
     if (call.path === PATH.revoke) return { body: this.#revoke(call) };
@@ -296,6 +300,7 @@ export class TestMesh {
   periodOffset = 0;
   headNumber = 100;
   offersX509 = true;
+  readonly #crls = new Map<number, Uint8Array>();
   #root = new Uint8Array();
   #tick = 1;
 
@@ -380,7 +385,14 @@ export class TestMesh {
     const tree = certificates.drlTree(1_000, [...this.revoked]);
     const issued = Math.floor(this.clock.now() / 1000);
     const number = this.headNumber;
-    const head = { number, root: tree.root(), words: tree.words, issued, expires: issued + 900, blockNumber: 7 };
+    const head = {
+      number,
+      root: tree.root(),
+      words: tree.words,
+      issued,
+      expires: issued + HEAD_SECONDS,
+      blockNumber: 7,
+    };
     return { head, signature: this.groupSign(drlHeadToSign(COSE_ALG.bls, head, { revocations, externalAad })), tree };
   }
 
@@ -392,6 +404,23 @@ export class TestMesh {
   ownCertificate(): Uint8Array {
     const tbs = authorityToSign(decodeBundle(this.bundle).crossCertificates.at(-1) as Uint8Array);
     return signedBySwarm(tbs, this.#signByEd25519(tbs));
+  }
+
+  /** The certificate revocation list of the newest head, with all serials of whom was revoked before it was first asked for. */
+  crl(): Uint8Array {
+    const known = this.#crls.get(this.headNumber);
+    if (known !== undefined) return known;
+    const issued = Math.floor(this.clock.now() / 1000);
+    const times = { certificatePeriodSeconds: PERIOD_SECONDS, headLifetimeSeconds: HEAD_SECONDS };
+    const listed = [...this.revoked]
+      .sort((a, b) => a - b)
+      .map((index) => ({ index, since: issued, held: false, maximumLifetime: LIFETIME_SECONDS, quota: QUOTA }));
+    const entries = crlEntries(meshId, listed, issued, times);
+    const fields = { number: this.headNumber, base: undefined, thisUpdate: issued, nextUpdate: issued + HEAD_SECONDS };
+    const tbs = crlToSign({ ...fields, entries }, meshAuthority(this.authority));
+    const list = signedBySwarm(tbs, this.#signByEd25519(tbs));
+    this.#crls.set(this.headNumber, list);
+    return list;
   }
 
   signedHead(): Uint8Array {
@@ -410,9 +439,8 @@ export class TestMesh {
     return encodeDrlProof({ head, algorithm, signature: signed, ...tree.prove(drlPosition(index).position) });
   }
 
-  /** A batch of three devices with this one in the middle. */
-  provision(secret: DeviceSecret, changes: Partial<Provisioning> = {}): Provisioning {
-    const base = 256;
+  /** A batch of three devices from `base` on with this one in the middle. */
+  provision(secret: DeviceSecret, changes: Partial<Provisioning> = {}, base = 256): Provisioning {
     const index = base + 1;
     const salt = seed("salt");
     const key = manifestKeyOf(secret);

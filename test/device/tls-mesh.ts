@@ -7,7 +7,8 @@ import { Refusal } from "../../src/certificate/refusal.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
 import { LeapingClock, TestMesh, type Validator } from "./mesh-fixture.js";
 
-class RealClock extends LeapingClock {
+/** Sleeping takes no time all the same. */
+export class RealClock extends LeapingClock {
   override now = (): number => Date.now();
 }
 
@@ -30,6 +31,8 @@ function routesOf(validator: Validator): Route[] {
   });
   return [
     route("GET", PATH.bundle),
+    route("GET", PATH.authority),
+    route("GET", PATH.crl),
     route("GET", PATH.drlHead),
     route("GET", `${PATH.drlProof}/:index`),
     route("POST", PATH.issue),
