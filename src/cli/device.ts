@@ -16,7 +16,7 @@ import { type DeviceSecret, readDelivery } from "../device/keystore.js";
 import { initDevice, openDevice } from "../device/open.js";
 import { MAXIMUM_PROVISIONING_LENGTH, decodeProvisioning, keyTypeName } from "../device/provisioning.js";
 import { readDeviceFiles } from "../device/store.js";
-import { type TlsFolderEvent, keepTlsFolder, writeTlsFolder } from "../device/tls-folder.js";
+import { type TlsFolderEvent, keepTlsFolder, runHook, writeTlsFolder } from "../device/tls-folder.js";
 import { PRE_SHARED_KEY_LENGTH } from "../protocol/pre-shared-key.js";
 import { readLimited } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -119,7 +119,7 @@ export function register(group: Command): void {
     .command("run")
     .description("keep certificate, key, authority and revocation list fresh for other programs until stopped")
     .requiredOption("--out <folder>", "where other programs find them: tls.key, tls.crt, ca.crt, crl.pem")
-    .option("--hook <command>", "command for the shell, run after a change, such as one that reloads a server")
+    .option("--hook <command>", "command for the shell, run at the start and after a change, such as one that reloads a server")
     .option("--interval <time>", "between looks for a newer revocation list", "30s")
     .option("--once", "write the files once and end")
     .action(action(runDevice));
@@ -340,7 +340,11 @@ async function runDevice(context: CommandContext, options: RunOptions): Promise<
   await withDevice(context, async ({ agent, keystore }, signal) => {
     if ((await agent.certificate()) === undefined) report(context, await agent.enrol({ signal }));
     const common = { agent, keystore, folder, hook, intervalSeconds };
-    if (once) return written(await writeTlsFolder(common, signal));
+    if (once) {
+      const files = await writeTlsFolder(common, signal);
+      written(files);
+      return hook === undefined ? undefined : runHook(hook, folder, files, signal);
+    }
     const onEvent = (event: TlsFolderEvent): void => {
       if (event.event === "written") written(event.files);
       else failed(event.error);

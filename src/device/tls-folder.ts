@@ -1,6 +1,6 @@
 /**
  * A folder in which other programs find what they need for TLS, kept fresh (`swarmkeep device run`): each file is replaced as a
- * whole, and a hook is run after a change, so that a server reloads.
+ * whole, and a hook is run at the start and after a change, so that a server reloads.
  *
  * ```
  * tls.key      private key of the certificate, PKCS#8 PEM, for the owner alone
@@ -32,7 +32,7 @@ export interface TlsFolderOptions {
   readonly agent: Agent;
   readonly keystore: Pick<SealedKeystore, "privateKey">;
   readonly folder: string;
-  /** A command for the shell; it finds the folder in SWARMKEEP_FOLDER and the names of new files in SWARMKEEP_CHANGED. */
+  /** A command for the shell; it finds the folder in SWARMKEEP_FOLDER and the names of new files, if any, in SWARMKEEP_CHANGED. */
   readonly hook?: string | undefined;
   /** Seconds between looks for a newer revocation list; the certificate has its own time. */
   readonly intervalSeconds: number;
@@ -67,16 +67,24 @@ export async function writeTlsFolder(options: TlsFolderOptions, signal?: AbortSi
   return changed;
 }
 
-/** Keeps the folder fresh until `signal` is aborted. A hook that fails is told of, and run again with the next change. */
+/**
+ * Keeps the folder fresh until `signal` is aborted. The hook is run after a change and once at the start, since a change may have been
+ * written by a process that was killed before its hook. One that fails is told of, and run again with every look until it succeeds.
+ */
 export async function keepTlsFolder(options: TlsFolderOptions, signal: AbortSignal): Promise<void> {
   const { hook, folder, intervalSeconds, clock = systemClock, random = Math.random } = options;
   const { onEvent = () => undefined } = options;
+  let isTold = false;
+  const untold = new Set<TlsFileName>();
   while (!signal.aborted) {
     try {
       const files = await writeTlsFolder(options, signal);
-      if (files.length > 0) {
-        onEvent({ event: "written", files });
-        if (hook !== undefined) await runHook(hook, folder, files, signal);
+      if (files.length > 0) onEvent({ event: "written", files });
+      for (const name of files) untold.add(name);
+      if (hook !== undefined && (!isTold || untold.size > 0)) {
+        await runHook(hook, folder, [...untold], signal);
+        isTold = true;
+        untold.clear();
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -87,7 +95,8 @@ export async function keepTlsFolder(options: TlsFolderOptions, signal: AbortSign
   }
 }
 
-function runHook(hook: string, folder: string, files: readonly TlsFileName[], signal: AbortSignal): Promise<void> {
+/** @throws SwarmkeepError `hook-failed` */
+export function runHook(hook: string, folder: string, files: readonly TlsFileName[], signal: AbortSignal): Promise<void> {
   const env = { ...process.env, SWARMKEEP_FOLDER: folder, SWARMKEEP_CHANGED: files.join(" ") };
   return new Promise((resolve, reject) => {
     execFile("/bin/sh", ["-c", hook], { env, signal, timeout: HOOK_MILLISECONDS }, (error, _stdout, stderr) => {
@@ -97,7 +106,7 @@ function runHook(hook: string, folder: string, files: readonly TlsFileName[], si
         new SwarmkeepError(`the hook ended with ${String(error.code ?? error.signal)}${why === "" ? "" : `: ${why}`}`, {
           kind: "environment",
           code: "hook-failed",
-          advice: "Try the command by hand; it is run again after the next change.",
+          advice: "Try the command by hand; it is run again with the next look.",
           cause: error,
         }),
       );
