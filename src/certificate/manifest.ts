@@ -7,6 +7,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { CryptoError } from "../crypto/errors.js";
 import { chunks, equalBytes, toBytes } from "../crypto/bytes.js";
 import { rootFromPath } from "../crypto/merkle.js";
+import { PackedTree } from "../crypto/packed-tree.js";
 import { MERKLE } from "../statements/tags.js";
 import type { DeviceKey } from "./cose-key.js";
 import type { ManifestNodes } from "./manifest-nodes.js";
@@ -36,54 +37,12 @@ export function manifestLeaf({ index, salt, key, deviceClass }: ManifestEntry): 
   return keccak_256(leaf);
 }
 
-/** The tree of one batch. A million devices take 64 MB. */
-export class ManifestTree {
-  /** Levels from the leaves to the root, 32 bytes per node. */
-  readonly #levels: Uint8Array[];
-
+/** The tree of one batch. */
+export class ManifestTree extends PackedTree {
   /** @param leaves in index order, 32 bytes each (`manifestLeaf`), concatenated; at least one. @throws RangeError */
   constructor(leaves: Uint8Array) {
-    if (leaves.length === 0 || leaves.length % HASH !== 0) {
-      throw new RangeError(`a manifest takes one or more leaves of ${HASH} bytes, not ${leaves.length} bytes`);
-    }
-    this.#levels = [leaves];
-    for (let below = leaves; below.length > HASH; below = this.#levels.at(-1) as Uint8Array) {
-      this.#levels.push(levelAbove(below));
-    }
+    super("the manifest", keccak_256, leaves);
   }
-
-  get count(): number {
-    return (this.#levels[0] as Uint8Array).length / HASH;
-  }
-
-  root(): Uint8Array {
-    return (this.#levels.at(-1) as Uint8Array).slice();
-  }
-
-  /** Siblings of the leaf at `position`, bottom-up, concatenated; a promoted node has none. @throws RangeError */
-  path(position: number): Uint8Array {
-    if (!Number.isInteger(position) || position < 0 || position >= this.count) {
-      throw new RangeError(`the manifest has positions 0 to ${this.count - 1}, and none at ${position}`);
-    }
-    const path: number[] = [];
-    for (const [height, level] of this.#levels.slice(0, -1).entries()) {
-      const sibling = ((position >> height) ^ 1) * HASH;
-      path.push(...level.subarray(sibling, sibling + HASH));
-    }
-    return Uint8Array.from(path);
-  }
-}
-
-function levelAbove(below: Uint8Array): Uint8Array {
-  const width = below.length / HASH;
-  const level = new Uint8Array(Math.ceil(width / 2) * HASH);
-  const node = new Uint8Array(1 + 2 * HASH).fill(MERKLE.node, 0, 1);
-  for (let left = 0; left + 1 < width; left += 2) {
-    node.set(below.subarray(left * HASH, (left + 2) * HASH), 1);
-    level.set(keccak_256(node), (left / 2) * HASH);
-  }
-  if (width % 2 === 1) level.set(below.subarray(-HASH), level.length - HASH);
-  return level;
 }
 
 /** A batch, as the ledger knows it, and a device's place in it. */

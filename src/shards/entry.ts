@@ -9,6 +9,7 @@ import { bytes, oneOf, tuple, uint } from "../certificate/reader.js";
 import { malformed } from "../certificate/refusal.js";
 import { chunks, equalBytes } from "../crypto/bytes.js";
 import { rootFromPath } from "../crypto/merkle.js";
+import { PackedTree } from "../crypto/packed-tree.js";
 import { KEY_TYPE, type KeyType } from "../statements/cose.js";
 import { MERKLE, TAG } from "../statements/tags.js";
 import { sha256, u64 } from "./bytes.js";
@@ -106,48 +107,16 @@ export function mapRoot(treeRoot: Uint8Array, count: number): Uint8Array {
   return sha256(TAG.shardRoot, u64(count), treeRoot);
 }
 
-/** The tree over a map's entries. A million devices take 64 MB. */
-export class EntryTree {
-  readonly #levels: Uint8Array[];
-
-  /** @param leaves in order of position, 32 bytes each, concatenated; at least one. @throws RangeError */
+/** The tree over a map's entries. */
+export class EntryTree extends PackedTree {
+  /** @param leaves in order of position, 32 bytes each (`entryLeaf`), concatenated; at least one. @throws RangeError */
   constructor(leaves: Uint8Array) {
-    if (leaves.length === 0 || leaves.length % HASH !== 0) {
-      throw new RangeError(`a shard map takes one or more leaves of ${HASH} bytes, not ${leaves.length} bytes`);
-    }
-    this.#levels = [leaves];
-    for (let below = leaves; below.length > HASH; below = this.#levels.at(-1) as Uint8Array) {
-      this.#levels.push(levelAbove(below));
-    }
+    super("the shard map", sha256, leaves);
   }
 
-  get count(): number {
-    return (this.#levels[0] as Uint8Array).length / HASH;
+  override root(): Uint8Array {
+    return mapRoot(super.root(), this.count);
   }
-
-  root(): Uint8Array {
-    return mapRoot(this.#levels.at(-1) as Uint8Array, this.count);
-  }
-
-  /** Siblings of the leaf at `position`, bottom-up; a promoted node has none. */
-  path(position: number): Uint8Array {
-    const siblings = this.#levels.slice(0, -1).map((level, height) => {
-      const sibling = (Math.floor(position / 2 ** height) ^ 1) * HASH;
-      return level.subarray(sibling, sibling + HASH);
-    });
-    return Buffer.concat(siblings);
-  }
-}
-
-function levelAbove(below: Uint8Array): Uint8Array {
-  const width = below.length / HASH;
-  const level = new Uint8Array(Math.ceil(width / 2) * HASH);
-  const prefix = Uint8Array.of(MERKLE.node);
-  for (let left = 0; left + 1 < width; left += 2) {
-    level.set(sha256(prefix, below.subarray(left * HASH, (left + 2) * HASH)), (left / 2) * HASH);
-  }
-  if (width % 2 === 1) level.set(below.subarray(-HASH), level.length - HASH);
-  return level;
 }
 
 /**
