@@ -1,5 +1,5 @@
 /** Fixed-width integers, HMAC and hashes on node:crypto, as everything in this folder is made of. */
-import { type Hmac, createHash, createHmac } from "node:crypto";
+import { type Hmac, createHash, createHmac, hkdfSync } from "node:crypto";
 
 /** Big-endian, 8 bytes. @throws RangeError */
 export function u64(value: number | bigint): Buffer {
@@ -27,18 +27,9 @@ export function hmac(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]
   return mac.digest();
 }
 
-/** HKDF-Expand (RFC 5869, section 2.3) from a key that is uniformly random already. The caller wipes both. */
-export function expand(key: Uint8Array, info: Uint8Array, length: number): Buffer {
-  const output = Buffer.alloc(length);
-  let block: Buffer = Buffer.alloc(0);
-  for (let at = 0, counter = 1; at < length; counter++) {
-    const next = hmac(key, block, info, Uint8Array.of(counter));
-    block.fill(0);
-    block = next;
-    at += block.copy(output, at);
-  }
-  block.fill(0);
-  return output;
+/** HKDF-SHA-256 (RFC 5869); no salt is as many zero bytes as the hash has. The caller wipes the result. */
+export function hkdf(key: Uint8Array, salt: Uint8Array | undefined, info: Uint8Array, length: number): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", key, salt ?? new Uint8Array(), info, length));
 }
 
 export function wipe(...secrets: readonly (Uint8Array | undefined)[]): void {

@@ -7,10 +7,8 @@
  * - the ratchet: chain p+1 follows from chain p, and nothing leads back. Who steals master and chain today cannot make the
  *   streams of periods that are over.
  */
-import { hkdfSync } from "node:crypto";
-
 import { TAG } from "../statements/tags.js";
-import { expand, hmac, u16, u64, wipe } from "./bytes.js";
+import { hkdf, hmac, u16, u64, wipe } from "./bytes.js";
 
 /** Bytes of a master, chain, root, seed or key. */
 export const KEY_LENGTH = 32;
@@ -80,7 +78,7 @@ export async function keyStream(
   let key: Uint8Array | undefined;
   try {
     key = await source.mac(message);
-    return expand(key, Buffer.from(TAG.shardStream), length);
+    return hkdf(key, undefined, Buffer.from(TAG.shardStream), length);
   } finally {
     wipe(message, key);
   }
@@ -102,5 +100,5 @@ export function sealingKey(
   index: number,
 ): Uint8Array {
   const info = Buffer.concat([Buffer.from(TAG.shardSeal), meshId, u64(version), u16(index)]);
-  return new Uint8Array(hkdfSync("sha256", sealing, salt, info, KEY_LENGTH));
+  return hkdf(sealing, salt, info, KEY_LENGTH);
 }

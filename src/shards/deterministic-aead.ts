@@ -16,7 +16,7 @@
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 
 import { TAG } from "../statements/tags.js";
-import { expand, hmac, sha256, u64, wipe } from "./bytes.js";
+import { hkdf, hmac, sha256, u64, wipe } from "./bytes.js";
 import { KEY_LENGTH } from "./derivation.js";
 import { ShardError } from "./errors.js";
 
@@ -133,9 +133,9 @@ function expectLength(source: Source, read: number): void {
 }
 
 /** The message's own key, and the commitment to it. The caller wipes the key. */
-function messageKey(keys: MessageKeys, context: MessageContext, iv: Uint8Array): { key: Buffer; commitment: Buffer } {
+function messageKey(keys: MessageKeys, context: MessageContext, iv: Uint8Array): { key: Uint8Array; commitment: Uint8Array } {
   const info = Buffer.concat([Buffer.from(TAG.sealedMessage), iv, sha256(prefix(context))]);
-  const both = expand(keys.encryption, info, KEY_LENGTH + COMMITMENT_LENGTH);
+  const both = hkdf(keys.encryption, undefined, info, KEY_LENGTH + COMMITMENT_LENGTH);
   return { key: both.subarray(0, KEY_LENGTH), commitment: both.subarray(KEY_LENGTH) };
 }
 

@@ -11,11 +11,11 @@ import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
 
 import { decodeCbor, encodeCbor } from "../certificate/cbor.js";
 import { bytes, oneOf, tuple, uint } from "../certificate/reader.js";
-import { equalBytes } from "../crypto/bytes.js";
+import { bytesToNumberBE, equalBytes } from "../crypto/bytes.js";
 import { merkleLeaf, merklePath, merkleRoot, rootFromPath } from "../crypto/merkle.js";
 import { KEY_TYPE, type KeyType } from "../statements/cose.js";
 import { TAG } from "../statements/tags.js";
-import { expand, sha256, u16, wipe } from "./bytes.js";
+import { hkdf, sha256, u16, wipe } from "./bytes.js";
 import { ShardError } from "./errors.js";
 
 /** Keys that a map carries for each device, if nothing else is asked for. */
@@ -50,7 +50,7 @@ export interface OneTimeSignature {
 /** Key `index` of a seed. */
 export function oneTimeKey(seed: Uint8Array, index: number, type: KeyType): OneTimeKey {
   const info = Buffer.concat([Buffer.from(TAG.oneTimeKey), Uint8Array.of(type), u16(index)]);
-  const secret = expand(seed, info, type === KEY_TYPE.p256 ? 48 : 32);
+  const secret = hkdf(seed, undefined, info, type === KEY_TYPE.p256 ? 48 : 32);
   try {
     if (type === KEY_TYPE.ed25519) {
       const der = Buffer.concat([ED25519_PKCS8, secret]);
@@ -61,7 +61,7 @@ export function oneTimeKey(seed: Uint8Array, index: number, type: KeyType): OneT
     }
     // 48 bytes modulo the order: no bias that could be noticed (FIPS 186-5, appendix A.2.1).
     const { n } = p256.Point.CURVE();
-    const scalar = (BigInt(`0x${secret.toString("hex")}`) % (n - 1n)) + 1n;
+    const scalar = (bytesToNumberBE(secret) % (n - 1n)) + 1n;
     const d = Buffer.from(scalar.toString(16).padStart(64, "0"), "hex");
     const point = p256.getPublicKey(d, false);
     const coordinate = (from: number): string => Buffer.from(point.subarray(from, from + 32)).toString("base64url");

@@ -4,12 +4,10 @@
  * rebuild it (`shamir-secret-sharing`, audited). Shamir itself never notices a wrong share; the caller checks each one
  * against the map before it comes here.
  */
-import { hkdfSync } from "node:crypto";
-
 import { combine, split } from "shamir-secret-sharing";
 
 import { TAG } from "../statements/tags.js";
-import { u64, wipe } from "./bytes.js";
+import { hkdf, u64, wipe } from "./bytes.js";
 import { KEY_LENGTH, type ShardContext } from "./derivation.js";
 import { ShardError } from "./errors.js";
 
@@ -87,7 +85,7 @@ export async function joinPieces(
   try {
     material = sharing.scheme === SCHEME.segments ? Buffer.concat(taken) : await combine(taken);
     const info = Buffer.concat([Buffer.from(TAG.shardSeed), meshId, u64(device), u64(version)]);
-    return new Uint8Array(hkdfSync("sha256", material, new Uint8Array(KEY_LENGTH), info, KEY_LENGTH));
+    return hkdf(material, undefined, info, KEY_LENGTH);
   } finally {
     wipe(material, ...taken);
   }
