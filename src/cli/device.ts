@@ -119,7 +119,10 @@ export function register(group: Command): void {
     .command("run")
     .description("keep certificate, key, authority and revocation list fresh for other programs until stopped")
     .requiredOption("--out <folder>", "where other programs find them: tls.key, tls.crt, ca.crt, crl.pem")
-    .option("--hook <command>", "command for the shell, run at the start and after a change, such as one that reloads a server")
+    .option(
+      "--hook <command>",
+      "command for the shell, run at the start and after a change, such as one that reloads a server",
+    )
     .option("--interval <time>", "between looks for a newer revocation list", "30s")
     .option("--once", "write the files once and end")
     .action(action(runDevice));

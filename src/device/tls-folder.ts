@@ -96,7 +96,12 @@ export async function keepTlsFolder(options: TlsFolderOptions, signal: AbortSign
 }
 
 /** @throws SwarmkeepError `hook-failed` */
-export function runHook(hook: string, folder: string, files: readonly TlsFileName[], signal: AbortSignal): Promise<void> {
+export function runHook(
+  hook: string,
+  folder: string,
+  files: readonly TlsFileName[],
+  signal: AbortSignal,
+): Promise<void> {
   const env = { ...process.env, SWARMKEEP_FOLDER: folder, SWARMKEEP_CHANGED: files.join(" ") };
   return new Promise((resolve, reject) => {
     execFile("/bin/sh", ["-c", hook], { env, signal, timeout: HOOK_MILLISECONDS }, (error, _stdout, stderr) => {

@@ -133,7 +133,11 @@ function expectLength(source: Source, read: number): void {
 }
 
 /** The message's own key, and the commitment to it. The caller wipes the key. */
-function messageKey(keys: MessageKeys, context: MessageContext, iv: Uint8Array): { key: Uint8Array; commitment: Uint8Array } {
+function messageKey(
+  keys: MessageKeys,
+  context: MessageContext,
+  iv: Uint8Array,
+): { key: Uint8Array; commitment: Uint8Array } {
   const info = Buffer.concat([Buffer.from(TAG.sealedMessage), iv, sha256(prefix(context))]);
   const both = hkdf(keys.encryption, undefined, info, KEY_LENGTH + COMMITMENT_LENGTH);
   return { key: both.subarray(0, KEY_LENGTH), commitment: both.subarray(KEY_LENGTH) };
