@@ -15,14 +15,20 @@ export function overloaded(retryAfter: number): HttpError {
   });
 }
 
-export function tooManyRequests(retryAfter: number): HttpError {
-  return new HttpError("too many requests from this address", {
+/** @param whose says in a few words which requests are too many. */
+export function tooManyRequests(retryAfter: number, whose = "from this address"): HttpError {
+  return new HttpError(`too many requests ${whose}`, {
     status: 429,
     kind: "network",
     code: "too-many-requests",
     advice: "Try again after the time in Retry-After.",
     retryAfter,
   });
+}
+
+/** Passes whoever need not wait, as `TokenBuckets` say it. @throws HttpError 429 */
+export function expectToken(wait: number, whose?: string): void {
+  if (wait > 0) throw tooManyRequests(wait, whose);
 }
 
 /** Statuses with which the framework and the parser of HTTP refuse a request, and what to say about them. */

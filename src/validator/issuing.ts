@@ -5,7 +5,7 @@ import type { ManifestNodes } from "../certificate/manifest-nodes.js";
 import { Refusal } from "../certificate/refusal.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import type { Projection } from "../ledger/projection.js";
-import { HttpError } from "../net/error-body.js";
+import { expectToken } from "../net/server-errors.js";
 import type { TokenBuckets } from "../net/token-buckets.js";
 import { type CommitmentAnswer, encodeIssueAnswer } from "../protocol/api.js";
 import {
@@ -106,16 +106,7 @@ export async function issue(
       { nodes, hasSigned: (index, message) => issued.hasSigned(index, message) },
     );
   const order = await signedByDevice(device, judge);
-  const wait = devices.take(String(order.slot.index));
-  if (wait > 0) {
-    throw new HttpError(`device ${order.slot.index} asks too often`, {
-      status: 429,
-      kind: "network",
-      code: "too-many-requests",
-      advice: "Wait as long as Retry-After says.",
-      retryAfter: wait,
-    });
-  }
+  expectToken(devices.take(String(order.slot.index)), `for device ${order.slot.index}`);
   inheritance.expectKnown(order.slot.period);
   await prover.prove(order.slot.index, finalised);
   await Promise.all([

@@ -14,7 +14,7 @@ import type { Sealer } from "../runtime/sealed-file.js";
 import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { MeshContext } from "./mesh-context.js";
-import { recover } from "./revoking.js";
+import { expectOfRegistrar } from "./registrar-message.js";
 import type { Standing } from "./standing.js";
 
 const PURPOSE = "pre-shared keys";
@@ -69,22 +69,14 @@ export class PskStore {
     const { fleetId, expiry, keys, signature } = message;
     const keysHash = keccak_256(encodeKeyList(keys));
     const digest = statementDigest(this.#context.separators.fleets, "PreSharedKeys", { fleetId, keysHash, expiry });
-    const fleet = standing.projection.fleets.get(BigInt(fleetId));
-    const refuse = (code: string, why: string, advice: string): SwarmkeepError =>
-      new SwarmkeepError(why, { kind: "refused", code, advice });
-    if (expiry <= now) throw refuse("expired", `the message expired at ${expiry}`, "Sign it anew.");
-    if (fleet === undefined || fleet.registrar.toLowerCase() !== recover(digest, signature)) {
-      throw refuse(
-        "not-registrar",
-        `the keys of fleet ${fleetId} are not signed by its registrar`,
-        "Check the account.",
-      );
+    if (expiry <= now) {
+      throw new SwarmkeepError(`the message expired at ${expiry}`, {
+        kind: "refused",
+        code: "expired",
+        advice: "Sign it anew.",
+      });
     }
-    for (const { index } of keys) {
-      if (standing.projection.batchOf(BigInt(index))?.fleetId !== BigInt(fleetId)) {
-        throw refuse("unknown-device", `device ${index} is not of fleet ${fleetId}`, "Register the batch first.");
-      }
-    }
+    expectOfRegistrar(standing.projection, { fleetId, digest, signature, devices: keys }, "keys");
     const path = join(this.#folder, `${fleetId}-${bytesToHex(keysHash.subarray(0, 16))}.sealed`);
     const from = { path, expiry, hash: bytesToHex(keysHash) };
     // Also keeps a message that is sent again later than it was signed from taking the place of its newer self on disk.

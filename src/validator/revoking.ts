@@ -3,7 +3,7 @@
  * devices, which have no account there (docs/protocol.md, sections 3.6 and 8).
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { hexlify, recoverAddress } from "ethers";
+import { hexlify } from "ethers";
 
 import { checkManifest } from "../certificate/manifest.js";
 import { verifyDeviceRevocation } from "../certificate/revocation-request.js";
@@ -24,6 +24,7 @@ import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { registeredDevice } from "./issuing.js";
 import type { MeshContext } from "./mesh-context.js";
+import { recover } from "./registrar-message.js";
 import type { Standing } from "./standing.js";
 
 /** Seconds for which a transaction is taken to be on its way to finality. */
@@ -103,20 +104,6 @@ function byRegistrar(
     }
   }
   return { indexes, reason, expiry };
-}
-
-/** The account that signed a digest, in lower case. */
-export function recover(digest: Uint8Array, signature: Uint8Array): string {
-  try {
-    return recoverAddress(digest, hexlify(signature)).toLowerCase();
-  } catch (cause) {
-    throw new SwarmkeepError("the signature is no signature of an account", {
-      kind: "refused",
-      code: "bad-signature",
-      advice: "Sign the EIP-712 digest with the registrar's account; s in the lower half, v 27 or 28.",
-      cause,
-    });
-  }
 }
 
 function byDevice({ context, standing, checks }: RevokingOptions, encoded: Uint8Array, binding: Uint8Array): Asked {

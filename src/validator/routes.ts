@@ -2,6 +2,7 @@
 import { addressKey } from "../net/addresses.js";
 import type { Exchange, Route } from "../net/server.js";
 import { HttpError } from "../net/error-body.js";
+import { expectToken } from "../net/server-errors.js";
 import { TokenBuckets } from "../net/token-buckets.js";
 import {
   PATH,
@@ -70,15 +71,7 @@ export function validatorRoutes(options: RouteOptions): Route[] {
   const costly = new TokenBuckets(COSTLY);
   const health = new HealthStatements(issuing.issued, options.identity, context.separators.anchor);
   const limited = ({ peer }: Exchange): void => {
-    const wait = costly.take(addressKey(peer.address));
-    if (wait === 0) return;
-    throw new HttpError("too many requests of this kind from this address", {
-      status: 429,
-      kind: "network",
-      code: "too-many-requests",
-      advice: "Wait as long as Retry-After says.",
-      retryAfter: wait,
-    });
+    expectToken(costly.take(addressKey(peer.address)), "of this kind from this address");
   };
   return [
     {

@@ -19,7 +19,7 @@ import { readLimited, writeAtomically } from "../../runtime/atomic-file.js";
 import { statementDigest } from "../../statements/eip712.js";
 import { SwarmkeepError } from "../../statements/errors.js";
 import type { MeshContext } from "../mesh-context.js";
-import { recover } from "../revoking.js";
+import { expectOfRegistrar } from "../registrar-message.js";
 import type { Standing } from "../standing.js";
 
 /** Codes of one device that may be open at once: of more, the oldest goes. */
@@ -54,7 +54,7 @@ export class CodeBook {
 
   /**
    * Keeps codes of a fleet, if its registrar sent them. @returns how many.
-   * @throws Refusal `malformed`; SwarmkeepError `bad-expiry`, `not-registrar`, `unknown-device`
+   * @throws Refusal `malformed`; SwarmkeepError `bad-expiry`, and those of `expectOfRegistrar`
    */
   async take(body: Uint8Array, standing: Standing, now: number): Promise<number> {
     const message = decodeEnrolmentCodes(body);
@@ -62,21 +62,13 @@ export class CodeBook {
     const codesHash = keccak_256(encodeCodeList(codes));
     const digest = statementDigest(this.#context.separators.fleets, "EnrolmentCodes", { fleetId, codesHash, expiry });
     if (expiry <= now || expiry > now + MAXIMUM_CODE_LIFETIME) {
-      throw refuse("bad-expiry", `the codes expire at ${expiry}, and it is ${now}`, "Let them expire within 30 days.");
+      throw new SwarmkeepError(`the codes expire at ${expiry}, and it is ${now}`, {
+        kind: "refused",
+        code: "bad-expiry",
+        advice: "Let them expire within 30 days.",
+      });
     }
-    const fleet = standing.projection.fleets.get(BigInt(fleetId));
-    if (fleet === undefined || fleet.registrar.toLowerCase() !== recover(digest, signature)) {
-      throw refuse(
-        "not-registrar",
-        `the codes of fleet ${fleetId} are not signed by its registrar`,
-        "Check the account.",
-      );
-    }
-    for (const { index } of codes) {
-      if (standing.projection.batchOf(BigInt(index))?.fleetId !== BigInt(fleetId)) {
-        throw refuse("unknown-device", `device ${index} is not of fleet ${fleetId}`, "Register the batch first.");
-      }
-    }
+    expectOfRegistrar(standing.projection, { fleetId, digest, signature, devices: codes }, "codes");
     const name = `${fleetId}-${bytesToHex(codesHash.subarray(0, 16))}${SUFFIX}`;
     await writeAtomically(join(this.#folder, name), encodeEnrolmentCodes(message));
     this.#keep(message);
@@ -95,8 +87,4 @@ export class CodeBook {
     const hash = hashOfCode(characters);
     return this.#codes.get(index)?.find(({ codeHash, expiry }) => equalBytes(codeHash, hash) && expiry > now);
   }
-}
-
-function refuse(code: string, message: string, advice: string): SwarmkeepError {
-  return new SwarmkeepError(message, { kind: "refused", code, advice });
 }

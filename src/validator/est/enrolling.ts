@@ -6,11 +6,9 @@ import { createHash } from "node:crypto";
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-import type { ManifestNodes } from "../../certificate/manifest-nodes.js";
-import type { SignatureChecks } from "../../certificate/signatures.js";
 import { signedBySwarm } from "../../certificate/x509-authority.js";
 import { HttpError } from "../../net/error-body.js";
-import type { TokenBuckets } from "../../net/token-buckets.js";
+import { expectToken } from "../../net/server-errors.js";
 import { FROST_KIND } from "../../protocol/api.js";
 import { GatherError } from "../../protocol/gather.js";
 import {
@@ -25,29 +23,14 @@ import {
 import { SwarmkeepError } from "../../statements/errors.js";
 import { neededAuthority } from "../authority.js";
 import { type FrostTopic, type FrostTopicAnswer, claimCertificate, signByCommittee } from "../frost-signing.js";
-import type { Inheritance } from "../inheritance.js";
-import type { IssuedBook } from "../issued.js";
-import { issuanceLedger } from "../issuing.js";
-import type { MeshContext } from "../mesh-context.js";
+import { type IssuingOptions, issuanceLedger } from "../issuing.js";
 import type { InOfficeParts } from "../office.js";
-import type { Standing } from "../standing.js";
-import type { WordProver } from "../word-prover.js";
 import type { CodeBook, OpenCode } from "./code-book.js";
 import { RETRY_SECONDS, type UseBook } from "./use-book.js";
 
-export interface EnrollingOptions {
-  readonly context: MeshContext;
-  readonly standing: Standing;
-  readonly issued: IssuedBook;
-  readonly inheritance: Pick<Inheritance, "expectKnown">;
-  readonly prover: WordProver;
-  readonly checks: SignatureChecks;
-  readonly nodes: ManifestNodes;
-  /** How often one device may ask: a token a request, taken once the request is known to be the device's own. */
-  readonly devices: TokenBuckets;
+export interface EnrollingOptions extends IssuingOptions {
   readonly codes: CodeBook;
   readonly uses: UseBook;
-  readonly nowSeconds: () => number;
 }
 
 const hash = (bytes: Uint8Array): Uint8Array => Uint8Array.from(createHash("sha256").update(bytes).digest());
@@ -64,16 +47,7 @@ export function standardTopic(options: EnrollingOptions): FrostTopic {
     const order = judge(options, decoded);
     const { slot, message } = order;
     expectUnused(options, decoded, order);
-    const wait = devices.take(String(slot.index));
-    if (wait > 0) {
-      throw new HttpError(`device ${slot.index} asks too often`, {
-        status: 429,
-        kind: "network",
-        code: "too-many-requests",
-        advice: "Wait as long as Retry-After says.",
-        retryAfter: wait,
-      });
-    }
+    expectToken(devices.take(String(slot.index)), `for device ${slot.index}`);
     inheritance.expectKnown(slot.period);
     await prover.prove(slot.index, standing.inOffice().finalised);
     return {

@@ -5,6 +5,7 @@ import { meshLabel } from "../../certificate/x509-names.js";
 import { addressKey } from "../../net/addresses.js";
 import { HttpError } from "../../net/error-body.js";
 import { EST_TYPE, estAnswer, parseBase64Body, parseBasicCredentials } from "../../net/est-body.js";
+import { expectToken } from "../../net/server-errors.js";
 import type { Answer, Exchange, Route } from "../../net/server.js";
 import { TokenBuckets } from "../../net/token-buckets.js";
 import type { StandardProof } from "../../protocol/standard-issuance.js";
@@ -13,6 +14,8 @@ import { SwarmkeepError } from "../../statements/errors.js";
 /** Requests to enrol from one address, and failed ones in the name of one device. */
 const ASKING = { perSecond: 2, burst: 30 } as const;
 const FAILING = { perSecond: 0.2, burst: 10, maximumKeys: 100_000 } as const;
+
+const TOO_MANY = "of this kind from this address, or for this device";
 
 /** Refusals that say that the client has not shown who it is. */
 const UNAUTHORISED: ReadonlySet<string> = new Set(["no-proof", "wrong-code", "code-used"]);
@@ -35,11 +38,11 @@ export function estRoutes(options: EstOptions): Route[] {
   async function enrol(exchange: Exchange, renews: boolean): Promise<Answer> {
     const { peer, authorization, body, signal } = exchange;
     const address = addressKey(peer.address);
-    expectTokens(asking.take(address));
+    expectToken(asking.take(address), TOO_MANY);
     const proof = proofOf(authorization, peer.certificate, renews);
     const who = proof.code === undefined ? [address] : [address, `device ${proof.code.index}`];
     // Those who have failed too often are put off before anything of theirs is looked at.
-    for (const one of who) expectTokens(failing.wait(one));
+    for (const one of who) expectToken(failing.wait(one), TOO_MANY);
     try {
       const certificate = await options.enrol(parseBase64Body(body), proof, signal);
       return estAnswer(encodeCertsOnly([certificate]), EST_TYPE.certsOnly);
@@ -124,16 +127,5 @@ function unauthorised(error: unknown): unknown {
     code,
     advice,
     challenge: 'Basic realm="swarmkeep", charset="UTF-8"',
-  });
-}
-
-function expectTokens(wait: number): void {
-  if (wait === 0) return;
-  throw new HttpError("too many requests of this kind from this address, or for this device", {
-    status: 429,
-    kind: "network",
-    code: "too-many-requests",
-    advice: "Wait as long as Retry-After says.",
-    retryAfter: wait,
   });
 }
