@@ -5,7 +5,7 @@ import { nobleBls } from "../crypto/bls.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { type BeaconChain, formatBeaconChain, parseBeaconChain, verifyBeaconChain } from "../protocol/beacon-chain.js";
 import { beaconChainOf, readRotationHistory } from "../operator/rotation-history.js";
-import { writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type CommandContext, action, parseHex, readInput } from "./command.js";
 import { meshFileOf, text, withLedger } from "./sessions.js";
@@ -35,7 +35,7 @@ async function verify(context: CommandContext, options: VerifyOptions): Promise<
   const chain = options.file === undefined ? await fromLedger(context, options) : await fromFile(options.file);
   if (options.key !== undefined) requireKey(chain, parseHex(options.key, "--key", 48));
   verifyBeaconChain(chain, nobleBls);
-  if (options.out !== undefined) await writeAtomically(options.out, formatBeaconChain(chain), 0o644);
+  if (options.out !== undefined) await writeAtomically(options.out, formatBeaconChain(chain), PUBLIC_FILE);
 
   const { links, keys, meshId } = chain;
   const last = links.at(-1);

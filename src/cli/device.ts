@@ -1,6 +1,5 @@
 /** `device`: what the owner of a device does with it. Thin over src/device. */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Command } from "commander";
@@ -18,7 +17,7 @@ import { MAXIMUM_PROVISIONING_LENGTH, decodeProvisioning, keyTypeName } from "..
 import { readDeviceFiles } from "../device/store.js";
 import { type TlsFolderEvent, keepTlsFolder, runHook, writeTlsFolder } from "../device/tls-folder.js";
 import { PRE_SHARED_KEY_LENGTH } from "../protocol/pre-shared-key.js";
-import { readLimited } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readPassphrase } from "../runtime/passphrase.js";
 import {
@@ -316,7 +315,7 @@ async function makeCsr(context: CommandContext, { out, scope, name: names = [] }
       await makeCertificateRequest(fields, (message) => keystore.identity.sign(message)),
     );
     if (out === undefined) return context.print({ index, csr }, csr.trimEnd());
-    await writeFile(out, csr);
+    await writeAtomically(out, csr, PUBLIC_FILE);
     context.print(
       { index, file: out },
       `the request of device ${index} is in ${out}: send it to /.well-known/est/simpleenroll`,
@@ -427,7 +426,7 @@ async function prove(context: CommandContext, options: ProveOptions, text?: stri
       signal,
     });
     if (out === undefined) return context.print({ presentation }, Buffer.from(presentation).toString("hex"));
-    await writeFile(out, presentation);
+    await writeAtomically(out, presentation, PUBLIC_FILE);
     context.print({ file: out, bytes: presentation.length }, `${presentation.length} bytes in ${out}`);
   });
 }

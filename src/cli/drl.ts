@@ -1,11 +1,10 @@
 /** `drl show` and `drl proof`: the revocation list's head, and proofs from it. Whatever comes is verified before it is shown. */
-import { writeFile } from "node:fs/promises";
-
 import type { Command } from "commander";
 
 import { checkNotRevoked, decodeDrlProof, decodeSignedDrlHead, verifyDrlHead } from "../certificate/drl.js";
 import { Refusal } from "../certificate/refusal.js";
 import { PATH } from "../protocol/api.js";
+import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { action, describe, parseCount } from "./command.js";
@@ -67,7 +66,7 @@ export function register(group: Command): void {
           checkShowsDevice(body, index);
           return body;
         });
-        if (options.out !== undefined) await writeFile(options.out, proof);
+        if (options.out !== undefined) await writeAtomically(options.out, proof, PUBLIC_FILE);
         const fields = describeProof(proof, index);
         context.print({ ...fields, proof }, `${describe(fields)}\nproof  ${Buffer.from(proof).toString("hex")}`);
       }),

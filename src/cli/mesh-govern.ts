@@ -27,7 +27,7 @@ import {
 } from "../operator/successor.js";
 import type { Validators } from "../operator/swarm-signature.js";
 import type { TransactionSender } from "../ledger/sender.js";
-import { writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { isScope } from "../statements/scope.js";
@@ -212,7 +212,7 @@ async function propose<Proposal, Options extends GovernOptions>(
   proposal: Proposal,
   out: string,
 ): Promise<void> {
-  await writeAtomically(out, kind.format(proposal), 0o644);
+  await writeAtomically(out, kind.format(proposal), PUBLIC_FILE);
   const proposed = kind.proposed(proposal);
   context.print(
     { statement: out, digest: proposedDigest(proposed) },

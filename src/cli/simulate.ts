@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 
 import { type SybilOptions, describeSybil, simulateSybil, sybilCharts } from "../operator/sybil.js";
-import { writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError, exitCode } from "../runtime/errors.js";
 import { action, asSwarmkeepError, parseCount, renderError } from "./command.js";
 
@@ -49,7 +49,7 @@ function program(): Command {
         const plots = options.out === undefined ? [] : sybilCharts(settings.shares, settings.epochs);
         if (options.out !== undefined) await mkdir(options.out, { recursive: true });
         for (const { name, svg } of plots) {
-          await writeAtomically(join(options.out as string, name), svg, 0o644);
+          await writeAtomically(join(options.out as string, name), svg, PUBLIC_FILE);
         }
         context.print(
           { ...settings, rows: rows.map((row) => ({ ...row })), plots: plots.map(({ name }) => name) },

@@ -22,7 +22,7 @@ import { join } from "node:path";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
-import { readIfPresent, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { type DataFolder, hasDataFolder, openDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { failpoint } from "../runtime/failpoint.js";
@@ -180,7 +180,7 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
     async savePemFile(name, content) {
       failpoint("device.before-pem");
       if (content === undefined) await rm(folder.file(`${name}.pem`), { force: true });
-      else await writeAtomically(folder.file(`${name}.pem`), content, 0o644);
+      else await writeAtomically(folder.file(`${name}.pem`), content, PUBLIC_FILE);
     },
     proof: () => readIfPresent(paths.proof),
     saveProof: (proof) => writeAtomically(paths.proof, proof),

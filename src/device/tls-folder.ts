@@ -13,15 +13,20 @@ import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { PRIVATE_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { PRIVATE_FILE, PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
-import { SwarmkeepError } from "../runtime/errors.js";
+import { SwarmkeepError, fileError } from "../runtime/errors.js";
 import type { Agent } from "./agent.js";
 import type { SealedKeystore } from "./keystore.js";
 import { tlsMaterial } from "./tls.js";
 
 /** Modes of the files, in the order in which they are written: a new key before the certificate for it. */
-const MODES = { "tls.key": PRIVATE_FILE, "ca.crt": 0o644, "tls.crt": 0o644, "crl.pem": 0o644 } as const;
+const MODES = {
+  "tls.key": PRIVATE_FILE,
+  "ca.crt": PUBLIC_FILE,
+  "tls.crt": PUBLIC_FILE,
+  "crl.pem": PUBLIC_FILE,
+} as const;
 export type TlsFileName = keyof typeof MODES;
 
 /** Other accounts read all but the key. */
@@ -55,7 +60,9 @@ export async function writeTlsFolder(options: TlsFolderOptions, signal?: AbortSi
     "tls.crt": chain,
     "crl.pem": crl,
   };
-  await mkdir(folder, { recursive: true, mode: PUBLIC_FOLDER });
+  await mkdir(folder, { recursive: true, mode: PUBLIC_FOLDER }).catch((error: unknown) => {
+    throw fileError(folder, error);
+  });
   const changed: TlsFileName[] = [];
   for (const [name, mode] of Object.entries(MODES) as [TlsFileName, number][]) {
     const path = join(folder, name);

@@ -10,7 +10,7 @@ import { AbiCoder, getBytes, hexlify, keccak256 } from "ethers";
 import { TrustAnchor__factory } from "../../typechain-types/index.js";
 import type { MeshAddresses } from "../ledger/contracts.js";
 import type { Endpoint } from "../ledger/endpoint.js";
-import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type MeshFile, fingerprintOf, writeMeshFile } from "../runtime/mesh-file.js";
 import { deployContracts } from "./deployment.js";
@@ -105,7 +105,7 @@ async function submitGenesis(
     (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
     2,
   );
-  await writeAtomically(operator.folder.file("genesis.json"), `${text}\n`, 0o644);
+  await writeAtomically(operator.folder.file("genesis.json"), `${text}\n`, PUBLIC_FILE);
   const signature = await operator.root.sign("genesis", genesisDigest(document, endpoint.chainId, anchor));
   const data = TrustAnchor__factory.createInterface().encodeFunctionData("submitGenesis", [
     genesisStruct(document),

@@ -11,7 +11,7 @@ import { normalizeP256Signature } from "../certificate/public-key-info.js";
 import { Refusal } from "../certificate/refusal.js";
 import { createRootCertificate, verifyRootCertificate } from "../certificate/x509-root.js";
 import { deviceKeyOf } from "../device/identity.js";
-import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import { nativeSignatures } from "../runtime/device-signatures.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { certificateFromPem, certificatePem } from "../runtime/mesh-file.js";
@@ -35,7 +35,6 @@ const KEY_FILE = "root-key.sealed";
 const KEY_PURPOSE = "root CA key";
 const REQUESTS = "to-sign";
 /** Others may read certificates. */
-const PUBLIC_FILE = 0o644;
 const YEAR = 365.25 * 86_400;
 const ROOT_YEARS = 20;
 

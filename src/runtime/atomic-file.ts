@@ -12,6 +12,8 @@ import { failpoint } from "./failpoint.js";
 
 /** Read and write for the owner alone. */
 export const PRIVATE_FILE = 0o600;
+/** Readable by everybody: for what is signed, or meant to be handed on. */
+export const PUBLIC_FILE = 0o644;
 export const PRIVATE_FOLDER = 0o700;
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;

@@ -6,14 +6,13 @@ import { createHash } from "node:crypto";
 
 import { getAddress } from "ethers";
 
-import { readLimited, writeAtomically } from "./atomic-file.js";
+import { PUBLIC_FILE, readLimited, writeAtomically } from "./atomic-file.js";
 import { SwarmkeepError } from "./errors.js";
 
 const FORMAT = 1;
 const MAXIMUM_BYTES = 65_536;
 const MAXIMUM_ENDPOINTS = 16;
 /** Others may read it. */
-const PUBLIC_FILE = 0o644;
 
 export interface MeshFile {
   /** 32 bytes. */

@@ -20,7 +20,7 @@ import { equalBytes } from "../crypto/bytes.js";
 import type { Projection } from "../ledger/projection.js";
 import { FROST_KIND, type MemberWish, decodeMemberWish, encodeMemberWish } from "../protocol/api.js";
 import { GatherError } from "../protocol/gather.js";
-import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import type { Logger } from "../runtime/log.js";
 import { CLOCK_SKEW_SECONDS, KEY_TYPE } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
@@ -220,7 +220,7 @@ export class MemberCertificates {
       const order = { kind: FROST_KIND.member, number: 0, request };
       const { message, signature } = await signByCommittee(signing, order, signal);
       const certificate = signedBySwarm(message, signature);
-      await writeAtomically(path, certificate, 0o644);
+      await writeAtomically(path, certificate, PUBLIC_FILE);
       this.#current = certificate;
       log.info({ expires }, "this validator has a certificate");
       this.#show(known);

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 
 import { decodeX509Certificate } from "../certificate/x509.js";
 import { MAXIMUM_CRL_LENGTH, decodeCrl } from "../certificate/x509-crl.js";
-import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import type { DataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
@@ -81,7 +81,7 @@ export class X509Files {
     const file = describe(name, content);
     const known = this.#files.get(name);
     if (known !== undefined && name !== "authority" && file.number <= known.number) return;
-    await writeAtomically(this.#folder.file(NAMES[name]), content, 0o644);
+    await writeAtomically(this.#folder.file(NAMES[name]), content, PUBLIC_FILE);
     this.#files.set(name, file);
   }
 }
