@@ -5,10 +5,14 @@ import { readFileSync, readdirSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
+import { enrolmentOf } from "../../src/certificate/csr-proofs.js";
+import { requestedNames, verifyCertificateRequest } from "../../src/certificate/pkcs10.js";
+import { nobleSignatures } from "../../src/certificate/signatures.js";
 import { PRE_SHARED_KEY_LENGTH, preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
 import { DEVICE_KDF, type DeviceSecret, writeDelivery } from "../../src/device/keystore.js";
 import { encodeProvisioning } from "../../src/device/provisioning.js";
@@ -142,6 +146,45 @@ describe("commands of a device", function () {
       await succeed(["device", "enroll", "--csr", csr, "--validator", validator, "--json"]),
     ) as { key: { type: string } };
     expect(certificate.key.type).to.equal("p256");
+  }).timeout(60_000);
+
+  it("run keeps the files of other programs until it is stopped, and runs their hook", async () => {
+    await init(identityKey());
+    const out = join(folder, "out");
+    const told = join(folder, "told");
+    const written = ["device", "run", "--out", out, "--once", "--hook", `echo "$SWARMKEEP_CHANGED" > ${told}`];
+    expect(await succeed(written)).to.match(/^device 257 is certified [^\n]+\ntls.key, ca.crt, tls.crt, crl.pem in /);
+    expect(await readFile(told, "utf8")).to.equal("tls.key ca.crt tls.crt crl.pem\n");
+    expect(readdirSync(out).sort()).to.deep.equal(["ca.crt", "crl.pem", "tls.crt", "tls.key"]);
+    tls.mesh.headNumber += 1;
+    const running = start(["device", "run", "--out", out, "--interval", "1s", "--json"]);
+    try {
+      const [line] = (await once(running.stdout as Readable, "data")) as [Buffer];
+      expect(JSON.parse(line.toString())).to.deep.equal({ folder: out, files: ["crl.pem"] });
+    } finally {
+      running.kill("SIGTERM");
+    }
+    expect(await once(running, "close")).to.deep.equal([0, null]);
+    await fail(["device", "run", "--out", out, "--interval", "often"], 2, "bad-duration");
+    await fail(["device", "run", "--out", out, "--once", "--hook", "exit 7"], 3, "hook-failed");
+    await fail(["device", "run", "--out", passphraseFile, "--once"], 3, "file-error");
+  }).timeout(120_000);
+
+  it("csr makes a request by the manifest key, with the names that are asked for, and says what is wrong", async () => {
+    await fail(["device", "csr"], 2, "no-device");
+    await init(identityKey());
+    const label = Buffer.from(meshId.subarray(0, 4)).toString("hex");
+    const name = `pump.257.${label}.swarm.internal`;
+    const csr = join(folder, "request.pem");
+    expect(await succeed(["device", "csr", "--out", csr, "--name", name])).to.contain("/.well-known/est/simpleenroll");
+    const [printed] = [await succeed(["device", "csr"])];
+    expect(printed).to.match(/^-----BEGIN CERTIFICATE REQUEST-----\n[\s\S]+\n-----END CERTIFICATE REQUEST-----$/);
+    const [body = ""] = (await readFile(csr, "utf8")).match(/(?<=-----\n)[^-]+/) ?? [];
+    const request = verifyCertificateRequest(new Uint8Array(Buffer.from(body, "base64")), nobleSignatures);
+    expect(requestedNames(request)).to.deep.equal([name]);
+    expect(enrolmentOf(request)).to.deep.include({ index: 257, scope: "geo:u33d" });
+    await fail(["device", "csr", "--scope", "everywhere"], 2, "bad-scope");
+    await fail(["device", "csr", "--out", join(folder, "nowhere", "x")], 3, "file-missing");
   }).timeout(60_000);
 
   it("show and prove the revocation list's head, and revoke", async () => {

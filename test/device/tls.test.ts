@@ -7,38 +7,15 @@ import { expect } from "chai";
 
 import { generateDeviceKey } from "../../src/device/identity.js";
 import { DeviceTls, type DeviceTlsOptions, peerDevice } from "../../src/device/tls.js";
-import type { Clock } from "../../src/runtime/clock.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { removeScratchFolders } from "../runtime/scratch.js";
 import { type TestDevice, type TestDeviceOptions, expectFailure, makeDevice } from "./device-fixture.js";
 import { TestMesh } from "./mesh-fixture.js";
+import { SteppedClock } from "./stepped-clock.js";
 import { RealClock } from "./tls-mesh.js";
 
 /** What a client of TLS 1.3 sees, by how fast the alert is: it has sent words by then. */
 const REFUSED = /^(ERR_SSL_|ECONNRESET|ENDED)/;
-
-/** Its sleeper sleeps until it is told to wake up. */
-class SteppedClock implements Clock {
-  #wake: () => void = () => undefined;
-  #onSleep: () => void = () => undefined;
-  now = (): number => Date.now();
-
-  sleep(_milliseconds: number, signal?: AbortSignal): Promise<void> {
-    const slept = new Promise<void>((resolve, reject) => {
-      this.#wake = resolve;
-      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-    });
-    this.#onSleep();
-    return slept;
-  }
-
-  /** Wakes the sleeper, and resolves when it sleeps again. */
-  async step(): Promise<void> {
-    const again = new Promise<void>((resolve) => (this.#onSleep = resolve));
-    this.#wake();
-    await again;
-  }
-}
 
 describe("mutual TLS of devices", () => {
   let mesh: TestMesh;
