@@ -34,7 +34,6 @@ const CERTIFICATE_FILE = "root.pem";
 const KEY_FILE = "root-key.sealed";
 const KEY_PURPOSE = "root CA key";
 const REQUESTS = "to-sign";
-/** Others may read certificates. */
 const YEAR = 365.25 * 86_400;
 const ROOT_YEARS = 20;
 

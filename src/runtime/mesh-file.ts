@@ -12,7 +12,6 @@ import { SwarmkeepError } from "./errors.js";
 const FORMAT = 1;
 const MAXIMUM_BYTES = 65_536;
 const MAXIMUM_ENDPOINTS = 16;
-/** Others may read it. */
 
 export interface MeshFile {
   /** 32 bytes. */
