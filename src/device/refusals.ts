@@ -10,8 +10,8 @@ import type { Quorum } from "../statements/quorum.js";
 /** (device, period, k) stands for another certificate already. */
 export const SERIAL_TAKEN = "serial-taken";
 const MAXIMUM_K = 0xffff_ffff;
-/** Those asked have left office: another list says who is in it now. */
-const NOT_IN_OFFICE = "not-in-office";
+/** Refusals that another try ends: those asked have left office, with their sessions of FROST; another list says who is in it now. */
+const PASSING: ReadonlySet<string> = new Set(["not-in-office", "session-unknown"]);
 /** The ledger's time is in another period; `details.current` says in which. */
 export const WRONG_PERIOD = "wrong-period";
 
@@ -37,7 +37,7 @@ export function judgeFailures<Member>({ failures }: GatherError<Member>, { f }: 
   const period = periods.find((one) => Number.isSafeInteger(one) && count(periods, one) > f);
   if (period !== undefined) return { next: "period", period };
 
-  const refusals = answers.filter(({ kind, code }) => kind === "refused" && code !== NOT_IN_OFFICE);
+  const refusals = answers.filter(({ kind, code }) => kind === "refused" && !PASSING.has(code));
   const codes = refusals.map(({ code }) => code);
   const refusal = refusals.find(({ code }) => count(codes, code) > f && code !== SERIAL_TAKEN);
   return refusal === undefined

@@ -13,7 +13,8 @@ import { NOW, meshId } from "../certificate/fixtures.js";
 import { removeScratchFolders } from "../runtime/scratch.js";
 import { createPrivateKey, sign } from "node:crypto";
 import { expectFailure, makeDevice, openTestDevice } from "./device-fixture.js";
-import { LIFETIME_SECONDS, TestMesh, checks } from "./mesh-fixture.js";
+import { PATH } from "../../src/protocol/api.js";
+import { LIFETIME_SECONDS, TestMesh, checks, refused } from "./mesh-fixture.js";
 
 describe("enrolment of a device", () => {
   let mesh: TestMesh;
@@ -256,6 +257,19 @@ describe("enrolment of a device", () => {
     const error = await expectFailure(agent.enrol(), "revoked");
     expect(error.message).to.equal("the device is revoked");
     expect(mesh.clock.sleeps).to.deep.equal([]);
+  });
+
+  it("starts again with the first round where a handover between the rounds ended the sessions of all", async () => {
+    const { agent } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    for (let seat = 1; seat <= mesh.n; seat++) {
+      const { calls } = mesh.validator(seat);
+      mesh.validator(seat).onCall = ({ path }) => {
+        const isFirst = path === PATH.frostSign && calls.filter((one) => one === path).length === 1;
+        if (isFirst) throw refused("session-unknown", "this signing session is unknown, used or too old");
+      };
+    }
+    expect((await agent.enrol({ algorithm: COSE_ALG.eddsa })).algorithm).to.equal(COSE_ALG.eddsa);
   });
 
   it("takes the next k where the serial is taken, and the ledger's period where its own is wrong", async () => {

@@ -279,7 +279,7 @@ export function spkiOf(privateKey: KeyObject): Uint8Array {
   return Uint8Array.from([...Buffer.from("3059301306072a8648ce3d020106082a8648ce3d030107034200", "hex"), ...point]);
 }
 
-function refused(code: string, message: string, details: Record<string, number>): SwarmkeepError {
+export function refused(code: string, message: string, details: Record<string, number> = {}): SwarmkeepError {
   return new SwarmkeepError(message, { kind: "refused", code, advice: "See the protocol.", details });
 }
 
