@@ -161,7 +161,8 @@ const SUCCESSOR: Kind<SuccessorProposal, SucceedOptions> = {
   async propose({ mesh, addresses }, options) {
     if (options.successor === undefined) throw optionMissing("succeed", "--successor");
     const next = await readMeshFile(options.successor);
-    if (hexlify(next.meshId) === hexlify(mesh.meshId)) {
+    const isHere = next.chainId === mesh.chainId && getAddress(next.anchor) === getAddress(addresses.anchor);
+    if (isHere || hexlify(next.meshId) === hexlify(mesh.meshId)) {
       throw new SwarmkeepError("a mesh is not its own successor", {
         kind: "usage",
         code: "same-mesh",

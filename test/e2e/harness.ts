@@ -96,18 +96,7 @@ export class LocalMesh {
       cost: LIGHT_KDF,
     });
     await operator.close();
-    for (let number = 1; number <= count; number++) {
-      const folder = join(this.folder, `validator-${number}`);
-      const [port = 0, sidePort = 0, estPort = 0] = ports.splice(0, 3);
-      const listen = `127.0.0.1:${port}`;
-      const opened = await openDataFolder(folder, "validator");
-      const estListen = `127.0.0.1:${estPort}`;
-      const settings = { listen, endpoint: listen, scope: "grp:city", sidePort, estListen };
-      const { account } = await initialiseValidator(opened, PASSPHRASE, `operator ${number}`, settings, LIGHT_KDF);
-      await opened.close();
-      const place = { number, account, folder, meshFile: this.meshFile, port, sidePort, estPort };
-      this.validators.push(new ValidatorProcess(place));
-    }
+    for (let number = 1; number <= count; number++) this.validators.push(await this.makeValidator(number, ports));
     const accounts = this.validators.map(({ place }) => place.account);
     await this.fund([operator.address, this.registrar.address, ...accounts]);
     const grant = join(this.folder, "registrar.json");
@@ -130,6 +119,18 @@ export class LocalMesh {
     ]);
     this.mesh = await readMeshFile(this.meshFile);
     this.ledger = await openMeshLedger(this.mesh);
+  }
+
+  /** Keys and settings of a validator, as `swarmkeep validator init` makes them. Takes three of the ports. */
+  async makeValidator(number: number, ports: number[]): Promise<ValidatorProcess> {
+    const folder = join(this.folder, `validator-${number}`);
+    const [port = 0, sidePort = 0, estPort = 0] = ports.splice(0, 3);
+    const listen = `127.0.0.1:${port}`;
+    const opened = await openDataFolder(folder, "validator");
+    const settings = { listen, endpoint: listen, scope: "grp:city", sidePort, estListen: `127.0.0.1:${estPort}` };
+    const { account } = await initialiseValidator(opened, PASSPHRASE, `operator ${number}`, settings, LIGHT_KDF);
+    await opened.close();
+    return new ValidatorProcess({ number, account, folder, meshFile: this.meshFile, port, sidePort, estPort });
   }
 
   async #certify(): Promise<void> {
