@@ -3,6 +3,7 @@ import { expect } from "chai";
 import {
   GROUP_SECRET,
   NO_SIGNATURE,
+  PARAMETERS,
   blsPublicKey,
   blsSign,
   connection,
@@ -12,14 +13,16 @@ import {
   genesisOf,
   officeOf,
   opened,
+  postHead,
   secretOf,
   submit,
   word,
   type Mesh,
+  type Signer,
 } from "./mesh.js";
 
 const { ethers, networkHelpers } = connection;
-const { loadFixture } = networkHelpers;
+const { loadFixture, time } = networkHelpers;
 const DIGEST = new Uint8Array(32).fill(3);
 
 /** A mesh that has begun and has no committee yet. */
@@ -124,5 +127,82 @@ describe("GroupKeys", () => {
         .to.be.revertedWithCustomError(mesh.groupKeys, "InvalidCommitteeSize")
         .withArgs(BigInt(seats));
     }
+  });
+
+  describe("in probation", () => {
+    const { probationSeconds, probationHeads } = PARAMETERS;
+
+    /** A second committee, of the other four members, took over by resharing. */
+    async function handedOver(): Promise<Mesh> {
+      const mesh = await opened();
+      await postHead(mesh, 5n);
+      const committee = mesh.members.slice(4, 8).map(({ address }) => address);
+      await mesh.ceremony.install({ ...officeOf(mesh, 2n), committee });
+      return mesh;
+    }
+
+    it("a committee owes heads by a time; the first one and one of a new generation owe nothing", async () => {
+      const mesh = await loadFixture(opened);
+      const { groupKeys } = mesh;
+      expect(await groupKeys.probation()).to.deep.equal([0n, 0n]);
+      expect(await groupKeys.inProbation()).to.equal(false);
+      const second = await loadFixture(handedOver);
+      const until = (await second.groupKeys.since()) + BigInt(probationSeconds);
+      expect(await second.groupKeys.probation()).to.deep.equal([5n + BigInt(probationHeads), until]);
+      expect(await second.groupKeys.inProbation()).to.equal(true);
+      await second.ceremony.install(officeOf(second, 3n, 2n, secretOf(8n)));
+      expect(await second.groupKeys.probation()).to.deep.equal([0n, 0n]);
+      expect(await second.groupKeys.inProbation()).to.equal(false);
+    });
+
+    it("a committee that makes its heads stays, and the one before is free to go", async () => {
+      const mesh = await loadFixture(handedOver);
+      const { groupKeys } = mesh;
+      const [before, now] = [mesh.members[0] as Signer, mesh.members[4] as Signer];
+      await postHead(mesh, 6n);
+      expect(await groupKeys.isBound(before)).to.equal(true);
+      await postHead(mesh, 7n);
+      expect([await groupKeys.isBound(before), await groupKeys.isBound(now)]).to.deep.equal([false, true]);
+      await time.increase(probationSeconds + 1);
+      await expect(groupKeys.revertOffice())
+        .to.be.revertedWithCustomError(groupKeys, "OfficeStays")
+        .withArgs(7n, (await groupKeys.probation()).until);
+    });
+
+    it("office does not go back before the time, nor where nobody owes anything", async () => {
+      const first = await loadFixture(opened);
+      await expect(first.groupKeys.revertOffice())
+        .to.be.revertedWithCustomError(first.groupKeys, "OfficeStays")
+        .withArgs(0n, 0n);
+      const mesh = await loadFixture(handedOver);
+      const { until } = await mesh.groupKeys.probation();
+      await time.setNextBlockTimestamp(until);
+      await expect(mesh.groupKeys.revertOffice())
+        .to.be.revertedWithCustomError(mesh.groupKeys, "OfficeStays")
+        .withArgs(7n, until);
+    });
+
+    it("office goes back to the committee before, by anyone, with the same keys, the next epoch and no probation", async () => {
+      const mesh = await loadFixture(handedOver);
+      const { groupKeys } = mesh;
+      const { until } = await groupKeys.probation();
+      const first = officeOf(mesh);
+      await time.increaseTo(until);
+      const sent = groupKeys.connect(mesh.stranger).revertOffice();
+      await expect(sent).to.emit(groupKeys, "OfficeReverted").withArgs(2n);
+      await expect(sent)
+        .to.emit(groupKeys, "OfficeTaken")
+        .withArgs(1n, 3n, 1n, Object.values(first.blsKey), first.edKey, first.verificationRoot, first.committee);
+      expect(await groupKeys.committee()).to.deep.equal(first.committee);
+      expect([await groupKeys.epoch(), await groupKeys.generation()]).to.deep.equal([3n, 1n]);
+      expect(await groupKeys.since()).to.equal(await time.latest());
+      expect(await groupKeys.verify(DIGEST, blsSign(GROUP_SECRET, DIGEST))).to.equal(true);
+      expect(await groupKeys.isBound(mesh.members[4] as Signer)).to.equal(false);
+      await time.increase(probationSeconds + 1);
+      await expect(groupKeys.revertOffice()).to.be.revertedWithCustomError(groupKeys, "OfficeStays").withArgs(0n, 0n);
+      // The next committee comes after it, and has the reverted one behind it no more.
+      await mesh.ceremony.install(officeOf(mesh, 4n));
+      expect(await groupKeys.epoch()).to.equal(4n);
+    });
   });
 });

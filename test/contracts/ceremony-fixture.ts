@@ -7,7 +7,7 @@ import { network } from "hardhat";
 import { nobleBls, provePossession } from "../../src/crypto/bls.js";
 import { bytesToNumberBE, concatBytes, toBytes, type Randomness } from "../../src/crypto/bytes.js";
 import { encodeDealing, makeDealing, parseDealing, sealedRoot, type Dealing } from "../../src/crypto/dealing.js";
-import { commit, ed, g1, randomScalar, type G1Point, type GroupName } from "../../src/crypto/group.js";
+import { commit, decodeScalar, ed, g1, randomScalar, type G1Point, type GroupName } from "../../src/crypto/group.js";
 import { judgeDealing, decodeCommitments, type Commitments } from "../../src/crypto/judging.js";
 import { showMalformed } from "../../src/crypto/malformation.js";
 import { openShare, splitCommitments, type Opening } from "../../src/crypto/opening.js";
@@ -16,6 +16,7 @@ import {
   deriveGroupKeys,
   outcomeHash,
   qualifiedHash,
+  verificationPath,
   verificationRoot,
   type GroupKeys as Keys,
 } from "../../src/crypto/outcome.js";
@@ -29,6 +30,8 @@ import type {
   CeremonyJudge,
   GroupKeys,
   KeyCeremony,
+  RevocationList,
+  Rotation,
   TrustAnchor,
   ValidatorRegistry,
 } from "../../typechain-types/index.js";
@@ -111,15 +114,25 @@ export interface Derived {
   readonly shares: ReadonlyMap<number, SharePair>;
 }
 
-export class CeremonyMesh {
+/** A committee in office: who sits where, and with which shares. */
+export interface Incumbents {
+  readonly seated: readonly Member[];
+  readonly derived: Derived;
   readonly quorum: Quorum;
+}
+
+export class CeremonyMesh {
+  /** Of the ceremony's receivers. */
+  quorum: Quorum;
+  /** The dealers of a resharing; undefined in a key generation. */
+  incumbents: Incumbents | undefined;
   /** What members take their randomness from. */
   random: Randomness = seeded("ceremony");
   /** By seat, after accept. */
   seated: Member[] = [];
   /** Dealings of the attempt by seat, as posted. */
   readonly dealings = new Map<number, Uint8Array>();
-  readonly id = 1n;
+  id = 1n;
   attempt = 1;
 
   readonly chain: Chain;
@@ -128,6 +141,8 @@ export class CeremonyMesh {
   readonly ceremony: KeyCeremony;
   readonly judge: CeremonyJudge;
   readonly groupKeys: GroupKeys;
+  readonly rotation: Rotation;
+  readonly revocations: RevocationList;
   readonly meshId: Uint8Array;
   /** In the order of the genesis list. */
   readonly members: Member[];
@@ -139,6 +154,8 @@ export class CeremonyMesh {
     this.ceremony = parts.ceremony;
     this.judge = parts.judge;
     this.groupKeys = parts.groupKeys;
+    this.rotation = parts.rotation;
+    this.revocations = parts.revocations;
     this.meshId = parts.meshId;
     this.members = parts.members;
     this.quorum = quorumOf(parts.seats);
@@ -229,8 +246,24 @@ export class CeremonyMesh {
       dealer: seat,
       t,
       receivers: this.receivingKeys(),
+      ...(this.incumbents && { constants: this.#scalarsOf(this.incumbents, seat) }),
       random: this.random,
     });
+  }
+
+  #scalarsOf({ derived }: Incumbents, seat: number): { g1: bigint; ed25519: bigint } {
+    const shares = present(derived.shares.get(seat), `share of ${seat}`);
+    return { g1: decodeScalar(g1, shares.g1), ed25519: decodeScalar(ed, shares.ed25519) };
+  }
+
+  /** What a dealer of a resharing shows: the path of its verification keys. */
+  openingOf(seat: number): Uint8Array[] {
+    return this.incumbents ? verificationPath(this.incumbents.derived.keys.verificationKeys, seat) : [];
+  }
+
+  /** The members that deal, by seat. */
+  get dealers(): readonly Member[] {
+    return this.incumbents?.seated ?? this.seated;
   }
 
   /** A dealing of `seat` with a bit wrong in the sealed share of `receiver`, in the half of one key. */
@@ -259,13 +292,14 @@ export class CeremonyMesh {
   }
 
   async deal(seat: number, bytes = this.makeDealing(seat)): Promise<ContractTransactionReceipt> {
-    const sent = await this.as(this.memberAt(seat)).deal(this.id, this.attempt, seat, bytes, []);
+    const dealer = present(this.dealers[seat - 1], `dealer at seat ${seat}`);
+    const sent = await this.as(dealer).deal(this.id, this.attempt, seat, bytes, this.openingOf(seat));
     this.dealings.set(seat, bytes);
     return present(await sent.wait(), "receipt");
   }
 
   async dealAll(silent: readonly number[] = []): Promise<void> {
-    for (let seat = 1; seat <= this.seated.length; seat++) {
+    for (let seat = 1; seat <= this.dealers.length; seat++) {
       if (!silent.includes(seat) && !this.dealings.has(seat)) await this.deal(seat);
     }
   }
@@ -322,7 +356,8 @@ export class CeremonyMesh {
     const { counted } = await this.status();
     const dealers = [...this.dealings.keys()].sort((a, b) => a - b).filter((seat) => (counted >> BigInt(seat)) & 1n);
     const committed = dealers.map((seat) => decodeCommitments(this.dealingOf(seat)) as Commitments);
-    const keys = deriveGroupKeys("generation", dealers, committed, this.quorum.n);
+    const kind = this.incumbents ? "resharing" : "generation";
+    const keys = deriveGroupKeys(kind, dealers, committed, this.quorum.n);
     const shares = new Map<number, SharePair>();
     this.seated.forEach((member, i) => {
       const received = dealers.map((dealer) => {
@@ -330,7 +365,7 @@ export class CeremonyMesh {
         if (judged.verdict !== "good") throw new Error(`dealing ${dealer} is ${judged.verdict} for ${i + 1}`);
         return judged.shares;
       });
-      shares.set(i + 1, combineShares("generation", dealers, received));
+      shares.set(i + 1, combineShares(kind, dealers, received));
     });
     const qualified = qualifiedHash(this.id, this.attempt, dealers);
     const outcome = {
@@ -346,12 +381,12 @@ export class CeremonyMesh {
   }
 
   /** The digest of Activation for this mesh, or for one of another id. */
-  activationDigest(derived: Derived, meshId = this.meshId): Uint8Array {
+  activationDigest(derived: Derived, meshId = this.meshId, epoch = 1n): Uint8Array {
     const verifyingContract = getBytes(this.ceremony.target as string);
     const separator = domainSeparator({ chainId: 31337n, verifyingContract, meshId });
     return statementDigest(separator, "Activation", {
       generation: 1,
-      epoch: 1,
+      epoch,
       qualified: derived.qualified,
       verificationRoot: getBytes(derived.outcome.verificationRoot),
       blsKeyHash: blsKeyHash(derived.keys.bls),
@@ -400,6 +435,8 @@ interface MeshParts {
   readonly ceremony: KeyCeremony;
   readonly judge: CeremonyJudge;
   readonly groupKeys: GroupKeys;
+  readonly rotation: Rotation;
+  readonly revocations: RevocationList;
   readonly meshId: Uint8Array;
   readonly members: Member[];
   readonly seats: number;
@@ -497,6 +534,8 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
     ceremony,
     judge,
     groupKeys,
+    rotation,
+    revocations,
     meshId,
     members: all,
     seats,
