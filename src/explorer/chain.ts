@@ -1,4 +1,5 @@
 /** Blocks, receipts and logs of the chain as the indexer takes them from the node, each checked in shape. */
+import { sendAll } from "../ledger/batch.js";
 import type { Endpoint } from "../ledger/endpoint.js";
 import { LedgerError } from "../ledger/errors.js";
 import { LedgerSource, type LedgerLog, hexNumber } from "../ledger/source.js";
@@ -47,15 +48,17 @@ export class Chain {
     return Number(await this.endpoint.send("eth_blockNumber"));
   }
 
-  /** Undefined where the chain does not have it. @throws LedgerError `bad-answer` */
-  async block(number: number): Promise<ChainBlock | undefined> {
-    const answer = await this.endpoint.send("eth_getBlockByNumber", [hexNumber(number), true]);
-    if (answer === null) return undefined;
-    const block = blockOf(answer, this.endpoint.label);
-    if (block.number !== number) {
-      throw new LedgerError("bad-answer", `${this.endpoint.label} gave block ${block.number} for block ${number}`);
-    }
-    return block;
+  /** Blocks `from` to `to`, as far as the chain has them. @throws LedgerError `bad-answer` */
+  async blocks(from: number, to: number): Promise<readonly ChainBlock[]> {
+    const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    const lists = numbers.map((number) => [hexNumber(number), true]);
+    const answers = await sendAll(this.endpoint, "eth_getBlockByNumber", lists);
+    const end = answers.indexOf(null);
+    return answers.slice(0, end < 0 ? answers.length : end).map((answer, i) => {
+      const block = blockOf(answer, this.endpoint.label);
+      if (block.number === from + i) return block;
+      throw new LedgerError("bad-answer", `${this.endpoint.label} gave block ${block.number} for block ${from + i}`);
+    });
   }
 
   /** Undefined where the chain does not have it. */
@@ -69,20 +72,25 @@ export class Chain {
     return this.#source.logs(addresses, from, to);
   }
 
-  /** @throws LedgerError `behind` where the node does not have it (yet, or any more). */
-  async receipt(hash: string): Promise<Receipt> {
-    const answer = (await this.endpoint.send("eth_getTransactionReceipt", [hash])) as Record<string, unknown> | null;
-    if (answer === null) throw new LedgerError("behind", `${this.endpoint.label} has no receipt of ${hash}`, { hash });
-    const { label } = this.endpoint;
-    const created = answer["contractAddress"];
-    return {
-      // Before Byzantium receipts had no status; chains with EIP-2537 are long past it.
-      ok: answer["status"] !== "0x0",
-      gasUsed: count(answer["gasUsed"], label, "gasUsed"),
-      gasPrice: amount(answer["effectiveGasPrice"] ?? "0x0", label, "effectiveGasPrice"),
-      created: typeof created === "string" ? created.toLowerCase() : undefined,
-    };
+  /** Receipts of transactions, in order. @throws LedgerError `behind` where the node does not have one (yet, or any more). */
+  async receipts(hashes: readonly string[]): Promise<readonly Receipt[]> {
+    const lists = hashes.map((hash) => [hash]);
+    const answers = await sendAll(this.endpoint, "eth_getTransactionReceipt", lists);
+    return answers.map((answer, i) => receiptOf(answer, String(hashes[i]), this.endpoint.label));
   }
+}
+
+function receiptOf(answer: unknown, hash: string, label: string): Receipt {
+  if (answer === null) throw new LedgerError("behind", `${label} has no receipt of ${hash}`, { hash });
+  const receipt = answer as Record<string, unknown>;
+  const created = receipt["contractAddress"];
+  return {
+    // Before Byzantium receipts had no status; chains with EIP-2537 are long past it.
+    ok: receipt["status"] !== "0x0",
+    gasUsed: count(receipt["gasUsed"], label, "gasUsed"),
+    gasPrice: amount(receipt["effectiveGasPrice"] ?? "0x0", label, "effectiveGasPrice"),
+    created: typeof created === "string" ? created.toLowerCase() : undefined,
+  };
 }
 
 /** @throws LedgerError `bad-answer` */

@@ -2,7 +2,7 @@
  * Logs and calls of the mesh's contracts by name, as plain JSON: numbers as decimal text, bytes in hexadecimal, structs by
  * field. What strangers wrote is cut to a length that can be shown; the raw bytes stay on the chain.
  */
-import type { Interface, ParamType, Result } from "ethers";
+import { EventFragment, FunctionFragment, type Interface, type ParamType, type Result } from "ethers";
 
 import { CONTRACT_NAMES, INTERFACES, type ContractName, type MeshAddresses } from "../ledger/contracts.js";
 import type { Args, Json } from "./json.js";
@@ -64,35 +64,55 @@ export class Decoder {
 
   log(log: { address: string; topics: readonly string[]; data: string }): Decoded {
     const contract = this.contractAt(log.address);
-    return attempt(contract, (abi) => {
-      const parsed = abi.parseLog(log);
-      return parsed === null ? undefined : { name: parsed.name, inputs: parsed.fragment.inputs, values: parsed.args };
+    return attempt(contract, (abi, { events }) => {
+      const fragment = events.get(log.topics[0] ?? "");
+      return fragment && { fragment, values: abi.decodeEventLog(fragment, log.data, log.topics) };
     });
   }
 
   call(to: string | undefined, input: string): Decoded {
     const contract = this.contractAt(to);
-    return attempt(contract, (abi) => {
-      const parsed = abi.parseTransaction({ data: input });
-      return parsed === null ? undefined : { name: parsed.name, inputs: parsed.fragment.inputs, values: parsed.args };
+    return attempt(contract, (abi, { functions }) => {
+      const fragment = functions.get(input.slice(0, 10));
+      return fragment && { fragment, values: abi.decodeFunctionData(fragment, input) };
     });
   }
 }
 
 interface Parsed {
-  readonly name: string;
-  readonly inputs: readonly ParamType[];
+  readonly fragment: EventFragment | FunctionFragment;
   readonly values: Result;
 }
 
-function attempt(contract: ContractName | undefined, parse: (abi: Interface) => Parsed | undefined): Decoded {
-  if (contract !== undefined) {
+/** What an ABI has, by topic and by selector: ethers, asked for one, hashes the signatures of all of them each time. */
+interface Fragments {
+  readonly events: ReadonlyMap<string, EventFragment>;
+  readonly functions: ReadonlyMap<string, FunctionFragment>;
+}
+
+function fragmentsOf(abi: Interface): Fragments {
+  const events = abi.fragments.filter((fragment) => fragment instanceof EventFragment);
+  const functions = abi.fragments.filter((fragment) => fragment instanceof FunctionFragment);
+  return {
+    events: new Map(events.map((fragment) => [fragment.topicHash, fragment])),
+    functions: new Map(functions.map((fragment) => [fragment.selector, fragment])),
+  };
+}
+
+const FRAGMENTS = new Map(CONTRACT_NAMES.map((name) => [name, fragmentsOf(INTERFACES[name])]));
+
+function attempt(
+  contract: ContractName | undefined,
+  parse: (abi: Interface, fragments: Fragments) => Parsed | undefined,
+): Decoded {
+  const fragments = contract && FRAGMENTS.get(contract);
+  if (contract !== undefined && fragments !== undefined) {
     try {
-      const parsed = parse(INTERFACES[contract]);
+      const parsed = parse(INTERFACES[contract], fragments);
       if (parsed !== undefined) {
         const mentions: Mention[] = [];
-        const args = fieldsOf(parsed.inputs, parsed.values, mentions);
-        return { contract, name: parsed.name, args, mentions };
+        const { fragment, values } = parsed;
+        return { contract, name: fragment.name, args: fieldsOf(fragment.inputs, values, mentions), mentions };
       }
     } catch {
       // Bytes that only look like this function's or event's: shown raw.

@@ -14,7 +14,7 @@ import { forgetAbove, rowNumber } from "./schema.js";
 import type { IndexedEvent, ViewServer } from "./view.js";
 
 export interface IndexerOptions {
-  readonly chain: Pick<Chain, "head" | "hashOf" | "block" | "logs" | "receipt">;
+  readonly chain: Pick<Chain, "head" | "hashOf" | "blocks" | "logs" | "receipts">;
   readonly database: Database;
   readonly decoder: Decoder;
   readonly views: readonly ViewServer[];
@@ -37,8 +37,6 @@ export interface Advance {
 
 /** Blocks of one step, while the node takes as many. */
 const MAXIMUM_RANGE = 512;
-/** Requests at a time. */
-const PARALLEL = 16;
 const SECONDS_PER_DAY = 86_400;
 
 export class Indexer {
@@ -99,21 +97,21 @@ export class Indexer {
     return common;
   }
 
+  /**
+   * Blocks first, then what they have: a chain that changes in between does not have these blocks any more, so that the next
+   * step goes back before them, whatever was read of the other chain.
+   */
   async #fetch(from: number, to: number): Promise<Fetched> {
     const { chain, decoder } = this.#options;
+    const blocks = await chain.blocks(from, to);
     const logs = await this.#logs(Object.values(decoder.addresses), from, to);
     const withLogs = new Set(logs.map(({ transactionHash }) => transactionHash));
-    const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-    const blocks = (await inParallel(numbers, (number) => chain.block(number))).flatMap((block) => block ?? []);
     const ours = blocks
       .flatMap(({ transactions }) => transactions)
-      .filter(({ hash, to }) => to === undefined || withLogs.has(hash) || decoder.contractAt(to) !== undefined);
-    const receipts = await inParallel(ours, ({ hash }) => chain.receipt(hash));
-    return {
-      blocks,
-      logs,
-      receipts: new Map(ours.map(({ hash }, i) => [hash, receipts[i] as Receipt])),
-    };
+      .filter(({ hash, to: called }) => called === undefined || withLogs.has(hash) || decoder.contractAt(called))
+      .map(({ hash }) => hash);
+    const receipts = await chain.receipts(ours);
+    return { blocks, logs, receipts: new Map(receipts.map((receipt, i) => [String(ours[i]), receipt])) };
   }
 
   /** Nodes limit the length of an answer: shorter ranges are tried before it is given up. */
@@ -265,15 +263,4 @@ function linkedPrefix(blocks: readonly ChainBlock[], parent: string | undefined)
     number++;
   }
   return linked;
-}
-
-/** All results in order, some requests at a time. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = Array.from({ length: items.length });
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index] as T);
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
-  return results;
 }

@@ -106,6 +106,28 @@ export class Endpoint {
   }
 
   /**
+   * The results of one method for several lists of parameters, asked for in one request: a batch (JSON-RPC 2.0, section 6), or
+   * one message after another on a WebSocket. Undefined for what was not answered: some nodes take no batches, or shorter ones.
+   * @throws LedgerError `refused`, `timeout`, `not-json-rpc`, `rate-limited`, `wrong-chain`.
+   */
+  async sendBatch(method: string, lists: readonly (readonly unknown[])[]): Promise<unknown[]> {
+    await this.#checkChain();
+    if (this.#url.startsWith("ws")) return Promise.all(lists.map((params) => this.#call(method, params)));
+    const answers = await this.#reach(() =>
+      this.#post(
+        lists.map((params, id) => ({ jsonrpc: "2.0", id, method, params })),
+        method,
+      ),
+    );
+    const results: unknown[] = lists.map(() => undefined);
+    for (const answer of Array.isArray(answers) ? (answers as unknown[]) : []) {
+      const { id, result } = (answer ?? {}) as { id?: unknown; result?: unknown };
+      if (typeof id === "number" && id in results) results[id] = result;
+    }
+    return results;
+  }
+
+  /**
    * Calls `onHead` at each new block until the connection ends, which the returned promise tells.
    * Resolves with `undefined` where the endpoint has no WebSocket: poll it.
    */
@@ -160,12 +182,19 @@ export class Endpoint {
   }
 
   async #call(method: string, params: readonly unknown[]): Promise<unknown> {
+    const answer = await this.#reach(async () =>
+      this.#url.startsWith("ws")
+        ? (await this.#openSocket(this.#url)).request(method, params, this.#timeoutMs)
+        : this.#post({ jsonrpc: "2.0", id: 1, method, params }, method),
+    );
+    return this.#expectShape(this.#result(answer, method), method);
+  }
+
+  /** A node that was away may be another one when it is back: its chain is asked for again. */
+  async #reach(ask: () => Promise<unknown>): Promise<unknown> {
     if (this.#closed) throw new LedgerError("refused", `The ledger endpoint ${this.label} was closed by us`);
     try {
-      const answer = this.#url.startsWith("ws")
-        ? await (await this.#openSocket(this.#url)).request(method, params, this.#timeoutMs)
-        : await this.#post(method, params);
-      return this.#expectShape(this.#result(answer, method), method);
+      return await ask();
     } catch (error) {
       if (error instanceof LedgerError && (error.code === "refused" || error.code === "timeout")) {
         this.#chainChecked = undefined;
@@ -186,14 +215,14 @@ export class Endpoint {
     return this.#socket;
   }
 
-  async #post(method: string, params: readonly unknown[]): Promise<unknown> {
+  async #post(body: unknown, method: string): Promise<unknown> {
     let response: Response;
     let text: string;
     try {
       response = await fetch(this.#url, {
         method: "POST",
         headers: { "content-type": "application/json", ...this.#authorization },
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+        body: JSON.stringify(body),
         redirect: "error",
         signal: AbortSignal.timeout(this.#timeoutMs),
       });

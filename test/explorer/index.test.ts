@@ -206,6 +206,30 @@ describe("explorer", () => {
     expect(explorer.status().reorganisations).to.be.at.least(1);
   });
 
+  it("reads many blocks in few requests, and one by one from a node that takes no batches", async () => {
+    for (let i = 0; i < 256; i++) await mesh.on.provider.request({ method: "evm_mine", params: [] });
+    await upToDate();
+    const { block } = explorer.status();
+    for (const batches of [true, false]) {
+      proxy.batches = batches;
+      const before = proxy.requests;
+      const again = await startExplorer({
+        rpc: proxy.url,
+        anchor: await mesh.anchor.getAddress(),
+        chainId: 31337n,
+        port: 0,
+        pollMs: 60_000,
+      });
+      await eventually("all is indexed", async () => (again.status().phase === "live" ? true : undefined));
+      expect(again.status().block).to.be.at.least(block);
+      const requests = proxy.requests - before;
+      if (batches) expect(requests).to.be.below(block / 5);
+      else expect(requests).to.be.above(block);
+      await again.close();
+    }
+    proxy.batches = true;
+  });
+
   it("says that the node is gone, keeps what it knows, and goes on when it is back", async () => {
     await upToDate();
     await proxy.stop();

@@ -114,8 +114,9 @@ export function largeChain(sizes: Sizes): IndexerOptions["chain"] {
   return {
     head: async () => sizes.blocks,
     hashOf: async (number) => hashOf(number),
-    block: async (number) => block(number),
-    receipt: async (): Promise<Receipt> => ({ ok: true, gasUsed: 100_000, gasPrice: 10n ** 9n, created: undefined }),
+    blocks: async (from, to) => Array.from({ length: to - from + 1 }, (_, i) => block(from + i)),
+    receipts: async (hashes) =>
+      hashes.map((): Receipt => ({ ok: true, gasUsed: 100_000, gasPrice: 10n ** 9n, created: undefined })),
     logs: async (_addresses, from, to) => {
       const logs: LedgerLog[] = [];
       for (let number = from; number <= to; number++) {

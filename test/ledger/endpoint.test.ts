@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 
 import { expect } from "chai";
 
+import { sendAll } from "../../src/ledger/batch.js";
 import { Endpoint } from "../../src/ledger/endpoint.js";
 import type { LedgerError, LedgerErrorCode } from "../../src/ledger/errors.js";
 import { endpointOf, startChain, type TestChain } from "./support/chain.js";
@@ -47,6 +48,44 @@ describe("ledger endpoint", () => {
       expect(await endpoint.provider.getBlockNumber()).to.equal(Number(head));
       endpoint.close();
     }
+  });
+
+  it("gives many answers of one method in order: in batches, over WebSocket, and one by one where a node takes no batches", async () => {
+    const lists = Array.from({ length: 200 }, (_, i) => [`0x${i.toString(16)}`, false]);
+    const shown = (answers: unknown[]): unknown[] =>
+      answers.map((answer) => (answer === null ? null : (answer as { number: string }).number));
+    for (const [url, batches, requests] of [
+      [chain.webSocketUrl, true, 0],
+      [proxy.url, true, 5],
+      [proxy.url, false, 205],
+    ] as const) {
+      const endpoint = endpointOf(url);
+      proxy.batches = batches;
+      const before = proxy.requests;
+      const answers = shown(await sendAll(endpoint, "eth_getBlockByNumber", lists));
+      expect(answers).to.have.length(200);
+      expect(answers[0]).to.equal("0x0");
+      expect(answers.at(-1)).to.equal(null);
+      expect(proxy.requests - before, "one of them for the chain's id").to.equal(requests);
+      endpoint.close();
+    }
+    proxy.batches = true;
+  });
+
+  it("what a node refuses within a batch is an error of its own", async () => {
+    const endpoint = endpointOf(proxy.url);
+    proxy.refuse = ({ params }) => (params[0] === "0x1" ? "not this one" : undefined);
+    const error = await failure(
+      sendAll(endpoint, "eth_getBlockByNumber", [
+        ["0x0", false],
+        ["0x1", false],
+      ]),
+    );
+    expect([error.code, error.message]).to.satisfy(
+      ([code, message]: [string, string]) => code === "rpc" && message.includes("not this one"),
+    );
+    proxy.refuse = () => undefined;
+    endpoint.close();
   });
 
   it("gives user and password in a header, and repeats them in no error", async () => {

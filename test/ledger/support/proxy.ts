@@ -7,6 +7,8 @@ export interface Call {
   readonly params: readonly unknown[];
 }
 
+type Asked = Call & { readonly id: number };
+
 /** Given the honest answer's result; returns what is answered instead. */
 export type Lie = (call: Call, result: unknown) => unknown;
 
@@ -18,7 +20,12 @@ export class Proxy {
   refuse: (call: Call) => string | undefined = () => undefined;
   /** Never answers. */
   silent = false;
+  /** Whether it takes batches. */
+  batches = true;
+  /** Those within batches, each. */
   readonly calls: Call[] = [];
+  /** HTTP requests. */
+  requests = 0;
   #target: string;
   #server: Server | undefined;
   #port = 0;
@@ -69,22 +76,33 @@ export class Proxy {
     if (request.method !== "POST") return { status: 404, body: "{}" };
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString()) as Call & { id: number };
-    this.calls.push({ method, params });
+    const asked = JSON.parse(Buffer.concat(chunks).toString()) as Asked | Asked[];
+    const list = Array.isArray(asked) ? asked : [asked];
+    this.requests++;
+    this.calls.push(...list.map(({ method, params }) => ({ method, params })));
     if (this.silent) return undefined;
     if (this.plain !== undefined) return this.plain;
+    if (!Array.isArray(asked)) return { status: 200, body: JSON.stringify(await this.#answerTo(asked)) };
+    if (!this.batches) return { status: 200, body: JSON.stringify(errorOf(null, "no batches here")) };
+    const answers = await Promise.all(asked.map((one) => this.#answerTo(one)));
+    // In any order (JSON-RPC 2.0, section 6): here the other way round.
+    return { status: 200, body: JSON.stringify(answers.reverse()) };
+  }
+
+  async #answerTo({ id, method, params }: Asked): Promise<unknown> {
     const message = this.refuse({ method, params });
-    if (message !== undefined) {
-      return { status: 200, body: JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32000, message } }) };
-    }
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    if (message !== undefined) return errorOf(id, message);
     const response = await fetch(this.#target, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body,
+      body: JSON.stringify({ jsonrpc: "2.0", id, method, params }),
     });
     const answer = (await response.json()) as { result?: unknown };
     if ("result" in answer) answer.result = this.lie({ method, params }, answer.result);
-    return { status: 200, body: JSON.stringify(answer) };
+    return answer;
   }
+}
+
+function errorOf(id: number | null, message: string): unknown {
+  return { jsonrpc: "2.0", id, error: { code: -32000, message } };
 }

@@ -7,6 +7,8 @@ interface Call {
   readonly params: unknown[];
 }
 
+type Asked = Call & { readonly id: number };
+
 interface Requestable {
   request(call: Call): Promise<unknown>;
 }
@@ -21,15 +23,12 @@ export async function serve(provider: Requestable): Promise<Served> {
     const answer = async (): Promise<void> => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString()) as Call & { id: number };
-      const body = await provider.request({ method, params }).then(
-        (result) => ({ result }),
-        (error: { code?: number; message: string; data?: unknown }) => ({
-          error: { code: error.code ?? -32603, message: error.message, data: error.data },
-        }),
-      );
+      const asked = JSON.parse(Buffer.concat(chunks).toString()) as Asked | Asked[];
+      const body = Array.isArray(asked)
+        ? await Promise.all(asked.map((one) => answerTo(provider, one)))
+        : await answerTo(provider, asked);
       response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify({ jsonrpc: "2.0", id, ...body }));
+      response.end(JSON.stringify(body));
     };
     void answer();
   });
@@ -42,4 +41,14 @@ export async function serve(provider: Requestable): Promise<Served> {
         server.closeAllConnections();
       }),
   };
+}
+
+async function answerTo(provider: Requestable, { id, method, params }: Asked): Promise<unknown> {
+  const body = await provider.request({ method, params }).then(
+    (result) => ({ result }),
+    (error: { code?: number; message: string; data?: unknown }) => ({
+      error: { code: error.code ?? -32603, message: error.message, data: error.data },
+    }),
+  );
+  return { jsonrpc: "2.0", id, ...body };
 }
