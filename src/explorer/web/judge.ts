@@ -1,11 +1,11 @@
 /**
  * The judge of signed objects, a worker: decodes and verifies with the code that devices and verifiers run (src/certificate), under the
- * keys that the ledger has. Each check is told by itself, and the reason of the first that fails.
+ * keys that the ledger has. Each check is told by itself, and the reason of the first that fails. X.509 is in judge-x509.ts.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
-import { type MeshTrust, decodeBundle, trustFrom, verifyBundle } from "../../certificate/bundle.js";
+import { decodeBundle, verifyBundle } from "../../certificate/bundle.js";
 import {
   type Certificate,
   type CertificateFields,
@@ -25,66 +25,26 @@ import {
   isListed,
   verifyDrlHead,
 } from "../../certificate/drl.js";
-import { HeadMemory } from "../../certificate/head-memory.js";
 import { decodeAnswer, decodePresentation } from "../../certificate/presentation.js";
 import { Refusal } from "../../certificate/refusal.js";
-import { type SignatureChecks, nobleSignatures } from "../../certificate/signatures.js";
+import { nobleSignatures } from "../../certificate/signatures.js";
 import { verifyPresentation } from "../../certificate/verify.js";
 import { decodeX509Certificate } from "../../certificate/x509.js";
+import { decodeCrl } from "../../certificate/x509-crl.js";
 import { verifyRootCertificate } from "../../certificate/x509-root.js";
 import { nobleBls } from "../../crypto/bls.js";
 import { COSE_ALG, KEY_TYPE } from "../../statements/cose.js";
-import type { Proof } from "../views/revocation/view.js";
 import type { Trust } from "../views/certificates/view.js";
-import type { Case, Check, Verdict } from "./verdict.js";
+import { CHECKS, type Mesh, expectRoot, memory, meshOf, proofFor, tryRevocation } from "./judge-trust.js";
+import { judgeCrl, judgeX509 } from "./judge-x509.js";
+import { type Facts, Trial, capital, none } from "./trial.js";
+import type { Case, Verdict } from "./verdict.js";
 
-type Facts = (readonly [string, string])[];
-
-const CHECKS: SignatureChecks = { bls: nobleBls, device: nobleSignatures };
 const CLASSES = ["sensor", "actuator", "gateway"];
-const TIMES = ["Valid from", "Expires", "Head issued", "Head ends", "Issued"];
 
 self.addEventListener("message", ({ data }: MessageEvent<Case>) => {
   void judge(data).then((verdict) => postMessage(verdict));
 });
-
-/** Checks in order; after the first that fails the others stay open. */
-class Trial {
-  readonly checks: Check[] = [];
-  #failure: Refusal | undefined;
-
-  try(title: string, passed: string, work: () => void): void {
-    if (this.#failure !== undefined) {
-      this.checks.push({ title, state: "open", words: "not looked at" });
-      return;
-    }
-    try {
-      work();
-      this.checks.push({ title, state: "passed", words: passed });
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.#failure = error;
-      this.checks.push({ title, state: "failed", words: error.message, code: error.code });
-    }
-  }
-
-  open(title: string, words: string): void {
-    this.checks.push({ title, state: "open", words });
-  }
-
-  verdict(kind: string, accepted: string, facts: Facts, index?: number): Verdict {
-    const of = { kind, checks: this.checks, facts, times: TIMES, ...(index === undefined ? {} : { index }) };
-    const failure = this.#failure;
-    if (failure === undefined) return { ...of, accepted: true, words: accepted };
-    return {
-      ...of,
-      accepted: false,
-      code: failure.code,
-      words: `${capital(failure.message)}.`,
-      advice: failure.advice,
-    };
-  }
-}
 
 async function judge({ bytes, trust, time, index }: Case): Promise<Verdict> {
   const encoded = hexToBytes(bytes);
@@ -107,7 +67,9 @@ async function judge({ bytes, trust, time, index }: Case): Promise<Verdict> {
       case "committee list":
         return judgeList(encoded, decoded.value, mesh);
       case "X.509 certificate":
-        return judgeX509(encoded, trust, time);
+        return await judgeX509(encoded, trust, mesh, time);
+      case "X.509 revocation list":
+        return judgeCrl(encoded, mesh, time);
     }
   } catch (error) {
     if (!(error instanceof Refusal)) return none("internal", `It could not be checked: ${String(error)}`);
@@ -119,7 +81,10 @@ type Decoded =
   | { readonly kind: "certificate"; readonly value: Certificate }
   | { readonly kind: "committee list"; readonly value: CommitteeList }
   | { readonly kind: "revocation proof"; readonly value: DrlProof }
-  | { readonly kind: "presentation" | "trust bundle" | "revocation head" | "X.509 certificate" };
+  | {
+      readonly kind:
+        "presentation" | "trust bundle" | "revocation head" | "X.509 certificate" | "X.509 revocation list";
+    };
 
 /** Each kind has its own strict encoding: what decodes as one is no other. */
 function decode(encoded: Uint8Array): Decoded | undefined {
@@ -131,6 +96,7 @@ function decode(encoded: Uint8Array): Decoded | undefined {
     () => (decodeSignedDrlHead(encoded), { kind: "revocation head" }),
     () => ({ kind: "committee list", value: decodeCommitteeList(encoded) }),
     () => (decodeX509Certificate(encoded, "certificate"), { kind: "X.509 certificate" }),
+    () => (decodeCrl(encoded), { kind: "X.509 revocation list" }),
   ];
   for (const kind of kinds) {
     try {
@@ -151,7 +117,7 @@ function unknown(encoded: Uint8Array): Verdict {
       error instanceof Refusal && encoded[0] === 0xd2 ? ` As a certificate it is refused: ${error.message}.` : "";
     return none(
       "unknown-object",
-      `These ${encoded.length} bytes are no certificate, presentation, bundle, proof, head or committee list.${reason}`,
+      `These ${encoded.length} bytes are no certificate, presentation, bundle, proof, head, list or committee list.${reason}`,
     );
   }
   return none("unknown-object", "These bytes are nothing that is known here.");
@@ -163,28 +129,6 @@ function withoutKeys(kind: string): Verdict {
     kind,
   };
 }
-
-function none(code: string, words: string): Verdict {
-  return { accepted: false, code, words, checks: [], facts: [], times: [] };
-}
-
-function meshOf(trust: Trust): Omit<MeshTrust, "validity" | "committee"> {
-  const [newest] = trust.generations;
-  if (newest === undefined) throw new Refusal("generation-unknown", "the mesh has no group keys yet");
-  return trustFrom({
-    generation: newest.generation,
-    keys: { bls: hexToBytes(newest.bls), ed25519: hexToBytes(newest.ed25519) },
-    meshId: hexToBytes(trust.meshId),
-    chainId: BigInt(trust.chainId),
-    anchor: hexToBytes(trust.anchor),
-    registry: hexToBytes(trust.registry),
-    revocationList: hexToBytes(trust.revocationList),
-  });
-}
-
-type Mesh = ReturnType<typeof meshOf>;
-
-const memory = (): HeadMemory => new HeadMemory(undefined, () => undefined);
 
 function certificateFacts(certificate: CertificateFields & { readonly algorithm?: number }): Facts {
   const { index, deviceClass, scope, notBefore, expires, serial, generation, key, algorithm } = certificate;
@@ -222,14 +166,7 @@ async function judgeCertificate(certificate: Certificate, mesh: Mesh, time: numb
   );
   trial.try("Time", "within its validity", () => checkValidity(certificate, time));
   const proof = await proofFor(certificate.index);
-  if (proof === undefined)
-    trial.open("Revocation", "not checked: the ledger has no head that a proof can be made under");
-  else {
-    trial.try("Revocation", "not revoked, under a fresh head of the swarm", () => {
-      checkNotRevoked(proof, certificate.index);
-      verifyDrlHead(proof, mesh, time, memory(), CHECKS);
-    });
-  }
+  tryRevocation(trial, proof, certificate.index, mesh, time);
   trial.open("Possession", "a file alone proves nobody's identity: its holder has to answer a challenge");
   const facts = certificateFacts(certificate);
   return trial.verdict(
@@ -238,17 +175,6 @@ async function judgeCertificate(certificate: Certificate, mesh: Mesh, time: numb
     facts,
     certificate.index,
   );
-}
-
-/** From the explorer's server; the swarm's signature in it is what is believed. */
-async function proofFor(index: number): Promise<DrlProof | undefined> {
-  try {
-    const response = await fetch(`/api/revocation/proofs/${index}`);
-    if (!response.ok) return undefined;
-    return decodeDrlProof(hexToBytes(((await response.json()) as Proof).proof));
-  } catch {
-    return undefined;
-  }
 }
 
 function judgePresentation(encoded: Uint8Array, mesh: Mesh, time: number): Verdict {
@@ -302,12 +228,6 @@ function judgeBundle(encoded: Uint8Array, trust: Trust, mesh: Mesh, time: number
   return trial.verdict("trust bundle", "Valid: a device of this mesh may pin its root.", facts);
 }
 
-function expectRoot(key: Uint8Array, trust: Trust): void {
-  if (bytesToHex(key) !== trust.rootKey) {
-    throw new Refusal("wrong-mesh", "the root certificate's key is not the one that this mesh's anchor has");
-  }
-}
-
 function judgeProof(proof: DrlProof, mesh: Mesh, time: number, index: number | undefined): Verdict {
   const trial = new Trial();
   if (index === undefined)
@@ -349,42 +269,4 @@ function judgeList(encoded: Uint8Array, list: CommitteeList, mesh: Mesh): Verdic
     ["Members", String(list.members.length)],
   ];
   return trial.verdict("committee list", "Valid: these are the members, as of its time.", facts);
-}
-
-/** A root certificate, or one that the root made for the group keys. */
-function judgeX509(encoded: Uint8Array, trust: Trust, time: number): Verdict {
-  const certificate = decodeX509Certificate(encoded, "certificate");
-  const trial = new Trial();
-  const onLedger = trust.generations.find(({ crossCertificate }) => crossCertificate?.der === bytesToHex(encoded));
-  if (onLedger === undefined) {
-    trial.try("Root", "its key is the one that this mesh's anchor has", () => {
-      verifyRootCertificate(encoded, nobleSignatures);
-      expectRoot(certificate.key.bytes, trust);
-    });
-  } else
-    trial.try(
-      "Ledger",
-      `the root CA's certificate of generation ${onLedger.generation}, as the ledger has it`,
-      () => undefined,
-    );
-  trial.try("Time", "within its validity", () => {
-    if (time < certificate.notBefore)
-      throw new Refusal(
-        "not-yet-valid",
-        `the certificate begins at ${certificate.notBefore}, it is ${Math.floor(time)}`,
-      );
-    if (time > certificate.notAfter)
-      throw new Refusal("expired", `the certificate ended at ${certificate.notAfter}, it is ${Math.floor(time)}`);
-  });
-  const facts: Facts = [
-    ["SHA-256", bytesToHex(sha256(encoded))],
-    ["Valid from", String(certificate.notBefore)],
-    ["Expires", String(certificate.notAfter)],
-    ["Authority", certificate.isAuthority ? "yes" : "no"],
-  ];
-  return trial.verdict("X.509 certificate", "Valid, and of this mesh.", facts);
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -142,7 +142,7 @@ export function Card({
     <section class="card" aria-labelledby={heading}>
       <div class="card-head">
         <h2 id={heading}>{title}</h2>
-        {aside}
+        {aside === undefined ? null : <div class="aside">{aside}</div>}
       </div>
       {children}
     </section>

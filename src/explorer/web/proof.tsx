@@ -9,9 +9,10 @@ import { judge } from "./judging.js";
 import { Badge, Copy, Countdown, Facts, From, Loaded } from "./parts.js";
 import type { Verdict } from "./verdict.js";
 
-export function ProofBox({ index }: { index: number }): JSX.Element {
-  const proof = useData<Proof>(`/revocation/proofs/${index}`, "never");
-  const [verdict, setVerdict] = useState<Verdict>();
+/** @param isRefused what the ledger says of the device now, where the page knows: a head is some seconds older. */
+export function ProofBox({ index, isRefused }: { index: number; isRefused?: boolean }): JSX.Element {
+  const proof = useData<Proof>(`/revocation/proofs/${index}`);
+  const [judged, setJudged] = useState<{ readonly bytes: string; readonly verdict: Verdict }>();
   return (
     <Loaded of={proof} what="the proof">
       {({ head, proof: bytes, listed }) => (
@@ -21,6 +22,12 @@ export function ProofBox({ index }: { index: number }): JSX.Element {
             {bytes.length / 2} bytes and no network: the device's word of the list, its Merkle path, and head{" "}
             {count(head.number)} with the swarm's signature.
           </p>
+          {isRefused === undefined || isRefused === listed ? null : (
+            <p>
+              <Badge tone="warning">older</Badge> Head {count(head.number)} is from before the device's last change: the
+              next one says that it is {isRefused ? "refused" : "not listed"}.
+            </p>
+          )}
           <Facts
             list={[
               ["Head", <From source={head.source} />],
@@ -37,24 +44,27 @@ export function ProofBox({ index }: { index: number }): JSX.Element {
             <button
               type="button"
               class="small"
-              onClick={() => void judge({ bytes, index, time: Date.now() / 1000 }).then(setVerdict)}
+              onClick={() =>
+                void judge({ bytes, index, time: Date.now() / 1000 }).then((verdict) => setJudged({ bytes, verdict }))
+              }
             >
               Verify it here
             </button>
           </div>
-          {verdict === undefined ? null : (
-            <p role="status">
-              <Badge tone={verdict.accepted ? "good" : "bad"}>
-                {verdict.accepted ? "valid" : (verdict.code ?? "refused")}
-              </Badge>{" "}
-              {verdict.words}
-            </p>
-          )}
+          {judged?.bytes === bytes ? <Outcome verdict={judged.verdict} /> : null}
           <pre class="bytes" tabIndex={0} aria-label="Proof in hexadecimal">
             {bytes}
           </pre>
         </>
       )}
     </Loaded>
+  );
+}
+
+function Outcome({ verdict: { accepted, code, words } }: { verdict: Verdict }): JSX.Element {
+  return (
+    <p role="status">
+      <Badge tone={accepted ? "good" : "bad"}>{accepted ? "valid" : (code ?? "refused")}</Badge> {words}
+    </p>
   );
 }

@@ -14,9 +14,9 @@ export function Page(): JSX.Element {
     <>
       <Title>Certificates</Title>
       <p class="lead">
-        Paste or drop a certificate, a presentation, a trust bundle, a revocation proof or head, or a committee list. It
-        is decoded and verified in this browser, by the code that devices run, under the keys that the ledger has. It
-        goes nowhere.
+        Paste or drop a certificate (compact or X.509), a presentation, a trust bundle, a revocation proof, head or
+        list, or a committee list. It is decoded and verified in this browser, by the code that devices run, under the
+        keys that the ledger has. It goes nowhere.
       </p>
       <Judging />
       <Card title="What a verifier trusts">
@@ -137,6 +137,8 @@ function Shown({ verdict }: { verdict: Verdict }): JSX.Element {
           name,
           name === "Device" && index !== undefined ? (
             <Link kind="device" value={value} />
+          ) : name === "Validator" ? (
+            <Link kind="validator" value={value} />
           ) : times.includes(name) ? (
             <Time at={Number(value)} />
           ) : (
