@@ -46,7 +46,8 @@ export function ether(wei: Json | bigint | undefined): string {
   return `${value / 10n ** 18n}${fraction === "" ? "" : `.${fraction}`} ETH`;
 }
 
-function time(seconds: Json | undefined): string {
+/** Seconds since 1970. */
+export function utc(seconds: Json | undefined): string {
   const value = Number(seconds);
   return Number.isSafeInteger(value) && value < 8e12
     ? `${new Date(1000 * value).toISOString().slice(0, 19).replace("T", " ")} UTC`
@@ -102,20 +103,20 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   ValidatorUpdated: (args) =>
     say`${validator(args)} changed how to reach it: ${text(args["endpoint"])}, ${text(args["scope"])}`,
   StakeAdded: (args) => say`${validator(args)} staked ${ether(args["amount"])} more, ${ether(args["stake"])} in all`,
-  ExitStarted: (args) => say`${validator(args)} leaves: its stake is free from ${time(args["withdrawable"])}`,
+  ExitStarted: (args) => say`${validator(args)} leaves: its stake is free from ${utc(args["withdrawable"])}`,
   StakeWithdrawn: (args) => say`${validator(args)} withdrew ${ether(args["amount"])} and is gone`,
   Slashed: (args) =>
     say`${validator(args)} lost ${ether(args["amount"])} of its stake for ${offenceName(args["offence"])}; ${ether(args["stake"])} are left`,
   CeremonyStarted: (args) =>
     say`${ceremony(args)} began: ${args["kind"] === "0" ? "key generation" : "resharing"} among ${text(args["seats"])} seats, of which ${text(args["threshold"])} sign together`,
   Invited: (args) =>
-    say`${present(args["accounts"])} validators were invited to ${ceremony(args)}, until ${time(args["deadline"])}`,
+    say`${present(args["accounts"])} validators were invited to ${ceremony(args)}, until ${utc(args["deadline"])}`,
   Accepted: (args) => say`${validator(args)} accepted its seat in ${ceremony(args)}`,
   Seated: (args) =>
-    say`${present(args["accounts"])} validators have their seats in ${ceremony(args)}; dealing lasts until ${time(args["deadline"])}`,
+    say`${present(args["accounts"])} validators have their seats in ${ceremony(args)}; dealing lasts until ${utc(args["deadline"])}`,
   Dealt: (args) => say`Seat ${text(args["dealer"])} dealt its shares in ${ceremony(args)}`,
   Dealings: (args) =>
-    say`Dealing ended in ${ceremony(args)}, by seats ${seats(args["dealt"])}; complaints until ${time(args["deadline"])}`,
+    say`Dealing ended in ${ceremony(args)}, by seats ${seats(args["dealt"])}; complaints until ${utc(args["deadline"])}`,
   ComplaintUpheld: (args) =>
     say`Seat ${text(args["receiver"])} complained about seat ${text(args["dealer"])} in ${ceremony(args)}, and was right: the ${DEFECTS[Number(args["defect"])] ?? ""} share is bad`,
   ComplaintRefuted: (args) =>
@@ -124,13 +125,13 @@ const EVENTS: Readonly<Record<string, Tell>> = {
     say`The dealing of seat ${text(args["dealer"])} in ${ceremony(args)} was shown not to decode`,
   Satisfied: (args) => say`Seat ${text(args["receiver"])} has no complaint in ${ceremony(args)}`,
   Closed: (args) =>
-    say`Complaints ended in ${ceremony(args)}: the dealings of seats ${seats(args["counted"])} count; acknowledgements until ${time(args["deadline"])}`,
+    say`Complaints ended in ${ceremony(args)}: the dealings of seats ${seats(args["counted"])} count; acknowledgements until ${utc(args["deadline"])}`,
   Acknowledged: (args) => say`Seat ${text(args["receiver"])} holds its new shares in ${ceremony(args)}`,
   AttemptFailed: (args) => say`${ceremony(args)} came to nothing in the phase ${phaseName(args["phase"])}`,
   Activated: (args) =>
     say`${ceremony(args)} succeeded: epoch ${text(args["epoch"])} of generation ${text(args["generation"])} holds the keys`,
   GrantGiven: (args) =>
-    say`${link("address", text(args["registrar"]))} may register ${text(args["indexes"])} devices within ${listed(args["scopes"])} until ${time(args["expiry"])} (${grant(args)})`,
+    say`${link("address", text(args["registrar"]))} may register ${text(args["indexes"])} devices within ${listed(args["scopes"])} until ${utc(args["expiry"])} (${grant(args)})`,
   FleetRegistered: (args) => say`${fleet(args)} was registered under ${grant(args)}`,
   BatchAppended: (args) =>
     say`${text(args["count"])} devices joined ${fleet(args)}: ${link("device", text(args["base"]))} to ${link("device", String(Number(args["base"]) + Number(args["count"]) - 1))}`,
@@ -145,7 +146,7 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   CommitteeResized: (args) => say`Committees have ${text(args["seats"])} seats from the next draw on`,
   OfficeReverted: (args) =>
     say`The committee of epoch ${text(args["failed"])} made too few heads in time: office went back to the one before`,
-  Jailed: (args) => say`${validator(args)} is jailed, and is not drawn before ${time(args["until"])}`,
+  Jailed: (args) => say`${validator(args)} is jailed, and is not drawn before ${utc(args["until"])}`,
   Unjailed: (args) => say`${validator(args)} may be drawn again`,
   ReporterPaid: (args) => say`${link("address", text(args["reporter"]))} got ${ether(args["amount"])} for its report`,
   CheckpointPosted: (args) => say`Checkpoint ${text(args["number"])} was posted`,

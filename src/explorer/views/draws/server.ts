@@ -7,8 +7,17 @@ import type { Page } from "../../lines.js";
 import { notFound } from "../../query.js";
 import { type EventRow, argsOf, eventsNamed, listOf, numberOf, textOf, sourceOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
+import { obstacleAt } from "../validators/table.js";
 import { TABLES, type WeightRow, applyToWeights, forgetWeightsAbove, weightsAt } from "./table.js";
-import { type DrawnMember, type EpochDetail, type EpochLine, type Explanation, type Turn, manifest } from "./view.js";
+import {
+  type DrawnMember,
+  type DrawsOf,
+  type EpochDetail,
+  type EpochLine,
+  type Explanation,
+  type Turn,
+  manifest,
+} from "./view.js";
 
 /** Members of the permutation that are shown beyond those with seats. */
 const RESERVES = 8;
@@ -114,13 +123,10 @@ function explain(database: Database, account: string): Explanation[] {
     const weight = replay.weights.find((one) => one.account === account)?.weight ?? 0;
     const share = total === 0 ? 0 : weight / total;
     const chance = `it had ${weight.toLocaleString("en-GB")} of a weight of ${total.toLocaleString("en-GB")} (${(100 * share).toFixed(1)}%)`;
-    if (weight === 0)
-      return {
-        epoch,
-        place: 0,
-        words:
-          "not drawn: it had no weight when the weights were frozen (not active, jailed, too little stake, or not refreshed)",
-      };
+    if (weight === 0) {
+      const reason = obstacleAt(database, account, row.block) ?? "nobody had refreshed its weight";
+      return { epoch, place: 0, words: `not drawn: ${reason} when the weights were locked` };
+    }
     if (replay.posted === undefined)
       return { epoch, place: 0, words: `not decided yet: the beacon is still to come; ${chance}` };
     let place = 0;
@@ -166,7 +172,15 @@ export const view: ViewServer = {
     },
     {
       path: "/draws-of/:account",
-      answer: ({ database }, query) => ({ items: explain(database, query.address("account")) }),
+      answer({ database }, query): DrawsOf {
+        const account = query.address("account");
+        const weights = weightsAt(database, Number.MAX_SAFE_INTEGER);
+        return {
+          weight: weights.find((one) => one.account === account)?.weight ?? 0,
+          total: weights.reduce((sum, { weight }) => sum + weight, 0),
+          items: explain(database, account),
+        };
+      },
     },
   ],
   search({ database }, text) {

@@ -51,3 +51,11 @@ export interface Explanation {
   readonly place: number;
   readonly words: string;
 }
+
+/** A validator in the draws: what it weighs in the next one, and how the last ones went. */
+export interface DrawsOf {
+  readonly weight: number;
+  /** Of all candidates. */
+  readonly total: number;
+  readonly items: readonly Explanation[];
+}

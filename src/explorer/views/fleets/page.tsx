@@ -299,7 +299,7 @@ function Device({ index }: { index: string }): JSX.Element {
                 )}
               </Card>
               <Card title="Proof to copy">
-                <ProofBox index={device.index} />
+                <ProofBox index={device.index} isRefused={revocation !== undefined || device.held} />
               </Card>
               <Card title="Where it belongs">
                 <Facts
@@ -315,7 +315,7 @@ function Device({ index }: { index: string }): JSX.Element {
                     ["Tenant", tenant(device.fleet.registrar)],
                     [
                       "Batch",
-                      `${device.batch.batch}, number ${count(device.index - device.batch.base)} of ${count(device.batch.count)}`,
+                      `${device.batch.batch}, device ${count(device.index - device.batch.base + 1)} of ${count(device.batch.count)}`,
                     ],
                     ["Manifest root", <Hex value={device.batch.manifestRoot} />],
                     ["Registered", <From source={device.batch.source} />],

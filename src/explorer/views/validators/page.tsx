@@ -8,7 +8,7 @@ import { go, usePlace } from "../../web/navigation.js";
 import { Badge, Card, Empty, Facts, From, Hex, Link, Loaded, Time, Title } from "../../web/parts.js";
 import type { PageProps } from "../../web/registry.js";
 import { useSignal } from "../../web/signal.js";
-import type { Explanation } from "../draws/view.js";
+import type { DrawsOf, Explanation } from "../draws/view.js";
 import { type Column, LongTable, Table } from "../../web/table.js";
 import type { CeremonyPart, Slash, ValidatorCounts, ValidatorDetail, ValidatorLine, ValidatorState } from "./view.js";
 
@@ -121,19 +121,25 @@ const DRAWS: readonly Column<Explanation>[] = [
 /** Absent where the mesh draws no committees. */
 function Draws({ account }: { account: string }): JSX.Element | null {
   const isPresent = useSignal(presentViews)?.has("draws") === true;
-  const draws = useData<{ readonly items: readonly Explanation[] }>(isPresent ? `/draws-of/${account}` : undefined);
+  const draws = useData<DrawsOf>(isPresent ? `/draws-of/${account}` : undefined);
   if (!isPresent) return null;
   return (
     <Card title="In the draws">
       <Loaded of={draws} what="the draws">
-        {({ items }) => (
-          <Table
-            label="Draws"
-            columns={DRAWS}
-            keyOf={({ epoch }) => epoch}
-            items={items}
-            empty="No committee was drawn yet."
-          />
+        {({ weight, total, items }) => (
+          <>
+            <p>
+              In the next draw it weighs {count(weight)} of {count(total)}
+              {total === 0 ? "" : ` (${((100 * weight) / total).toFixed(1)}%)`}.
+            </p>
+            <Table
+              label="Draws"
+              columns={DRAWS}
+              keyOf={({ epoch }) => epoch}
+              items={items}
+              empty="No committee was drawn yet."
+            />
+          </>
         )}
       </Loaded>
     </Card>

@@ -14,6 +14,7 @@ import {
   forgetValidatorsAbove,
   isEligible,
   minimumStake,
+  obstacleAt,
   validatorAt,
   validatorNow,
 } from "./table.js";
@@ -94,16 +95,12 @@ export function partIn(database: Database, account: string, detail: CeremonyDeta
 
 /** Those of the list that are eligible are invited in its order, as many as there are seats. */
 function whyNot(database: Database, account: string, { started, list }: CeremonyDetail, seats: number): string {
-  const then = validatorAt(database, account, started.block);
-  if (then === undefined) return "it was no candidate yet";
-  if (then.state === "admitted") return "it had not registered with a stake yet";
-  if (then.state !== "active") return "it was leaving";
-  const minimum = minimumStake(database);
-  if (!isEligible(then, minimum))
-    return `its stake of ${ether(then.stake)} was under half of the least one, ${ether(minimum)}`;
+  const reason = obstacleAt(database, account, started.block);
+  if (reason !== undefined) return reason;
+  const position = validatorAt(database, account, started.block)?.position ?? 0;
   const before = database.get<{ count: number }>(
     "SELECT count(*) AS count FROM validators WHERE until IS NULL AND position < ?",
-    then.position,
+    position,
   );
   const place = (before?.count ?? 0) + 1;
   const invited = list.at(-1)?.participants.length ?? seats;

@@ -2,6 +2,7 @@
 import type { Database } from "../../database.js";
 import { newest, numberOf, textOf } from "../../records.js";
 import type { IndexedEvent } from "../../view.js";
+import { ether, utc } from "../../words.js";
 import type { ValidatorState } from "./view.js";
 
 export const TABLES = `
@@ -62,6 +63,20 @@ export function isEligible(
   minimum: bigint,
 ): boolean {
   return state === "active" && jailedUntil === 0 && 2n * BigInt(stake) >= minimum;
+}
+
+/** Why a validator could not be chosen at the end of `block`; undefined where it could. */
+export function obstacleAt(database: Database, account: string, block: number): string | undefined {
+  const then = validatorAt(database, account, block);
+  if (then === undefined) return "it was no candidate yet";
+  const { state, stake, jailedUntil } = then;
+  if (state === "admitted") return "it had not registered with a stake yet";
+  if (state !== "active") return "it was leaving";
+  if (jailedUntil !== 0) return `it was jailed until ${utc(jailedUntil)}`;
+  const minimum = minimumStake(database);
+  if (!isEligible(then, minimum))
+    return `its stake of ${ether(stake)} was under half of the least one, ${ether(minimum)}`;
+  return undefined;
 }
 
 type Change = Partial<
