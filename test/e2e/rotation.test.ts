@@ -3,8 +3,11 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect } from "chai";
+import type { Browser, Page } from "playwright-core";
 
+import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
+import { noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
 import { eventually } from "./waiting.js";
@@ -19,9 +22,13 @@ export const ROTATING = {
   headSeconds: 6,
 } as const;
 
+/** The number on the overview's tile. */
+const TILE = "Number(document.querySelector('.tile .big')?.innerText)";
+
 describe("rotation of the committee", function () {
   this.timeout(600_000);
   let mesh: LocalMesh;
+  let watching: { explorer: RunningExplorer; browser: Browser; page: Page } | undefined;
   tellLogsOnFailure(() => mesh);
 
   before(async () => {
@@ -29,8 +36,46 @@ describe("rotation of the committee", function () {
   });
 
   after(async () => {
+    await watching?.browser.close();
+    await watching?.explorer.close();
     await mesh?.close();
   });
+
+  /** Somebody who looks at the overview all the time, where there is a browser. */
+  async function watch(): Promise<typeof watching> {
+    if (noBrowser() !== undefined) return undefined;
+    const { anchor, chainId } = mesh.mesh;
+    const explorer = await startExplorer({
+      rpc: mesh.node.url,
+      webSocket: mesh.node.webSocketUrl,
+      anchor,
+      chainId,
+      port: 0,
+    });
+    const browser = await startBrowser();
+    const { page } = await openPage(await browser.newContext(), explorer.url);
+    await page.goto(explorer.url);
+    await settled(page);
+    return { explorer, browser, page };
+  }
+
+  /** Who was drawn and who was not, and why: on the pages of the epoch, of its ceremony and of a validator. */
+  async function expectExplained({ explorer, page }: NonNullable<typeof watching>, drawn: number): Promise<void> {
+    await page.goto(`${explorer.url}/epochs/${drawn}`);
+    await until(page, "/Order of the draw, replayed/.test(document.querySelector('main').innerText)");
+    await picture(page, "epoch");
+    await page
+      .getByRole("link", { name: /^Ceremony/ })
+      .first()
+      .click();
+    await until(page, "/Resharing/.test(document.querySelector('main').innerText)");
+    await picture(page, "resharing");
+    for (const { place } of mesh.validators) {
+      await page.goto(`${explorer.url}/validators/${place.account}`);
+      await until(page, "/(drawn in place|not drawn: )/.test(document.querySelector('main').innerText)");
+    }
+    await picture(page, "validator-draws");
+  }
 
   async function epoch(): Promise<bigint> {
     return mesh.ledger.contracts.groupKeys.epoch();
@@ -48,10 +93,13 @@ describe("rotation of the committee", function () {
     const { agent } = await openFrom(fleet, 0);
     const certificates = [await agent.enrol({ attempts: 20 })];
     const ceremonies = new Set<bigint>();
+    watching = await watch();
     for (let i = 1n; i <= 2n; i++) {
       await untilEpoch(first + i);
       certificates.push(await agent.renew({ attempts: 30 }));
       ceremonies.add((await groupKeys.office()).ceremony);
+      // The same page, never loaded again.
+      if (watching !== undefined) await until(watching.page, `${TILE} >= ${first + i}`);
     }
     expect(await groupKeys.edKey()).to.equal(key);
     expect(agent.trust?.committee?.epoch).to.be.greaterThan(Number(first));
@@ -59,6 +107,7 @@ describe("rotation of the committee", function () {
     expect(await registry.queryFilter(registry.filters.Slashed())).to.deep.equal([]);
     expect([...ceremonies]).to.have.length(2);
     await agent.close();
+    if (watching !== undefined) await expectExplained(watching, Number(first) + 1);
     // Nobody keeps anything of the ceremony that made the keys, two committees later.
     await eventually(
       "the shares of the first committee are erased",

@@ -1,5 +1,6 @@
 /** Debian's Chromium, driven by playwright-core; and a server with the pages before it. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 
 import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
 
@@ -56,6 +57,15 @@ export async function until(page: Page, expression: string): Promise<void> {
 export async function settled(page: Page): Promise<void> {
   await page.waitForSelector("main h1");
   await until(page, "document.querySelectorAll('main .loading').length === 0");
+}
+
+/** Where screenshots go, for the documentation; none are made where it is not set. */
+const PICTURES = process.env["SWARMKEEP_PICTURES"];
+
+export async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES === undefined) return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
 
 /** Whether something stands out of the page sideways. */
