@@ -1,6 +1,5 @@
 /** Parameters of a request: each has a form and a limit, and what does not fit is named. */
 import { HttpError } from "../net/error-body.js";
-import type { Page } from "./lines.js";
 
 export const DEFAULT_LIMIT = 50;
 export const MAXIMUM_LIMIT = 200;
@@ -85,15 +84,9 @@ export class Query {
   }
 }
 
-/** @param rows one more than `limit` where there is a next page. @param cursorOf the last row's place. */
-export function pageOf<R, T>(
-  rows: readonly R[],
-  limit: number,
-  cursorOf: (row: R) => number,
-  item: (row: R) => T,
-): Page<T> {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  const items = shown.map(item);
-  return rows.length > limit && last !== undefined ? { items, next: cursorOf(last) } : { items };
+/** The number in what somebody searches for: "12", or "fleet 12" where `noun` is "fleet". */
+export function numberIn(text: string, noun: string, digits = 9): number | undefined {
+  const found = /^(?:([a-z]+)\s*)?(\d+)$/i.exec(text);
+  if (found === null || (found[1] ?? noun).toLowerCase() !== noun || String(found[2]).length > digits) return undefined;
+  return Number(found[2]);
 }

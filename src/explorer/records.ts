@@ -1,8 +1,8 @@
 /** Rows of the index in the shape in which several views answer them. */
 import type { Args, Json } from "./json.js";
-import type { Database } from "./database.js";
+import type { Database, Value } from "./database.js";
 import type { EventLine, Page, Source, TransactionLine } from "./lines.js";
-import { type Query, pageOf } from "./query.js";
+import type { Query } from "./query.js";
 import { eventInWords, callInWords } from "./words.js";
 
 export interface EventRow {
@@ -74,6 +74,28 @@ export function newest(database: Database, name: string): { readonly row: EventR
   return row === undefined ? undefined : { row, args: argsOf(row) };
 }
 
+export interface PageRequest<R, T> {
+  /** Ends with the question marks of the cursor and of the limit. */
+  readonly sql: string;
+  readonly values?: readonly Value[];
+  /** The cursor of the first page; default: above all. */
+  readonly start?: number;
+  readonly limit?: number;
+  /** A row's place in the order of `sql`. */
+  readonly place: (row: R) => number;
+  readonly item: (row: R) => T;
+}
+
+/** One page of a list, with the cursor of the next one where there is more. */
+export function readPage<R, T>(database: Database, query: Query, request: PageRequest<R, T>): Page<T> {
+  const { sql, values = [], start = Number.MAX_SAFE_INTEGER, limit = query.limit, place, item } = request;
+  const rows = database.all<R>(sql, ...values, query.cursor ?? start, limit + 1);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const items = shown.map(item);
+  return rows.length > limit && last !== undefined ? { items, next: place(last) } : { items };
+}
+
 /** A page of the events of a name, newest first. */
 export function eventsNamed<T>(
   database: Database,
@@ -82,13 +104,19 @@ export function eventsNamed<T>(
   item: (row: EventRow) => T,
   limit = query.limit,
 ): Page<T> {
-  const rows = database.all<EventRow>(
-    "SELECT * FROM events WHERE name = ? AND id < ? ORDER BY id DESC LIMIT ?",
+  const sql = "SELECT * FROM events WHERE name = ? AND id < ? ORDER BY id DESC LIMIT ?";
+  return readPage<EventRow, T>(database, query, { sql, values: [name], place: ({ id }) => id, item, limit });
+}
+
+/** The newest events of a name that mention a thing, newest first. */
+export function newestAbout(database: Database, name: string, kind: string, key: string, limit = 1): EventRow[] {
+  return database.all<EventRow>(
+    "SELECT e.* FROM mentions m JOIN events e ON e.id = m.id WHERE m.kind = ? AND m.key = ? AND m.source = 'event' AND e.name = ? ORDER BY m.id DESC LIMIT ?",
+    kind,
+    key,
     name,
-    query.cursor ?? Number.MAX_SAFE_INTEGER,
-    limit + 1,
+    limit,
   );
-  return pageOf(rows, limit, ({ id }) => id, item);
 }
 
 /** Events that mention a thing, in the order of the chain. */

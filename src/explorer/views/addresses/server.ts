@@ -1,8 +1,8 @@
 /** What an address is, and its history from the mentions of the index. */
 import { words } from "../../purposes.js";
 import type { Page } from "../../lines.js";
-import { pageOf } from "../../query.js";
-import { type EventRow, type TransactionRow, eventLine, transactionLine } from "../../records.js";
+import type { Query } from "../../query.js";
+import { type EventRow, type TransactionRow, eventLine, readPage, transactionLine } from "../../records.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { type AddressDetail, type AddressState, type HistoryLine, manifest } from "./view.js";
 
@@ -26,27 +26,13 @@ function rolesOf({ database, decoder, views }: ViewContext, address: string): Ad
   return roles;
 }
 
-/** Events and transactions that name `key`, newest first. */
-export function historyOf(
-  context: ViewContext,
-  kind: string,
-  key: string,
-  cursor: number | undefined,
-  limit: number,
-): Page<HistoryLine> {
-  const { database } = context;
-  const rows = database.all<MentionRow>(
-    "SELECT id, source FROM mentions WHERE kind = ? AND key = ? AND id < ? ORDER BY id DESC LIMIT ?",
-    kind,
-    key,
-    cursor ?? Number.MAX_SAFE_INTEGER,
-    limit + 1,
-  );
-  return pageOf(
-    rows,
-    limit,
-    ({ id }) => id,
-    ({ id, source }): HistoryLine => {
+/** Events and transactions that name an address, newest first. */
+function historyOf({ database }: ViewContext, query: Query): Page<HistoryLine> {
+  return readPage<MentionRow, HistoryLine>(database, query, {
+    sql: "SELECT id, source FROM mentions WHERE kind = 'address' AND key = ? AND id < ? ORDER BY id DESC LIMIT ?",
+    values: [query.address("address")],
+    place: ({ id }) => id,
+    item({ id, source }) {
       if (source === "event") {
         return {
           order: id,
@@ -57,7 +43,7 @@ export function historyOf(
       const row = database.get<TransactionRow>("SELECT * FROM transactions WHERE id = ?", id) as TransactionRow;
       return { order: id, source, transaction: transactionLine(row) };
     },
-  );
+  });
 }
 
 export const view: ViewServer = {
@@ -72,8 +58,7 @@ export const view: ViewServer = {
     },
     {
       path: "/addresses/:address/history",
-      answer: (context, query): Page<HistoryLine> =>
-        historyOf(context, "address", query.address("address"), query.cursor, query.limit),
+      answer: (context, query): Page<HistoryLine> => historyOf(context, query),
     },
     {
       path: "/addresses/:address/state",

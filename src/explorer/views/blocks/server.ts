@@ -1,8 +1,8 @@
 /** Lists blocks, newest first, and shows one with what it has of the mesh. */
 import { hexNumber } from "../../../ledger/source.js";
 import type { Page } from "../../lines.js";
-import { notFound, pageOf } from "../../query.js";
-import { type EventRow, type TransactionRow, eventLine, transactionLine } from "../../records.js";
+import { notFound } from "../../query.js";
+import { type EventRow, type TransactionRow, eventLine, readPage, transactionLine } from "../../records.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { type BlockDetail, type BlockLine, manifest } from "./view.js";
 
@@ -23,20 +23,12 @@ export const view: ViewServer = {
     {
       path: "/blocks",
       answer({ database }, query): Page<BlockLine> {
-        const { limit } = query;
-        const below = query.cursor ?? Number.MAX_SAFE_INTEGER;
         const which = query.oneOf("show", ["all", "mesh"], "all") === "mesh" ? "AND ours > 0" : "";
-        const rows = database.all<BlockLine>(
-          `SELECT * FROM blocks WHERE number < ? ${which} ORDER BY number DESC LIMIT ?`,
-          below,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ number }) => number,
-          (row) => row,
-        );
+        return readPage<BlockLine, BlockLine>(database, query, {
+          sql: `SELECT * FROM blocks WHERE number < ? ${which} ORDER BY number DESC LIMIT ?`,
+          place: ({ number }) => number,
+          item: (row) => row,
+        });
       },
     },
     {

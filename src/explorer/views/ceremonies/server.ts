@@ -1,7 +1,7 @@
 /** Lists ceremonies, newest first, and tells one of them. */
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
-import { notFound } from "../../query.js";
+import { notFound, numberIn } from "../../query.js";
 import { type EventRow, argsOf, eventLine, eventsAbout, eventsNamed, textOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { nextStep, tellStory } from "./story.js";
@@ -75,8 +75,8 @@ export const view: ViewServer = {
     },
   ],
   search({ database }, text) {
-    const number = /^(?:ceremony\s*)?(\d{1,9})$/i.exec(text)?.[1];
-    const row = number === undefined ? undefined : eventsAbout(database, "ceremony", number, 1)[0];
+    const number = numberIn(text, "ceremony");
+    const row = number === undefined ? undefined : eventsAbout(database, "ceremony", String(number), 1)[0];
     return row === undefined ? [] : [{ kind: "Ceremony", title: `Ceremony ${number}`, path: `/ceremonies/${number}` }];
   },
 };

@@ -6,7 +6,7 @@ import { decodeX509Certificate } from "../../../certificate/x509.js";
 import { g1FromEip2537 } from "../../../crypto/points.js";
 import type { Database } from "../../database.js";
 import type { Args } from "../../json.js";
-import { type EventRow, argsOf, newest, numberOf, textOf, sourceOf } from "../../records.js";
+import { type EventRow, argsOf, newest, newestAbout, numberOf, textOf, sourceOf } from "../../records.js";
 import { TrustAnchor__factory } from "../../../../typechain-types/index.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { type GenerationKeys, type Trust, manifest } from "./view.js";
@@ -48,10 +48,7 @@ async function crossCertificate(
 }
 
 export function certificationOf(database: Database, generation: number): EventRow | undefined {
-  return database.get<EventRow>(
-    "SELECT e.* FROM mentions m JOIN events e ON e.id = m.id WHERE m.kind = 'generation' AND m.key = ? AND m.source = 'event' AND e.name = 'KeysCertified' ORDER BY m.id DESC LIMIT 1",
-    String(generation),
-  );
+  return newestAbout(database, "KeysCertified", "generation", String(generation))[0];
 }
 
 async function trustOf(context: ViewContext): Promise<Trust> {

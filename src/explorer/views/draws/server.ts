@@ -4,8 +4,8 @@ import { getBytes } from "ethers";
 import { permutation } from "../../../protocol/sortition.js";
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
-import { notFound } from "../../query.js";
-import { type EventRow, argsOf, eventsNamed, listOf, numberOf, textOf, sourceOf } from "../../records.js";
+import { notFound, numberIn } from "../../query.js";
+import { type EventRow, argsOf, eventsNamed, listOf, newestAbout, numberOf, textOf, sourceOf } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { obstacleAt } from "../validators/table.js";
 import { TABLES, type WeightRow, applyToWeights, forgetWeightsAbove, weightsAt } from "./table.js";
@@ -28,11 +28,7 @@ const PLACES = 256;
 
 /** An event that names this epoch. */
 function eventOf(database: Database, name: string, epoch: number): EventRow | undefined {
-  return database.get<EventRow>(
-    "SELECT e.* FROM mentions m JOIN events e ON e.id = m.id WHERE m.kind = 'epoch' AND m.key = ? AND m.source = 'event' AND e.name = ? ORDER BY m.id DESC LIMIT 1",
-    String(epoch),
-    name,
-  );
+  return newestAbout(database, name, "epoch", String(epoch))[0];
 }
 
 function epochLine(database: Database, row: EventRow): EpochLine {
@@ -184,8 +180,8 @@ export const view: ViewServer = {
     },
   ],
   search({ database }, text) {
-    const number = /^(?:epoch\s*)?(\d{1,9})$/i.exec(text)?.[1];
-    const row = number === undefined ? undefined : eventOf(database, "OfficeTaken", Number(number));
+    const number = numberIn(text, "epoch");
+    const row = number === undefined ? undefined : eventOf(database, "OfficeTaken", number);
     return row === undefined ? [] : [{ kind: "Epoch", title: `Epoch ${number}`, path: `/epochs/${number}` }];
   },
 };

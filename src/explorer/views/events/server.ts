@@ -1,8 +1,8 @@
 /** Lists events, newest first: all, or those of one name or contract. */
 import { CONTRACT_NAMES, INTERFACES } from "../../../ledger/contracts.js";
 import type { Page } from "../../lines.js";
-import { badParameter, pageOf } from "../../query.js";
-import { type EventRow, argsOf, eventLine } from "../../records.js";
+import { badParameter } from "../../query.js";
+import { type EventRow, argsOf, eventLine, readPage } from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { type EventItem, type EventNames, manifest } from "./view.js";
 
@@ -18,8 +18,6 @@ export const view: ViewServer = {
     {
       path: "/events",
       answer({ database }, query): Page<EventItem> {
-        const { limit } = query;
-        const below = query.cursor ?? Number.MAX_SAFE_INTEGER;
         const name = query.text("name");
         const contract = query.text("contract");
         if (name !== undefined && !NAMES.some((known) => known.name === name))
@@ -30,18 +28,12 @@ export const view: ViewServer = {
             : contract !== undefined
               ? ["contract = ? AND", [contract]]
               : ["", []];
-        const rows = database.all<EventRow>(
-          `SELECT * FROM events WHERE ${where} id < ? ORDER BY id DESC LIMIT ?`,
-          ...values,
-          below,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ id }) => id,
-          (row) => ({ ...eventLine(row), args: argsOf(row) }),
-        );
+        return readPage<EventRow, EventItem>(database, query, {
+          sql: `SELECT * FROM events WHERE ${where} id < ? ORDER BY id DESC LIMIT ?`,
+          values,
+          place: ({ id }) => id,
+          item: (row) => ({ ...eventLine(row), args: argsOf(row) }),
+        });
       },
     },
     { path: "/event-names", answer: (): EventNames => ({ names: NAMES }) },

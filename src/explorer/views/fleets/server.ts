@@ -1,6 +1,7 @@
 /** Lists fleets and grants, and shows a tenant, a fleet or a device. */
 import type { Page } from "../../lines.js";
-import { notFound, pageOf } from "../../query.js";
+import { notFound, numberIn } from "../../query.js";
+import { readPage } from "../../records.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { changesOfDevice } from "../revocation/table.js";
 import {
@@ -55,35 +56,21 @@ export const view: ViewServer = {
     {
       path: "/fleets",
       answer({ database }, query): Page<FleetLine> {
-        const { limit } = query;
-        const rows = database.all<FleetRow>(
-          "SELECT * FROM fleets WHERE fleetId < ? ORDER BY fleetId DESC LIMIT ?",
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ fleetId }) => fleetId,
-          (row) => fleetLine(database, row),
-        );
+        return readPage<FleetRow, FleetLine>(database, query, {
+          sql: "SELECT * FROM fleets WHERE fleetId < ? ORDER BY fleetId DESC LIMIT ?",
+          place: ({ fleetId }) => fleetId,
+          item: (row) => fleetLine(database, row),
+        });
       },
     },
     {
       path: "/grants",
       answer({ database }, query): Page<GrantLine> {
-        const { limit } = query;
-        const rows = database.all<GrantRow>(
-          "SELECT * FROM grants WHERE grantId < ? ORDER BY grantId DESC LIMIT ?",
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(
-          rows,
-          limit,
-          ({ grantId }) => grantId,
-          (row) => grantLine(database, row),
-        );
+        return readPage<GrantRow, GrantLine>(database, query, {
+          sql: "SELECT * FROM grants WHERE grantId < ? ORDER BY grantId DESC LIMIT ?",
+          place: ({ grantId }) => grantId,
+          item: (row) => grantLine(database, row),
+        });
       },
     },
     {
@@ -159,11 +146,10 @@ export const view: ViewServer = {
     },
   ],
   search({ database }, text) {
-    const device = /^(?:device\s*)?(\d{1,13})$/i.exec(text)?.[1];
-    const fleet = /^(?:fleet\s*)?(\d{1,9})$/i.exec(text)?.[1];
-    const hasDevice = device !== undefined && batchOfDevice(database, Number(device)) !== undefined;
-    const hasFleet =
-      fleet !== undefined && database.get("SELECT 1 FROM fleets WHERE fleetId = ?", Number(fleet)) !== undefined;
+    const device = numberIn(text, "device", 13);
+    const fleet = numberIn(text, "fleet");
+    const hasDevice = device !== undefined && batchOfDevice(database, device) !== undefined;
+    const hasFleet = fleet !== undefined && database.get("SELECT 1 FROM fleets WHERE fleetId = ?", fleet) !== undefined;
     return [
       ...(hasDevice ? [{ kind: "Device", title: `Device ${device}`, path: `/devices/${device}` }] : []),
       ...(hasFleet ? [{ kind: "Fleet", title: `Fleet ${fleet}`, path: `/fleets/${fleet}` }] : []),

@@ -66,6 +66,18 @@ function Shown({ overview }: { overview: Overview }): JSX.Element {
           }
           href="/revocation"
         />
+        {overview.beacon === undefined ? null : (
+          <Tile
+            title="Beacon"
+            value={<code title={overview.beacon.value}>{overview.beacon.value.slice(0, 10)}…</code>}
+            note={
+              <>
+                drew epoch {count(overview.beacon.epoch)}, <Ago at={overview.beacon.source.time} />
+              </>
+            }
+            href={`/epochs/${overview.beacon.epoch}`}
+          />
+        )}
         <Tile
           title="Devices"
           value={count(totals.devices)}
@@ -196,6 +208,10 @@ function Term({ office }: { office: NonNullable<Overview["office"]> }): JSX.Elem
       until <Time at={office.until} /> (<Countdown to={office.until} />)
     </>
   );
+}
+
+function Ago({ at }: { at: number }): JSX.Element {
+  return <>{span(Math.max(0, useSignal(now) - at))} ago</>;
 }
 
 function HeadAge({ issued }: { issued: number }): JSX.Element {

@@ -72,6 +72,7 @@ function overviewOf(context: ViewContext): Overview {
   const headSeconds = Number(parameters["headSeconds"] ?? 0);
   const certification = office === undefined ? undefined : certificationOf(database, office.generation);
   const successor = newest(database, "SuccessorNamed");
+  const beacon = newest(database, "BeaconPosted");
   const count = (sql: string, ...values: number[]): number =>
     database.get<{ count: number | null }>(sql, ...values)?.count ?? 0;
   const deadlines: Deadline[] = [];
@@ -99,9 +100,7 @@ function overviewOf(context: ViewContext): Overview {
   );
   return {
     meshId: textOf(genesis?.args ?? {}, "meshId"),
-    ...(genesis === undefined
-      ? {}
-      : { genesis: { hash: genesis.row.hash, block: genesis.row.block, time: genesis.row.time } }),
+    ...(genesis === undefined ? {} : { genesis: sourceOf(genesis.row) }),
     findings: findings({
       now,
       status: status(),
@@ -116,6 +115,15 @@ function overviewOf(context: ViewContext): Overview {
       successor: successor === undefined ? undefined : textOf(successor.args, "anchor"),
     }),
     ...(office === undefined ? {} : { office }),
+    ...(beacon === undefined
+      ? {}
+      : {
+          beacon: {
+            epoch: numberOf(beacon.args, "epoch"),
+            value: textOf(beacon.args, "beacon"),
+            source: sourceOf(beacon.row),
+          },
+        }),
     ...(ceremony === undefined ? {} : { ceremony: ceremonyLine(ceremony) }),
     ...(head === undefined ? {} : { head }),
     deadlines: deadlines.toSorted((a, b) => a.at - b.at),

@@ -51,6 +51,8 @@ export interface Overview {
     readonly until?: number;
     readonly source: Source;
   };
+  /** What drew, or draws, the committee of `epoch`; undefined before the first draw. */
+  readonly beacon?: { readonly epoch: number; readonly value: string; readonly source: Source };
   readonly ceremony?: CeremonyLine;
   readonly head?: HeadLine;
   readonly deadlines: readonly Deadline[];

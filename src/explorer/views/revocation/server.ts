@@ -10,8 +10,18 @@ import { COSE_ALG } from "../../../statements/cose.js";
 import type { Database } from "../../database.js";
 import type { Args } from "../../json.js";
 import type { Page } from "../../lines.js";
-import { badParameter, notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, eventsNamed, field, newest, numberOf, sourceOf, textOf } from "../../records.js";
+import { badParameter, notFound } from "../../query.js";
+import {
+  type EventRow,
+  argsOf,
+  eventsNamed,
+  field,
+  newest,
+  numberOf,
+  readPage,
+  sourceOf,
+  textOf,
+} from "../../records.js";
 import type { ViewServer } from "../../view.js";
 import { devices } from "../../words.js";
 import { TABLES, applyToList, countsNow, forgetListAbove, wordsAt } from "./table.js";
@@ -133,17 +143,14 @@ export const view: ViewServer = {
     },
     {
       path: "/revocation/changes",
-      answer({ database }, query): Page<ChangeLine> {
-        const { limit } = query;
-        const rows = database.all<ChangeRow>(
-          `SELECT e.*, c.devices, c.reason FROM
+      answer: ({ database }, query): Page<ChangeLine> =>
+        readPage<ChangeRow, ChangeLine>(database, query, {
+          sql: `SELECT e.*, c.devices, c.reason FROM
              (SELECT id, sum(devices) AS devices, max(reason) AS reason FROM drlChanges WHERE id < ? GROUP BY id ORDER BY id DESC LIMIT ?) c
            JOIN events e ON e.id = c.id ORDER BY c.id DESC`,
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(rows, limit, ({ id }) => id, changeLine);
-      },
+          place: ({ id }) => id,
+          item: changeLine,
+        }),
     },
     { path: "/revocation/proofs/:index", answer: ({ database }, query) => proofOf(database, query.number("index")) },
   ],

@@ -2,8 +2,8 @@
 import { LedgerError } from "../../../ledger/errors.js";
 import { revertError } from "../../../ledger/reverts.js";
 import type { Page } from "../../lines.js";
-import { notFound, pageOf } from "../../query.js";
-import { type EventRow, type TransactionRow, argsOf, eventLine, transactionLine } from "../../records.js";
+import { notFound } from "../../query.js";
+import { type EventRow, type TransactionRow, argsOf, eventLine, readPage, transactionLine } from "../../records.js";
 import type { TransactionLine } from "../../lines.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { type TransactionDetail, manifest } from "./view.js";
@@ -34,15 +34,12 @@ export const view: ViewServer = {
   routes: [
     {
       path: "/transactions",
-      answer({ database }, query): Page<TransactionLine> {
-        const { limit } = query;
-        const rows = database.all<TransactionRow>(
-          "SELECT * FROM transactions WHERE id < ? ORDER BY id DESC LIMIT ?",
-          query.cursor ?? Number.MAX_SAFE_INTEGER,
-          limit + 1,
-        );
-        return pageOf(rows, limit, ({ id }) => id, transactionLine);
-      },
+      answer: ({ database }, query): Page<TransactionLine> =>
+        readPage<TransactionRow, TransactionLine>(database, query, {
+          sql: "SELECT * FROM transactions WHERE id < ? ORDER BY id DESC LIMIT ?",
+          place: ({ id }) => id,
+          item: transactionLine,
+        }),
     },
     {
       path: "/transactions/:hash",

@@ -1,8 +1,8 @@
 /** Lists validators and shows one: what it did in each ceremony, why it had no seat, what it lost. */
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
-import { notFound, pageOf } from "../../query.js";
-import { type EventRow, argsOf, listOf, newest, sourceOf, textOf } from "../../records.js";
+import { notFound } from "../../query.js";
+import { type EventRow, argsOf, listOf, newest, newestAbout, readPage, sourceOf, textOf } from "../../records.js";
 import type { ViewContext, ViewServer } from "../../view.js";
 import { ether, offenceName } from "../../words.js";
 import { ceremonyOf } from "../ceremonies/server.js";
@@ -30,6 +30,8 @@ import {
 const STATES = ["all", "active", "admitted", "exiting", "exited"] as const;
 /** Ceremonies that a validator's page tells about. */
 const CEREMONIES = 20;
+/** Fines that it tells about. */
+const SLASHES = 200;
 
 /** Seats of the committee in office by account. */
 export function seatsNow(database: Database): ReadonlyMap<string, number> {
@@ -53,18 +55,13 @@ function lineOf(row: ValidatorRow, seats: ReadonlyMap<string, number>): Validato
 }
 
 function slashesOf(database: Database, account: string): Slash[] {
-  const rows = database.all<EventRow>(
-    "SELECT e.* FROM mentions m JOIN events e ON e.id = m.id WHERE m.kind = 'address' AND m.key = ? AND m.source = 'event' AND e.name = 'Slashed' ORDER BY m.id DESC LIMIT 200",
-    account,
-  );
-  return rows.map((row) => {
+  return newestAbout(database, "Slashed", "address", account, SLASHES).map((row) => {
     const args = argsOf(row);
-    const source = { hash: row.hash, block: row.block, time: row.time };
     return {
       offence: offenceName(args["offence"]),
       amount: textOf(args, "amount"),
       left: textOf(args, "stake"),
-      source,
+      source: sourceOf(row),
     };
   });
 }
@@ -137,21 +134,15 @@ export const view: ViewServer = {
     {
       path: "/validators",
       answer({ database }, query): Page<ValidatorLine> {
-        const { limit } = query;
         const state = query.oneOf("state", STATES, "all");
-        const rows = database.all<ValidatorRow>(
-          `SELECT * FROM validators WHERE until IS NULL ${state === "all" ? "" : "AND state = ?"} AND position > ? ORDER BY position LIMIT ?`,
-          ...(state === "all" ? [] : [state]),
-          query.cursor ?? -1,
-          limit + 1,
-        );
         const seats = seatsNow(database);
-        return pageOf(
-          rows,
-          limit,
-          ({ position }) => position,
-          (row) => lineOf(row, seats),
-        );
+        return readPage<ValidatorRow, ValidatorLine>(database, query, {
+          sql: `SELECT * FROM validators WHERE until IS NULL ${state === "all" ? "" : "AND state = ?"} AND position > ? ORDER BY position LIMIT ?`,
+          values: state === "all" ? [] : [state],
+          start: -1,
+          place: ({ position }) => position,
+          item: (row) => lineOf(row, seats),
+        });
       },
     },
     {
