@@ -179,7 +179,7 @@ export class Indexer {
   #writeTransaction(block: ChainBlock, transaction: ChainTransaction, receipt: Receipt, creates: boolean): void {
     const { database, decoder } = this.#options;
     const { hash, from, to, input, value, position } = transaction;
-    const id = rowNumber(block.number, position);
+    const id = rowNumber(block.number, position, "transaction");
     const call = decoder.call(to, input);
     const contract = creates ? decoder.contractAt(receipt.created) : call.contract;
     database.run(
@@ -208,7 +208,7 @@ export class Indexer {
     const { database, decoder, views } = this.#options;
     const { contract, name, args, mentions } = decoder.log(log);
     if (contract === undefined) return [];
-    const id = rowNumber(block.number, log.logIndex);
+    const id = rowNumber(block.number, log.logIndex, "event");
     const shown = name ?? `(unknown ${log.topics[0]?.slice(0, 10) ?? "event"})`;
     database.run(
       "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

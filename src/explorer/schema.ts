@@ -5,13 +5,16 @@
 import type { Database } from "./database.js";
 
 /** Raised when tables change: an index of another format is made again from the chain. */
-export const INDEX_FORMAT = 1;
+export const INDEX_FORMAT = 2;
 
-/** Rows are numbered in the order of the chain: block * 2^20 + place in the block. */
+/**
+ * Rows are numbered in the order of the chain: block * 2^20 + twice the place in the block, and events one more, so that a list of
+ * both has no two with one number.
+ */
 const PLACES = 2 ** 20;
 
-export function rowNumber(block: number, place: number): number {
-  return block * PLACES + place;
+export function rowNumber(block: number, place: number, source: "event" | "transaction"): number {
+  return block * PLACES + 2 * place + (source === "event" ? 1 : 0);
 }
 
 export const CORE_TABLES = `

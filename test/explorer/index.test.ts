@@ -111,6 +111,22 @@ describe("explorer", () => {
     expect(overview.findings.find(({ title }) => title === "Ledger")?.level).to.equal("good");
   });
 
+  it("a history read in single pages is the whole history", async () => {
+    await upToDate();
+    type Lines = { items: { order: number; source: string }[]; next?: number };
+    const path = `/addresses/${mesh.registrar.address}/history`;
+    const { items } = await get<Lines>(path);
+    const read: Lines["items"] = [];
+    for (let cursor: number | undefined = 1e15 - 1; cursor !== undefined;) {
+      const page: Lines = await get<Lines>(`${path}?limit=1&cursor=${cursor}`);
+      read.push(...page.items);
+      cursor = page.next;
+    }
+    const places = (list: Lines["items"]) => list.map(({ order, source }) => `${source} ${order}`);
+    expect(new Set(items.map(({ source }) => source))).to.deep.equal(new Set(["event", "transaction"]));
+    expect(places(read)).to.deep.equal(places(items));
+  });
+
   it("searches for all that has a page", async () => {
     await upToDate();
     const account = mesh.members[0]!.address.toLowerCase();
@@ -207,7 +223,7 @@ describe("explorer", () => {
   });
 
   it("reads many blocks in few requests, and one by one from a node that takes no batches", async () => {
-    for (let i = 0; i < 256; i++) await mesh.on.provider.request({ method: "evm_mine", params: [] });
+    for (let i = 0; i < 128; i++) await mesh.on.provider.request({ method: "evm_mine", params: [] });
     await upToDate();
     const { block } = explorer.status();
     for (const batches of [true, false]) {
