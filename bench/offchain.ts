@@ -7,6 +7,8 @@ import { crlBytes1M1pct, crlMilliseconds1M1pct } from "./offchain/crl1M1pct.js";
 import { drlProofBytes1048576 } from "./offchain/drlProofBytes1048576.js";
 import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
 import { enrolOverHandshake } from "./offchain/enrolOverHandshake.js";
+import { explorerIndexOverGetLogs } from "./offchain/explorerIndexOverGetLogs.js";
+import { explorerBlocksPerSecond, explorerEventsPerSecond } from "./offchain/explorerPerSecond.js";
 import { issuedPerSecondOverBareSign } from "./offchain/issuedPerSecondOverBareSign.js";
 import { renewedPerSecondOverBareSign } from "./offchain/renewedPerSecondOverBareSign.js";
 import { revocationSeconds } from "./offchain/revocationSeconds.js";
@@ -23,6 +25,9 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   revocationSeconds,
   crlBytes1M1pct,
   crlMilliseconds1M1pct,
+  explorerIndexOverGetLogs,
+  explorerBlocksPerSecond,
+  explorerEventsPerSecond,
   agentInstalledMegabytes,
   agentResidentMegabytes,
 ];
