@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 
 import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
-import { noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
+import { EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
 import { eventually } from "./waiting.js";
@@ -21,9 +21,6 @@ export const ROTATING = {
   probationHeads: 1,
   headSeconds: 6,
 } as const;
-
-/** The number on the overview's tile. */
-const TILE = "Number(document.querySelector('.tile .big')?.innerText)";
 
 describe("rotation of the committee", function () {
   this.timeout(600_000);
@@ -99,7 +96,7 @@ describe("rotation of the committee", function () {
       certificates.push(await agent.renew({ attempts: 30 }));
       ceremonies.add((await groupKeys.office()).ceremony);
       // The same page, never loaded again.
-      if (watching !== undefined) await until(watching.page, `${TILE} >= ${first + i}`);
+      if (watching !== undefined) await until(watching.page, `${EPOCH_SHOWN} >= ${first + i}`);
     }
     expect(await groupKeys.edKey()).to.equal(key);
     expect(agent.trust?.committee?.epoch).to.be.greaterThan(Number(first));

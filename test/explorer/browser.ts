@@ -48,6 +48,9 @@ export async function openPage(context: BrowserContext, url: string): Promise<Wa
   return { page, complaints, strays };
 }
 
+/** The number of the epoch on the overview. */
+export const EPOCH_SHOWN = "Number(document.querySelector('.tile .big')?.innerText)";
+
 /** Waits until an expression holds in the page. Asked from here: the page's policy lets nothing in it evaluate a text. */
 export async function until(page: Page, expression: string): Promise<void> {
   await eventually(expression, async () => ((await page.evaluate(expression)) === true ? true : undefined), 60);

@@ -8,6 +8,9 @@ import { network } from "hardhat";
 import type { Browser, Page } from "playwright-core";
 
 import { certificatePayload, certificateToSign, encodeCertificate } from "../../src/certificate/certificate.js";
+import { pem } from "../../src/certificate/x509.js";
+import { meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
+import { deviceCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { nobleBls } from "../../src/crypto/bls.js";
 import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer.js";
 import { COSE_ALG, KEY_TYPE } from "../../src/statements/cose.js";
@@ -17,6 +20,7 @@ import {
   PARAMETERS,
   type Mesh,
   addressBytes,
+  officeOf,
   openMesh,
   registrationOf,
   secretOf,
@@ -24,7 +28,7 @@ import {
 import { eventually } from "../e2e/waiting.js";
 import { Proxy } from "../ledger/support/proxy.js";
 import { serve, type Served } from "../ledger/support/serve.js";
-import { noBrowser, openPage, overflow, settled, startBrowser, until } from "./browser.js";
+import { EPOCH_SHOWN, noBrowser, openPage, overflow, settled, startBrowser, until } from "./browser.js";
 
 const PAGES = fileURLToPath(new URL("../../dist/pages", import.meta.url));
 const MARKUP = "<img/src=x/onerror=alert(1)>:8443";
@@ -110,30 +114,44 @@ describe("the explorer's pages", function () {
     await page.close();
   });
 
+  it("shows a new committee on an open page, which nobody loads again", async () => {
+    const { page } = await open("/");
+    await page.evaluate("document.title = 'as it was opened'");
+    await until(page, `${EPOCH_SHOWN} === 1`);
+    await mesh.ceremony.install(officeOf(mesh, 2n));
+    await until(page, `${EPOCH_SHOWN} === 2`);
+    expect(await page.title()).to.equal("as it was opened");
+    await page.close();
+  });
+
   it("judges a certificate by the verifier's code: valid, expired, or not signed by this mesh", async () => {
     const meshId = getBytes(mesh.meshId);
     const verifyingContract = addressBytes(await mesh.anchor.getAddress());
     const externalAad = domainSeparator({ chainId: 31337n, meshId, verifyingContract });
     const now = Math.floor(Date.now() / 1000);
+    const fieldsFrom = (notBefore: number) => ({
+      notBefore,
+      expires: notBefore + 3_600,
+      serial: new Uint8Array(16).fill(7),
+      key: { type: KEY_TYPE.ed25519, bytes: ed25519.getPublicKey(new Uint8Array(32).fill(5)) },
+      scope: "grp:city",
+      generation: 1,
+      index: 3,
+      deviceClass: 0,
+    });
     const make = (notBefore: number, secret: Uint8Array): Buffer => {
-      const payload = certificatePayload({
-        notBefore,
-        expires: notBefore + 3_600,
-        serial: new Uint8Array(16).fill(7),
-        key: { type: KEY_TYPE.ed25519, bytes: ed25519.getPublicKey(new Uint8Array(32).fill(5)) },
-        scope: "grp:city",
-        generation: 1,
-        index: 3,
-        deviceClass: 0,
-      });
+      const payload = certificatePayload(fieldsFrom(notBefore));
       const signature = nobleBls.sign(secret, certificateToSign(COSE_ALG.bls, externalAad, payload));
       return Buffer.from(encodeCertificate(COSE_ALG.bls, payload, signature));
     };
+    const authority = meshAuthority({ meshId, keys: { bls: GROUP_SECRET, ed25519: GROUP_SECRET }, crlUrl: undefined });
+    const standard = signedBySwarm(deviceCertificateToSign(fieldsFrom(now), [], authority), new Uint8Array(64));
     const { page, complaints } = await open("/certificates");
     for (const [bytes, verdict] of [
       [make(now, GROUP_SECRET), "accepted"],
       [make(now - 7_200, GROUP_SECRET), "expired"],
       [make(now, secretOf(8n)), "bad-signature"],
+      [Buffer.from(pem("CERTIFICATE", standard)), "bad-signature"],
       [Buffer.alloc(200_000, 0x9f), "unknown-object"],
     ] as const) {
       await page
