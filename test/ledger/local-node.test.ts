@@ -110,6 +110,7 @@ describe("local node", () => {
     expect(await after.storage(address, [1n], await after.block(known.number))).to.deep.equal([42n]);
     expect(await after.logs([address], 0, known.number)).to.have.length(1);
     expect((await after.transaction(transaction)).to).to.equal(address);
+    expect(await after.endpoints[0]?.send("ots_getApiLevel"), "Otterscan's interface").to.be.a("number");
     after.close();
   });
 });
