@@ -16,6 +16,8 @@ import {MeshContract} from "./MeshContract.sol";
 abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     using Seats for uint40;
 
+    /// @dev There is one at a time, and its storage is the next one's: storage that is written over costs a quarter of storage that is
+    /// new. So what is left of an earlier ceremony or attempt counts only where `status` says that it is of this one.
     struct Ceremony {
         Status status;
         uint32 phaseSeconds;
@@ -24,13 +26,15 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         uint256 drawn;
         uint256 failed;
         mapping(uint256 seat => Receiver) receivers;
-        mapping(uint32 attempt => mapping(address account => bytes32 keyHash)) receivingKeys;
-        mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)) acknowledgements;
+        /// Hashes of one-time keys, by the place at which they were accepted with.
+        mapping(uint256 place => bytes32 keyHash) receivingKeys;
     }
 
+    /// @dev `place` is the one that it accepted, which stays when seats are numbered.
     struct Receiver {
         address account;
         uint8 rank;
+        uint8 place;
     }
 
     /// @dev A walk along the order of invitation: once over all, then over those again that an attempt failed by.
@@ -51,10 +55,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @inheritdoc IKeyCeremony
     IRotation public immutable rotation;
 
-    mapping(uint64 ceremony => Ceremony) internal _ceremonies;
-    /// @inheritdoc IKeyCeremony
-    uint64 public current;
-
+    Ceremony internal _ceremony;
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
@@ -67,25 +68,41 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     }
 
     /// @inheritdoc IKeyCeremony
+    function current() external view returns (uint64) {
+        return _ceremony.status.ceremony;
+    }
+
+    /// @inheritdoc IKeyCeremony
     function statusOf(uint64 ceremony) external view returns (Status memory) {
-        return _ceremonies[ceremony].status;
+        return _newest(ceremony).status;
     }
 
     /// @inheritdoc IKeyCeremony
     function receiversOf(uint64 ceremony) external view returns (address[] memory) {
-        return _accounts(_ceremonies[ceremony]);
+        return _accounts(_newest(ceremony));
     }
 
     /// @inheritdoc IKeyCeremony
-    function receivingKeyHash(uint64 ceremony, uint32 attempt, address account) external view returns (bytes32) {
-        return _ceremonies[ceremony].receivingKeys[attempt][account];
+    function receivingKeyHash(uint64 ceremony, uint8 seat) external view returns (bytes32) {
+        Ceremony storage c = _newest(ceremony);
+        return c.status.accepted.has(seat) ? c.receivingKeys[c.receivers[seat].place] : bytes32(0);
     }
 
     /// @inheritdoc IKeyCeremony
     function isSeated(address account) external view returns (bool) {
-        Ceremony storage c = _ceremonies[current];
-        bool isRunning = c.status.phase != Phase.None && c.status.phase != Phase.Active;
-        return isRunning && c.receivingKeys[c.status.attempt][account] != 0;
+        Status memory status = _ceremony.status;
+        if (status.phase == Phase.None || status.phase == Phase.Active) return false;
+        for (uint256 seat = 1; seat <= status.seats; seat++) {
+            if (status.accepted.has(seat) && _ceremony.receivers[seat].account == account) return true;
+        }
+        return false;
+    }
+
+    /// @dev Of earlier ceremonies nothing is kept but their events.
+    function _newest(uint64 ceremony) internal view returns (Ceremony storage) {
+        uint64 newest = _ceremony.status.ceremony;
+        if (ceremony != newest || ceremony == 0) revert WrongCeremony(ceremony, newest);
+        return _ceremony;
     }
 
     /// @return invited How many candidates there are for the seats.
@@ -96,30 +113,34 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         (status.dealt, status.disqualified, status.refuted) = (0, 0, 0);
         (status.satisfied, status.acknowledged, status.counted) = (0, 0, 0);
         c.drawn = 0;
-        for (uint256 seat = 1; seat <= status.seats; seat++) delete c.receivers[seat];
-
-        invited = _invite(c, attempt);
+        invited = _invite(c, true);
         uint64 deadline = _enter(c, Phase.Accept);
         emit Invited(ceremony, attempt, _accounts(c), deadline);
     }
 
     /// @dev Gives each seat whose holder has not accepted to the next candidate, if there is one: by rank, first those that no
     /// attempt failed by, then the others.
+    /// @param isNew Whether the attempt begins, so that whoever is there had the seat before.
     /// @return invited How many seats got a new holder.
-    function _invite(Ceremony storage c, uint32 attempt) internal returns (uint256 invited) {
+    function _invite(Ceremony storage c, bool isNew) internal returns (uint256 invited) {
         Walk memory walk;
         if (c.status.kind == Kind.KeyGeneration) (walk.order, walk.isWhole) = (registry.candidates(), true);
         (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
 
         uint256 seats = c.status.seats;
+        uint40 accepted = c.status.accepted;
         for (uint256 seat = 1; seat <= seats; seat++) {
-            address holder = c.receivers[seat].account;
-            if (c.receivingKeys[attempt][holder] != 0) continue;
+            if (accepted.has(seat)) continue;
+            Receiver memory holder = c.receivers[seat];
             (address account, uint256 rank) = _nextOf(walk, seats, drawn, failed);
-            if (account == address(0)) break;
+            if (account == address(0)) {
+                if (!isNew) break;
+                if (holder.account != address(0)) delete c.receivers[seat];
+                continue;
+            }
 
-            if (holder != address(0)) c.failed |= 1 << c.receivers[seat].rank;
-            c.receivers[seat] = Receiver({account: account, rank: uint8(rank)});
+            if (!isNew && holder.account != address(0)) c.failed |= 1 << holder.rank;
+            c.receivers[seat] = Receiver({account: account, rank: uint8(rank), place: uint8(seat)});
             drawn |= 1 << rank;
             invited++;
         }
@@ -166,12 +187,13 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
 
     /// @dev Those who accepted move to the first seats, in ascending order of account; the other seats become empty.
     function _assignSeats(Ceremony storage c, Status memory status) internal returns (address[] memory accounts) {
-        accounts = new address[](status.accepted);
-        Receiver[] memory sorted = new Receiver[](status.accepted);
+        uint256 count = status.accepted.count();
+        accounts = new address[](count);
+        Receiver[] memory sorted = new Receiver[](count);
         uint256 filled = 0;
         for (uint256 seat = 1; seat <= status.seats; seat++) {
+            if (!status.accepted.has(seat)) continue;
             Receiver memory receiver = c.receivers[seat];
-            if (c.receivingKeys[status.attempt][receiver.account] == 0) continue;
             uint256 place = filled++;
             for (; place > 0 && sorted[place - 1].account > receiver.account; place--) {
                 sorted[place] = sorted[place - 1];
@@ -186,6 +208,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
                 delete c.receivers[seat];
             }
         }
+        c.status.accepted = Seats.firstOf(count);
     }
 
     /// @dev Enters or repeats a phase.

@@ -24,6 +24,8 @@ contract KeyCeremony is CeremonySeats {
     /// @dev What is known of each dealing, by its one-time key: {Dealing-record}. One word says that the key is used, by whom, and
     /// what was dealt.
     mapping(bytes32 ephemeralHash => bytes32 record) private _dealings;
+    mapping(uint64 ceremony => mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)))
+        private _acknowledgements;
 
     constructor(
         ITrustAnchor anchor_,
@@ -53,14 +55,14 @@ contract KeyCeremony is CeremonySeats {
 
     /// @dev One ceremony at a time.
     function _start(Kind kind, uint8 seats, uint256 dealersNeeded) private returns (uint64 ceremony, uint256 invited) {
-        ceremony = current;
-        Phase phase = _ceremonies[ceremony].status.phase;
-        if (phase != Phase.None && phase != Phase.Active) revert CeremonyRunning(ceremony);
-
-        current = ++ceremony;
-        Ceremony storage c = _ceremonies[ceremony];
-        c.phaseSeconds = anchor.parameters().phaseSeconds;
+        Ceremony storage c = _ceremony;
         Status storage status = c.status;
+        ceremony = status.ceremony;
+        if (status.phase != Phase.None && status.phase != Phase.Active) revert CeremonyRunning(ceremony);
+
+        ceremony++;
+        c.phaseSeconds = anchor.parameters().phaseSeconds;
+        (status.ceremony, status.attempt, c.failed) = (uint32(ceremony), 0, 0);
         (status.kind, status.seats) = (kind, seats);
         status.threshold = uint8(Quorum.threshold(seats));
         status.dealersNeeded = uint8(dealersNeeded);
@@ -72,11 +74,11 @@ contract KeyCeremony is CeremonySeats {
     function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external {
         Ceremony storage c = _running(ceremony, attempt, Phase.Accept);
         if (c.receivers[seat].account != msg.sender) revert NotSeated(msg.sender, seat);
-        if (c.receivingKeys[attempt][msg.sender] != 0) revert AlreadyDone(seat);
+        if (c.status.accepted.has(seat)) revert AlreadyDone(seat);
         if (!BLS12381.isValidPublicKey(key)) revert InvalidReceivingKey();
 
-        c.receivingKeys[attempt][msg.sender] = keccak256(abi.encode(key));
-        c.status.accepted++;
+        c.receivingKeys[seat] = keccak256(abi.encode(key));
+        c.status.accepted = c.status.accepted.with(seat);
         emit Accepted(ceremony, attempt, msg.sender, key);
     }
 
@@ -141,7 +143,7 @@ contract KeyCeremony is CeremonySeats {
             keccak256(abi.encode(opening.ephemeralKey))
         );
         subject.receiver = receiver;
-        subject.receivingKeyHash = c.receivingKeys[attempt][msg.sender];
+        subject.receivingKeyHash = c.receivingKeys[c.receivers[receiver].place];
 
         if (CeremonyJudge.isShareGood(subject, opening)) {
             c.status.refuted = c.status.refuted.with(receiver);
@@ -190,7 +192,7 @@ contract KeyCeremony is CeremonySeats {
         if (c.status.acknowledged.has(receiver)) revert AlreadyDone(receiver);
 
         c.status.acknowledged = c.status.acknowledged.with(receiver);
-        c.acknowledgements[attempt][outcomeHash]++;
+        _acknowledgements[ceremony][attempt][outcomeHash]++;
         emit Acknowledged(ceremony, attempt, receiver, outcomeHash);
     }
 
@@ -205,7 +207,7 @@ contract KeyCeremony is CeremonySeats {
         bytes32 qualifiedHash = _qualifiedHash(ceremony, c.status);
         bytes32 blsKeyHash = keccak256(abi.encode(outcome.blsKey));
         bytes32 outcomeHash = keccak256(abi.encode(qualifiedHash, outcome.verificationRoot, blsKeyHash, outcome.edKey));
-        uint256 count = c.acknowledgements[attempt][outcomeHash];
+        uint256 count = _acknowledgements[ceremony][attempt][outcomeHash];
         uint256 needed = Quorum.acknowledgements(c.status.seats);
         if (count < needed) revert TooFewAcknowledgements(count, needed);
 
@@ -237,7 +239,7 @@ contract KeyCeremony is CeremonySeats {
 
     /// @inheritdoc IKeyCeremony
     function advance(uint64 ceremony) external {
-        Ceremony storage c = _ceremonies[ceremony];
+        Ceremony storage c = _newest(ceremony);
         Phase phase = c.status.phase;
         if (phase == Phase.Accept) _endAccept(c, ceremony);
         else if (phase == Phase.Deal) _endDeal(c, ceremony);
@@ -248,10 +250,11 @@ contract KeyCeremony is CeremonySeats {
 
     function _endAccept(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
-        if (status.accepted < status.seats) {
+        uint256 accepted = status.accepted.count();
+        if (accepted < status.seats) {
             _requireOver(status);
-            bool replaced = _invite(c, status.attempt) > 0;
-            if (replaced || status.accepted < Quorum.acknowledgements(status.seats)) {
+            bool replaced = _invite(c, false) > 0;
+            if (replaced || accepted < Quorum.acknowledgements(status.seats)) {
                 // Nobody is left: the same are waited for once more, and the others come round again after that.
                 if (!replaced) c.drawn = _ranks(c, Seats.firstOf(status.seats));
                 uint64 window = _enter(c, Phase.Accept);
@@ -261,7 +264,7 @@ contract KeyCeremony is CeremonySeats {
         }
 
         address[] memory accounts = _assignSeats(c, status);
-        c.status.dealers = status.kind == Kind.KeyGeneration ? status.accepted : uint8(groupKeys.committee().length);
+        c.status.dealers = uint8(status.kind == Kind.KeyGeneration ? accepted : groupKeys.committee().length);
         uint64 deadline = _enter(c, Phase.Deal);
         emit Seated(ceremony, status.attempt, accounts, deadline);
     }
@@ -283,7 +286,7 @@ contract KeyCeremony is CeremonySeats {
 
     function _endComplain(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
-        if (status.satisfied != Seats.firstOf(status.accepted)) _requireOver(status);
+        if (status.satisfied != status.accepted) _requireOver(status);
         uint40 good = status.dealt.without(status.disqualified);
         if (good.count() < status.dealersNeeded) {
             return _fail(c, ceremony, status, 0, Seats.firstOf(status.dealers).without(good));
@@ -298,7 +301,7 @@ contract KeyCeremony is CeremonySeats {
     function _endAcknowledge(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
         _requireOver(status);
-        _fail(c, ceremony, status, Seats.firstOf(status.accepted).without(status.acknowledged), 0);
+        _fail(c, ceremony, status, status.accepted.without(status.acknowledged), 0);
     }
 
     /// @dev The attempt came to nothing: on to the next one, where those that it failed by are invited last. In a resharing dealers
@@ -323,7 +326,7 @@ contract KeyCeremony is CeremonySeats {
 
     /// @dev The ceremony, if it is in this attempt and phase, and in time.
     function _running(uint64 ceremony, uint32 attempt, Phase phase) private view returns (Ceremony storage c) {
-        c = _ceremonies[ceremony];
+        c = _newest(ceremony);
         Status storage status = c.status;
         if (status.attempt != attempt || attempt == 0) revert WrongAttempt(ceremony, attempt, status.attempt);
         if (status.phase != phase) revert WrongPhase(status.phase, phase);
@@ -395,12 +398,12 @@ contract KeyCeremony is CeremonySeats {
 
     /// @inheritdoc IKeyCeremony
     function acknowledgementsOf(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) external view returns (uint256) {
-        return _ceremonies[ceremony].acknowledgements[attempt][outcomeHash];
+        return _acknowledgements[ceremony][attempt][outcomeHash];
     }
 
     /// @inheritdoc IKeyCeremony
     function qualifiedHashOf(uint64 ceremony) external view returns (bytes32) {
-        Status memory status = _ceremonies[ceremony].status;
+        Status memory status = _newest(ceremony).status;
         return status.counted == 0 ? bytes32(0) : _qualifiedHash(ceremony, status);
     }
 }

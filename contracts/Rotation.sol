@@ -22,9 +22,6 @@ contract Rotation is IRotation, SwarmGoverned {
 
     /// @inheritdoc IRotation
     IValidatorRegistry public immutable registry;
-    /// @inheritdoc IRotation
-    mapping(uint64 epoch => bytes32 beacon) public beaconOf;
-
     /// @dev Zero for what the genesis says.
     uint8 private _seats;
     /// @dev Leaves of the tree, and how many of them have a weight.
@@ -77,8 +74,8 @@ contract Rotation is IRotation, SwarmGoverned {
             seats: size,
             candidates: _leaves,
             blockNumber: uint64(block.number),
-            prevrandao: bytes32(block.prevrandao),
-            beacon: 0
+            isDrawn: false,
+            prevrandao: bytes32(block.prevrandao)
         });
         emit Frozen(epoch + 1, uint64(block.number), bytes32(block.prevrandao), size, _leaves);
     }
@@ -86,7 +83,7 @@ contract Rotation is IRotation, SwarmGoverned {
     /// @inheritdoc IRotation
     function postBeacon(uint64 epoch, BLS12381.G2Point calldata signature) external {
         Turn storage turn_ = _requireTurn(epoch);
-        if (turn_.beacon != 0) revert BeaconKnown(epoch);
+        if (turn_.isDrawn) revert BeaconKnown(epoch);
         uint64 blockNumber = turn_.blockNumber;
         uint256 finality = anchor.parameters().finalityBlocks;
         uint64 from = blockNumber + uint64(finality == 0 ? TAGGED_FINALITY : finality);
@@ -95,8 +92,7 @@ contract Rotation is IRotation, SwarmGoverned {
         _takeOrdered(Statements.beacon(epoch, previous, blockNumber, turn_.prevrandao), signature);
 
         bytes32 beacon = keccak256(abi.encode(signature));
-        turn_.beacon = beacon;
-        beaconOf[epoch] = beacon;
+        turn_.isDrawn = true;
         _lastBeacon = beacon;
         emit BeaconPosted(epoch, beacon, previous, signature);
     }
@@ -113,8 +109,8 @@ contract Rotation is IRotation, SwarmGoverned {
     /// @inheritdoc IRotation
     function drawn(uint256 from, uint256 count) external view returns (address[] memory accounts) {
         Turn storage turn_ = _turn;
-        if (turn_.beacon == 0) revert BeaconMissing(turn_.epoch);
-        uint16[] memory ranks = Sortition.draw(_tree, turn_.candidates, turn_.beacon, from, count);
+        if (!turn_.isDrawn) revert BeaconMissing(turn_.epoch);
+        uint16[] memory ranks = Sortition.draw(_tree, turn_.candidates, _lastBeacon, from, count);
         accounts = new address[](ranks.length);
         for (uint256 i = 0; i < ranks.length; i++) accounts[i] = registry.candidateAt(ranks[i]);
     }
@@ -138,7 +134,7 @@ contract Rotation is IRotation, SwarmGoverned {
     function due() external view returns (uint64 epoch, uint8 seats_) {
         epoch = groupKeys.epoch() + 1;
         Turn storage turn_ = _requireTurn(epoch);
-        if (turn_.beacon == 0) revert BeaconMissing(epoch);
+        if (!turn_.isDrawn) revert BeaconMissing(epoch);
         return (epoch, turn_.seats);
     }
 

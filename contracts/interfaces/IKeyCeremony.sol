@@ -50,6 +50,8 @@ interface IKeyCeremony {
 
     /// @notice Where a ceremony stands.
     struct Status {
+        /// Counts from 1.
+        uint32 ceremony;
         Kind kind;
         Phase phase;
         /// Counts from 1.
@@ -60,8 +62,6 @@ interface IKeyCeremony {
         uint8 seats;
         /// t, coefficients in each dealing and shares in each signature.
         uint8 threshold;
-        /// Accept: keys so far. Later: seats 1..accepted are taken, the others are empty.
-        uint8 accepted;
         /// Seats of dealers, and how many of their dealings count.
         uint8 dealers;
         uint8 dealersNeeded;
@@ -69,6 +69,8 @@ interface IKeyCeremony {
         uint40 dealt;
         /// Dealers whose dealing was shown to be bad.
         uint40 disqualified;
+        /// Accept: places whose key is there. Later: the seats that are taken, which are the first ones.
+        uint40 accepted;
         /// Receivers whose complaint was refuted.
         uint40 refuted;
         /// Receivers without a complaint.
@@ -225,7 +227,10 @@ interface IKeyCeremony {
     /// @notice Only `eligible` of the `needed` genesis members are registered and eligible: wait for the others to register.
     error TooFewCandidates(uint256 eligible, uint256 needed);
 
-    /// @notice The call is for attempt `given`, and ceremony `ceremony` is at attempt `actual` (0: there is none).
+    /// @notice The newest ceremony is `newest`, 0 if there was none; nothing can be done in ceremony `given`, or asked about it.
+    error WrongCeremony(uint64 given, uint64 newest);
+
+    /// @notice The call is for attempt `given`, and ceremony `ceremony` is at attempt `actual` .
     error WrongAttempt(uint64 ceremony, uint32 given, uint32 actual);
 
     /// @notice The ceremony is in phase `actual`; this call belongs to phase `expected`.
@@ -376,19 +381,19 @@ interface IKeyCeremony {
     /// @notice Whether `account` accepted a seat in the running attempt of the newest ceremony, which has not ended yet.
     function isSeated(address account) external view returns (bool);
 
-    /// @notice Where a ceremony stands; all zero if there is none.
+    /// @notice Where the newest ceremony stands; this and the views below revert with {WrongCeremony} for any other.
     function statusOf(uint64 ceremony) external view returns (Status memory);
 
-    /// @notice Accept: the invited by place, 1..n, zero where there is no candidate. Later: those seated, 1..accepted.
+    /// @notice Accept: the invited by place, 1..n, zero where there is no candidate. Later: those seated.
     function receiversOf(uint64 ceremony) external view returns (address[] memory accounts);
 
-    /// @notice keccak256 of the 128 bytes of the key with which `account` accepted in `attempt`, zero if it did not.
-    function receivingKeyHash(uint64 ceremony, uint32 attempt, address account) external view returns (bytes32);
+    /// @notice keccak256 of the 128 bytes of the key with which `seat`, a place until seats are numbered, was accepted; zero if it was not.
+    function receivingKeyHash(uint64 ceremony, uint8 seat) external view returns (bytes32);
 
     /// @notice Whether a dealing with this one-time key (keccak256 of its 128 bytes) was ever taken.
     function isEphemeralKeyUsed(bytes32 ephemeralHash) external view returns (bool);
 
-    /// @notice How many receivers acknowledged this outcome in `attempt`.
+    /// @notice How many receivers acknowledged this outcome in `attempt`, of any ceremony.
     function acknowledgementsOf(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) external view returns (uint256);
 
     /// @notice keccak256(abi.encode(ceremony, attempt, counted)), from Acknowledge on; zero before.

@@ -14,15 +14,15 @@ interface IRotation {
     /// @param seats Of that committee.
     /// @param candidates Leaves of the tree when it was frozen.
     /// @param blockNumber The block of the freeze.
+    /// @param isDrawn Whether its beacon is posted, which is {lastBeacon} from then on.
     /// @param prevrandao Of that block (EIP-4399).
-    /// @param beacon Zero until it is posted.
     struct Turn {
         uint64 epoch;
         uint8 seats;
         uint16 candidates;
         uint64 blockNumber;
+        bool isDrawn;
         bytes32 prevrandao;
-        bytes32 beacon;
     }
 
     /// @notice Candidate number `rank` of the registry weighs `weight` in the next draw.
@@ -86,9 +86,8 @@ interface IRotation {
     function turn() external view returns (Turn memory);
     /// @notice Whether the weights are locked.
     function isFrozen() external view returns (bool);
-    /// @notice The beacon that led to `epoch`; zero for none.
-    function beaconOf(uint64 epoch) external view returns (bytes32);
-    /// @notice The newest beacon, the mesh id before the first: `previous` of the next one.
+    /// @notice The newest beacon, the mesh id before the first: `previous` of the next one. Those before it are in the events, and
+    /// each is the hash of a signature over the one before.
     function lastBeacon() external view returns (bytes32);
     /// @notice Seats of committees from the next freeze on.
     function seats() external view returns (uint8);

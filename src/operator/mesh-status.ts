@@ -54,7 +54,7 @@ export async function meshStatus(ledger: MeshLedger) {
             number: Number(current),
             phase: PHASES[Number(running.phase)] ?? "unknown",
             attempt: Number(running.attempt),
-            accepted: Number(running.accepted),
+            accepted: running.accepted.toString(2).replaceAll("0", "").length,
             deadline: Number(running.deadline),
           },
     members: await Promise.all(

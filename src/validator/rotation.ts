@@ -18,8 +18,6 @@ import type { RepeatedSender } from "./repeated-sender.js";
 import type { FinalisedBlock, Standing } from "./standing.js";
 import type { Voting } from "./voting.js";
 
-/** Weight of one minimumStake (`UNITS` of contracts/Rotation.sol). */
-const WEIGHT_UNITS = 1_000n;
 /** Weights brought up to date in one transaction. */
 const REFRESHED_AT_ONCE = 64;
 
@@ -183,7 +181,7 @@ export function rotationPhase(projection: Projection): RotationPhase {
 /** What `refresh` would give a candidate, as Rotation.sol counts. */
 export function deservedWeight(member: Pick<Member, "state" | "stake" | "jailedUntil">, minimumStake: bigint): number {
   const isEligible = member.state === "active" && member.jailedUntil === 0n && 2n * member.stake >= minimumStake;
-  const weight = isEligible ? Number((WEIGHT_UNITS * member.stake) / minimumStake) : 0;
+  const weight = isEligible ? Number((SORTITION.unitsOfMinimumStake * member.stake) / minimumStake) : 0;
   return Math.min(weight, SORTITION.maximumWeight);
 }
 

@@ -4,6 +4,7 @@ import { getBytes, keccak256 } from "ethers";
 import { g2ForLedger } from "../../src/crypto/points.js";
 import { nobleBls } from "../../src/crypto/bls.js";
 import { drawMembers } from "../../src/protocol/sortition.js";
+import { SORTITION } from "../../src/statements/sortition.js";
 import {
   DAY,
   FAR,
@@ -27,7 +28,7 @@ const { ethers, networkHelpers } = connection;
 const { loadFixture, mine, time } = networkHelpers;
 
 const STAKE = PARAMETERS.minimumStake;
-const UNITS = 1_000n;
+const UNITS = SORTITION.unitsOfMinimumStake;
 const REGISTERED = 6;
 /** Ranks of the candidates, of which the last two never registered. */
 const RANKS = [0, 1, 2, 3, 4, 5, 6, 7];

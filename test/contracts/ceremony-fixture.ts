@@ -218,7 +218,7 @@ export class CeremonyMesh {
   async acceptAll(absent: readonly Member[] = []): Promise<void> {
     for (const [i, member] of (await this.invited()).entries()) {
       if (member === undefined || absent.includes(member)) continue;
-      const hash = await this.ceremony.receivingKeyHash(this.id, this.attempt, member.wallet.address);
+      const hash = await this.ceremony.receivingKeyHash(this.id, i + 1);
       if (BigInt(hash) === 0n) await this.accept(i + 1, member);
     }
   }

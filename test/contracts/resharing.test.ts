@@ -170,9 +170,9 @@ describe("a resharing", () => {
     await refused(ceremony.advance(2n), "PhaseLasts", (await mesh.status()).deadline);
     // Of another attempt, of the ceremony before, of one that nobody began.
     await refused(old.deal(2n, 2, 1, bytes, []), "WrongAttempt", 2n, 2n, 1n);
-    await refused(old.deal(1n, 1, 1, bytes, []), "WrongPhase", Phase.Active, Phase.Deal);
-    await refused(old.deal(3n, 1, 1, bytes, []), "WrongAttempt", 3n, 1n, 0n);
-    await refused(ceremony.advance(1n), "WrongPhase", Phase.Active, Phase.Accept);
+    await refused(old.deal(1n, 1, 1, bytes, []), "WrongCeremony", 1n, 2n);
+    await refused(old.deal(3n, 1, 1, bytes, []), "WrongCeremony", 3n, 2n);
+    await refused(ceremony.advance(1n), "WrongCeremony", 1n, 2n);
     // Repeated.
     await mesh.acceptAll();
     const [invited] = await mesh.invited();

@@ -60,6 +60,8 @@ interface Tally {
 describe("soak", function () {
   this.timeout(Math.max(600_000, EPOCHS * 240_000));
   let mesh: LocalMesh;
+  /** Ends the devices' asking, also where the test fails: they would ask on for ever. */
+  const stop = new AbortController();
   tellLogsOnFailure(() => mesh);
 
   before(async function () {
@@ -70,6 +72,7 @@ describe("soak", function () {
   });
 
   after(async () => {
+    stop.abort();
     await mesh?.close();
   });
 
@@ -89,7 +92,6 @@ describe("soak", function () {
     await revoked.revoke(REVOCATION_REASON.keyCompromise);
 
     const tally: Tally = { asked: 0, issued: 0, rightlyRefused: 0, lost: 0, latencies: [] };
-    const stop = new AbortController();
     let keyChanges = 0;
     const work = agents.map((agent, i) => askOn(agent, i % 2 === 0, tally, stop.signal));
     for (let epoch = first; epoch < first + BigInt(EPOCHS); epoch++) {

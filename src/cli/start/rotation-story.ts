@@ -23,8 +23,8 @@ export async function tellRotationStory(
         epoch = await groupKeys.epoch();
         return epoch > seen;
       });
-      const beacon = await rotation.beaconOf(epoch);
-      const drawn = beacon === `0x${"00".repeat(32)}` ? "" : `drawn by beacon ${beacon.slice(2, 10)}..., `;
+      const [posted] = await rotation.queryFilter(rotation.filters.BeaconPosted(epoch));
+      const drawn = posted === undefined ? "" : `drawn by beacon ${posted.args.beacon.slice(2, 10)}..., `;
       return { detail: `epoch ${epoch}: ${drawn}keys handed over by resharing`, value: epoch };
     });
     await progress.step("renew", async () => {

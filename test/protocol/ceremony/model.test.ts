@@ -218,7 +218,7 @@ async function follow(mesh: CeremonyMesh, seed: number): Promise<void> {
     const onLedger = (set: number): bigint =>
       seats.reduce((bits, one, i) => (i > 0 && has(set, one) ? bits | (1n << BigInt(i)) : bits), 0n);
     expect(phase, name).to.equal(PHASES[state.phase]);
-    expect(accepted, name).to.equal(count(state.accepted));
+    expect(count(Number(accepted)), name).to.equal(count(state.accepted));
     expect([dealt, disqualified, refuted, satisfied], name).to.deep.equal(
       [state.dealt, state.disqualified, state.refuted, state.satisfied].map(onLedger),
     );

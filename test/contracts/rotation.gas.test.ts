@@ -1,0 +1,19 @@
+import { expect } from "chai";
+
+import { postBeacon } from "../../bench/gas/postBeacon.js";
+import { reshareDealing32 } from "../../bench/gas/reshareDealing32.js";
+import { rotation16 } from "../../bench/gas/rotation16.js";
+import { rotation7 } from "../../bench/gas/rotation7.js";
+
+describe("gas of a rotation", () => {
+  for (const [{ operation, measure }, ceiling] of [
+    [postBeacon, 230_000],
+    [reshareDealing32, 205_000],
+    [rotation7, 3_100_000],
+    [rotation16, 6_400_000],
+  ] as const) {
+    it(`stays within ${ceiling} for ${operation}`, async () => {
+      expect(await measure()).to.be.at.most(ceiling);
+    });
+  }
+});
