@@ -1,7 +1,7 @@
 /** The tables of README.md, made from the committed results. */
 import { readFileSync, writeFileSync } from "node:fs";
 
-import { type GasRow, type OffchainRow, isAtLeast } from "./figure.js";
+import { type GasRow, type OffchainRow, isAtLeast, meetsGoal } from "./figure.js";
 import { GAS_FILE, OFFCHAIN_FILE, readRows } from "./results.js";
 
 export const README = new URL("../README.md", import.meta.url);
@@ -14,11 +14,16 @@ export function figureTables(gas: readonly GasRow[], offchain: readonly Offchain
     [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...rows].map((row) => `| ${row.join(" | ")} |\n`).join("");
   const gasTable = table(
     ["on the ledger", "gas", "goal", "best known elsewhere"],
-    gas.map((row) => [`\`${row.operation}\``, number(row.gas), goal(row), elsewhere(row)]),
+    gas.map((row) => [`\`${row.operation}\``, number(row.gas), goal(row, row.gas), elsewhere(row)]),
   );
   const offchainTable = table(
     ["off the ledger", "value", "goal", "best known elsewhere"],
-    offchain.map((row) => [`\`${row.operation}\``, `${number(row.value)} ${row.unit}`, goal(row), elsewhere(row)]),
+    offchain.map((row) => [
+      `\`${row.operation}\``,
+      `${number(row.value)} ${row.unit}`,
+      goal(row, row.value),
+      elsewhere(row),
+    ]),
   );
   return `${gasTable}\n${offchainTable}`;
 }
@@ -27,8 +32,10 @@ function number(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: 3 });
 }
 
-function goal({ operation, goal }: GasRow | OffchainRow): string {
-  return goal === null ? "" : `${isAtLeast(operation) ? "≥" : "≤"} ${number(goal)}`;
+function goal({ operation, goal }: GasRow | OffchainRow, value: number): string {
+  if (goal === null) return "";
+  const missed = meetsGoal(operation, value, goal) ? "" : ", missed";
+  return `${isAtLeast(operation) ? "≥" : "≤"} ${number(goal)}${missed}`;
 }
 
 function elsewhere({ best, source }: GasRow | OffchainRow): string {
