@@ -110,7 +110,7 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
   };
   return {
     share: g1,
-    issue: (request) => issue(options, request, { binding, preSharedKeyIndex: undefined }),
+    issue: (request) => issue(options, request, { binding, device: undefined }),
     requests: await Promise.all(members.map((member) => signedRequest(member, tree, context.separators.anchor))),
     renewals: () =>
       Promise.all(members.map((member) => signedRenewal(member, tree, groupSecret(keys), context.separators.anchor))),

@@ -194,6 +194,11 @@ export function memberCertificateToSign(fields: MemberFields, authority: MeshAut
   return buildable(() => leafToSign(leaf, authority), key);
 }
 
+/** Whether a certificate says that it is a member's; nothing of it is believed by that. */
+export function isMemberCertificate({ extensions }: X509Certificate): boolean {
+  return extensions.has(bytesToHex(MEMBER));
+}
+
 export interface MemberCertificate extends MemberFields {
   readonly x509: X509Certificate;
   readonly authority: MeshAuthority;

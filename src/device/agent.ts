@@ -33,7 +33,7 @@ import { tooFewAnswers } from "./refusals.js";
 import { revokeSelf } from "./revocation.js";
 import type { DeviceStore, PemFile } from "./store.js";
 import type { SigningChecks } from "./swarm-signing.js";
-import { keepAuthority, storedNames } from "./x509-files.js";
+import { deviceCredentials, keepAuthority, storedNames } from "./x509-files.js";
 
 export interface AgentOptions {
   readonly store: DeviceStore;
@@ -147,7 +147,9 @@ const PROOF_MARGIN_SECONDS = 30;
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { store, keystore, transport, checks, clock = systemClock, random = Math.random } = options;
   const { provisioning } = store;
-  const mesh = await Mesh.open({ store, preSharedKey: keystore.preSharedKey, transport, checks, clock, random });
+  const { preSharedKey } = keystore;
+  const credentials = deviceCredentials(store, keystore, clock);
+  const mesh = await Mesh.open({ store, preSharedKey, credentials, transport, checks, clock, random });
   const memory = await openHeadMemory(store.headPath);
   const jitter = random();
   let newestCrl = 0;

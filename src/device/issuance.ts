@@ -193,6 +193,7 @@ async function ask(context: IssuanceContext, wish: Wish, pending: PendingRequest
       compact: { algorithm, message, digest: coseStatementDigest(message) },
       x509: tbs && { message: tbs, digest: coseStatementDigest(tbs) },
       body: (channelBinding) => signRequest({ ...unbound, channelBinding }, signer, externalAad),
+      as: wish.kind === "renew" ? "itself" : "anyone",
       signal,
     },
     checks,

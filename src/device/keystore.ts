@@ -28,6 +28,8 @@ export interface DeviceKeystore {
   find(key: DeviceKey): Promise<DeviceIdentity>;
   /** A new key, safe before its public half is known to anybody. */
   create(type: KeyType): Promise<DeviceIdentity>;
+  /** The private half of a key, for TLS. Absent where keys never leave their hardware: then no certificate is shown in TLS. */
+  privateKey?(key: DeviceKey): Promise<KeyObject>;
   /** Erases all keys but the identity and these. */
   keepOnly(keys: readonly DeviceKey[]): Promise<void>;
   /** Wipes what is in memory. */

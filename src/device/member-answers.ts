@@ -14,7 +14,7 @@ import {
 import type { SigningSession } from "../crypto/frost.js";
 import { evidenceDigest, evidenceDomain, frostDigest, verifyEvidence } from "../protocol/evidence.js";
 import { SwarmkeepError } from "../statements/errors.js";
-import type { Mesh } from "./mesh.js";
+import type { Asking, Mesh } from "./mesh.js";
 
 /** Makes the body of a request for the connection with this channel binding. */
 export type BodyFor = (channelBinding: Uint8Array) => Promise<Uint8Array>;
@@ -59,10 +59,11 @@ function checkEvidence(
 export async function askPartial(
   mesh: Mesh,
   member: CommitteeMember,
-  { path, body, signed, signal }: { path: string; body: BodyFor; signed: Signed; signal: AbortSignal },
+  request: { path: string; body: BodyFor; signed: Signed; as?: Asking | undefined; signal: AbortSignal },
   checks: SignatureChecks,
 ): Promise<Uint8Array> {
-  const reply = await mesh.request(member, { method: "POST", path, body, signal });
+  const { path, body, signed, as, signal } = request;
+  const reply = await mesh.request(member, { method: "POST", path, body, signal }, as);
   const answer = decodePartialAnswer(reply.body);
   checkSeat(member, answer.seat);
   checkPartial(mesh, member, signed, { ...answer, serverKey: reply.serverKey }, checks);
@@ -81,12 +82,13 @@ export async function askIssue(
     /** What BLS signs. */
     readonly compact: Signed | undefined;
     readonly x509: Signed | undefined;
+    readonly as?: Asking | undefined;
     readonly signal: AbortSignal;
   },
   checks: SignatureChecks,
 ): Promise<{ readonly partial: Uint8Array | undefined; readonly committed: readonly CommitmentAnswer[] }> {
-  const { body, compact, x509, signal } = request;
-  const reply = await mesh.request(member, { method: "POST", path: PATH.issue, body, signal });
+  const { body, compact, x509, as, signal } = request;
+  const reply = await mesh.request(member, { method: "POST", path: PATH.issue, body, signal }, as);
   const answer = decodeIssueAnswer(reply.body, x509 !== undefined);
   const parts = [answer.compact, ...(answer.x509 === undefined ? [] : [answer.x509])];
   for (const { seat } of parts) checkSeat(member, seat);
@@ -119,13 +121,14 @@ export async function askShare(
     readonly session: Uint8Array;
     readonly signing: SigningSession;
     readonly signed: Signed;
+    readonly as?: Asking | undefined;
     readonly signal: AbortSignal;
   },
   checks: SignatureChecks,
 ): Promise<Uint8Array> {
-  const { session, signing, signed, signal } = request;
+  const { session, signing, signed, as, signal } = request;
   const body = encodeFrostSignRequest({ session, commitments: signing.commitments });
-  const reply = await mesh.request(member, { method: "POST", path: PATH.frostSign, body, signal });
+  const reply = await mesh.request(member, { method: "POST", path: PATH.frostSign, body, signal }, as);
   const { seat, share, evidence } = decodeShareAnswer(reply.body);
   checkSeat(member, seat);
   const named = { ...signed, digest: frostDigest(signed.digest, signing.commitments) };

@@ -4,7 +4,7 @@
  */
 import { parseEndpoint } from "../net/endpoint.js";
 import { RemoteError } from "../net/error-body.js";
-import type { Client, ClientAnswer, ClientRequest, Trust } from "../net/client.js";
+import type { Client, ClientAnswer, ClientCredentials, ClientRequest, Trust } from "../net/client.js";
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
 import type { CommitteeList, CommitteeMember } from "../certificate/committee-list.js";
 import { Refusal } from "../certificate/refusal.js";
@@ -19,19 +19,27 @@ import { SwarmkeepError } from "../runtime/errors.js";
 import { type Quorum, quorumOf } from "../statements/quorum.js";
 import type { DeviceStore } from "./store.js";
 
-/** Opens a client of one validator; no connection yet. `createClient` of src/net is the one over TLS. */
-export type Transport = (endpoint: string, trust: Trust) => Client;
+/**
+ * Opens a client of one validator; no connection yet. `createClient` of src/net is the one over TLS.
+ * @param credentials what the device shows of itself, asked for with each request.
+ */
+export type Transport = (endpoint: string, trust: Trust, credentials?: () => ClientCredentials | undefined) => Client;
 
 export interface MeshOptions {
   readonly store: DeviceStore;
-  /** Where the device has one, all channels are secured by it. */
+  /** Where the device has one, channels are secured by it on which no certificate is shown. */
   readonly preSharedKey?: Uint8Array | undefined;
+  /** The device's certificate for TLS, while it has one that lasts; the same object as long as it is the same one. */
+  readonly credentials?: () => Promise<ClientCredentials | undefined>;
   readonly transport: Transport;
   readonly checks: SignatureChecks;
   readonly clock: Clock;
   /** Numbers in [0, 1), to spread devices over validators. */
   readonly random: () => number;
 }
+
+/** As whom a device asks. Whoever joins is anyone: with a pre-shared key, or by what it signs. */
+export type Asking = "itself" | "anyone";
 
 /** The largest bundle that is read. */
 const MAXIMUM_BUNDLE_BYTES = 100_000;
@@ -45,6 +53,7 @@ export class Mesh {
   /** Milliseconds since 1970 until which a seat asked to be left alone. */
   readonly #busyUntil = new Map<number, number>();
   #latencies: Map<number, number>;
+  #shown: ClientCredentials | undefined;
   #trust: MeshTrust | undefined;
 
   private constructor(options: MeshOptions, latencies: Map<number, number>) {
@@ -184,29 +193,36 @@ export class Mesh {
     return byNearness(reachable, store.provisioning.scope, this.#latencies, random);
   }
 
-  #client(member: CommitteeMember): Client {
+  #client(member: CommitteeMember, showsItself: boolean): Client {
     const { store, transport, preSharedKey } = this.#options;
     const { meshId, index } = store.provisioning;
     const trust: Trust =
-      preSharedKey === undefined
+      preSharedKey === undefined || showsItself
         ? { kind: "pin", pin: member.tlsPin }
         : {
             kind: "psk",
             identity: preSharedKeyIdentity(meshId, index),
             key: validatorPreSharedKey(preSharedKey, meshId, member.account),
           };
-    const name = `${member.endpoint} ${Buffer.from(member.tlsPin).toString("hex")}`;
+    const name = `${member.endpoint} ${Buffer.from(member.tlsPin).toString("hex")} ${showsItself}`;
     let client = this.#clients.get(name);
-    if (client === undefined) this.#clients.set(name, (client = transport(member.endpoint, trust)));
+    if (client === undefined) {
+      client = transport(member.endpoint, trust, showsItself ? () => this.#shown : undefined);
+      this.#clients.set(name, client);
+    }
     return client;
   }
 
-  /** One request to one member, with its time measured and a wish to be left alone remembered. */
-  async request(member: CommitteeMember, request: ClientRequest): Promise<ClientAnswer> {
-    const { clock } = this.#options;
+  /**
+   * One request to one member, with its time measured and a wish to be left alone remembered.
+   * @param as `itself`: with the device's certificate, where it has one. What is meant for everybody is asked for without.
+   */
+  async request(member: CommitteeMember, request: ClientRequest, as: Asking = "anyone"): Promise<ClientAnswer> {
+    const { clock, credentials } = this.#options;
+    if (as === "itself") this.#shown = await credentials?.();
     const begun = clock.now();
     try {
-      const answer = await this.#client(member).request(request);
+      const answer = await this.#client(member, as === "itself" && this.#shown !== undefined).request(request);
       this.#latencies.set(member.seat, clock.now() - begun);
       return answer;
     } catch (error) {

@@ -20,7 +20,8 @@ import { createDeviceStore, openDeviceStore } from "./store.js";
 import type { SigningChecks } from "./swarm-signing.js";
 
 /** HTTP over TLS 1.3. */
-export const tlsTransport: Transport = (endpoint, trust) => createClient({ endpoint: parseEndpoint(endpoint), trust });
+export const tlsTransport: Transport = (endpoint, trust, credentials) =>
+  createClient({ endpoint: parseEndpoint(endpoint), trust, ...(credentials && { credentials }) });
 
 /** Native BLS where its library loads on this machine, the portable one elsewhere. */
 export async function loadChecks(device: DeviceSignatures = nativeSignatures): Promise<SigningChecks> {

@@ -55,7 +55,7 @@ export async function revokeSelf(context: IssuanceContext, request: SelfRevocati
     const signature = await signByBls(
       mesh,
       PATH.revoke,
-      { signed: { message, digest: message }, body, signal },
+      { signed: { message, digest: message }, body, as: "itself", signal },
       checks,
     );
     const statement = encodeSignedRevocation({ ...entries, reason, expiry, signature });

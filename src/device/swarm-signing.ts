@@ -8,7 +8,7 @@ import { PATH } from "../protocol/api.js";
 import { type Committed, combineFrost } from "../protocol/frost-combiner.js";
 import { COSE_ALG, type GroupAlgorithm } from "../statements/cose.js";
 import { type BodyFor, type Signed, askIssue, askPartial, askShare, lied } from "./member-answers.js";
-import type { Mesh } from "./mesh.js";
+import type { Asking, Mesh } from "./mesh.js";
 
 /** Signature checks, and the arithmetic of partial signatures. */
 export interface SigningChecks extends SignatureChecks {
@@ -18,6 +18,7 @@ export interface SigningChecks extends SignatureChecks {
 export interface SigningRequest {
   readonly signed: Signed;
   readonly body: BodyFor;
+  readonly as?: Asking | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,12 +29,12 @@ export interface SigningRequest {
 export async function signByBls(
   mesh: Mesh,
   path: string,
-  { signed, body, signal }: SigningRequest,
+  { signed, body, as, signal }: SigningRequest,
   checks: SigningChecks,
 ): Promise<Uint8Array> {
   const { parts } = await mesh.ask(
     mesh.quorum.t,
-    (member, stop) => askPartial(mesh, member, { path, body, signed, signal: stop }, checks),
+    (member, stop) => askPartial(mesh, member, { path, body, signed, as, signal: stop }, checks),
     { signal },
   );
   const partials = parts.map(({ member, part }) => ({ seat: member.seat, signature: part }));
@@ -75,12 +76,12 @@ export interface IssuedSignatures {
  */
 export async function signIssuance(
   mesh: Mesh,
-  { compact, x509, body, signal }: IssuanceSigning,
+  { compact, x509, body, as, signal }: IssuanceSigning,
   checks: SigningChecks,
 ): Promise<IssuedSignatures> {
   const byBls = compact.algorithm === COSE_ALG.bls;
   if (byBls && x509 === undefined) {
-    const signature = await signByBls(mesh, PATH.issue, { signed: compact, body, signal }, checks);
+    const signature = await signByBls(mesh, PATH.issue, { signed: compact, body, as, signal }, checks);
     return { compact: signature, x509: undefined };
   }
   const { n, t } = mesh.quorum;
@@ -98,14 +99,14 @@ export async function signIssuance(
       mesh.ask(
         t,
         (member, stop) =>
-          askIssue(mesh, member, { body, compact: byBls ? compact : undefined, x509, signal: stop }, checks),
+          askIssue(mesh, member, { body, compact: byBls ? compact : undefined, x509, as, signal: stop }, checks),
         { exclude, signal },
       ),
     committed: ({ committed }) => committed,
     share(member, which, session, signing) {
       const stop = AbortSignal.any([AbortSignal.timeout(ROUND_TWO_MILLISECONDS), ...(signal ? [signal] : [])]);
       const named = signed[which] as Signed;
-      return askShare(mesh, member, { session, signing, signed: named, signal: stop }, checks);
+      return askShare(mesh, member, { session, signing, signed: named, as, signal: stop }, checks);
     },
     wrongShare: (member) => lied(member, "a signature share that does not verify"),
     signal,

@@ -8,6 +8,9 @@ import type { DeviceSignatures } from "../certificate/signatures.js";
 import { PATH } from "../protocol/api.js";
 import { GatherError } from "../protocol/gather.js";
 import { SwarmkeepError } from "../runtime/errors.js";
+import type { ClientCredentials } from "../net/client.js";
+import { type Clock, seconds } from "../runtime/clock.js";
+import type { DeviceKeystore } from "./keystore.js";
 import type { Mesh } from "./mesh.js";
 import type { DeviceStore } from "./store.js";
 
@@ -71,6 +74,47 @@ export async function storedNames(store: DeviceStore, scope: string): Promise<st
     return names.slice(2).filter((name) => isGood(() => deviceNames(authority.label, index, scope, [name])));
   } catch (error) {
     if (error instanceof SwarmkeepError) return [];
+    throw error;
+  }
+}
+
+/** Seconds before its end from which a certificate is not shown any more: a validator's clock may be ahead. */
+const SHOWN_UNTIL_SECONDS = 60;
+
+/**
+ * What the device shows of itself in TLS, asked again and again: its certificate, while it has one that lasts and its key is at
+ * hand; the same object for the same certificate.
+ */
+export function deviceCredentials(
+  store: DeviceStore,
+  keystore: DeviceKeystore,
+  clock: Clock,
+): () => Promise<ClientCredentials | undefined> {
+  let last: { readonly pem: string; readonly shown: Promise<Shown | undefined> } | undefined;
+  return async () => {
+    const stored = await store.pemFile("certificate");
+    if (stored === undefined) return undefined;
+    const text = Buffer.from(stored).toString("latin1");
+    if (last?.pem !== text) last = { pem: text, shown: shownBy(keystore, derOfPem(stored)) };
+    const shown = await last.shown;
+    return shown !== undefined && seconds(clock) < shown.until ? shown.credentials : undefined;
+  };
+}
+
+interface Shown {
+  readonly credentials: ClientCredentials;
+  readonly until: number;
+}
+
+/** Undefined where the file or the key is not what it should be: the device can do without. */
+async function shownBy(keystore: DeviceKeystore, certificate: Uint8Array | undefined): Promise<Shown | undefined> {
+  if (certificate === undefined || keystore.privateKey === undefined) return undefined;
+  try {
+    const { key, expires } = decodeDeviceCertificate(certificate);
+    const credentials = { key: await keystore.privateKey(key), chain: [certificate] };
+    return { credentials, until: expires - SHOWN_UNTIL_SECONDS };
+  } catch (error) {
+    if (error instanceof SwarmkeepError) return undefined;
     throw error;
   }
 }

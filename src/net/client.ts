@@ -20,7 +20,10 @@ export type { ClientCredentials, Trust } from "./connection.js";
 export interface ClientOptions {
   readonly endpoint: Endpoint;
   readonly trust: Trust;
-  /** What to show of itself, asked for each new connection; nothing if not given, and never beside a pre-shared key. */
+  /**
+   * What to show of itself; nothing if not given, and never beside a pre-shared key. Asked with each request: a connection on
+   * which another object was shown before is not used again, so that a renewed certificate counts from then on.
+   */
   readonly credentials?: () => ClientCredentials | undefined;
   /** For connecting, sending and the whole answer together; 10,000 if not given. */
   readonly timeoutMilliseconds?: number;
@@ -81,8 +84,9 @@ export function createClient(options: ClientOptions): Client {
 
   async function exchange(request: ClientRequest, signal: AbortSignal): Promise<ClientAnswer> {
     for (;;) {
-      const kept = idle.take();
-      const connection = kept ?? (await openConnection(endpoint, trust, signal, options.credentials?.()));
+      const credentials = options.credentials?.();
+      const kept = idle.take(credentials);
+      const connection = kept ?? (await openConnection(endpoint, trust, signal, credentials));
       let answer: RawAnswer;
       try {
         answer = await attempt(connection, request, signal);
@@ -131,12 +135,12 @@ class IdleConnections {
   }
 
   /** The one used last, since it is the least likely to have ended. */
-  take(): Connection | undefined {
+  take(credentials: ClientCredentials | undefined): Connection | undefined {
     for (;;) {
       const entry = this.#kept.pop();
       if (entry === undefined) return undefined;
       clearTimeout(entry.timer);
-      if (entry.connection.isOpen) return entry.connection;
+      if (entry.connection.isOpen && entry.connection.credentials === credentials) return entry.connection;
       entry.connection.close();
     }
   }

@@ -14,11 +14,8 @@ import { TLS_PROFILE } from "./tls-profile.js";
 
 /** How the client knows the server, and in the second case the server the client. */
 export type Trust =
-  /**
-   * SHA-256 of the server's SubjectPublicKeyInfo: its pin in the registry and in the committee list. `certificate` looks at what
-   * is around that key as well, DER, and throws where it is not to be had.
-   */
-  | { readonly kind: "pin"; readonly pin: Uint8Array; readonly certificate?: (encoded: Uint8Array) => void }
+  /** SHA-256 of the server's SubjectPublicKeyInfo: its pin in the registry and in the committee list. */
+  | { readonly kind: "pin"; readonly pin: Uint8Array }
   | { readonly kind: "psk"; readonly identity: string; readonly key: Uint8Array }
   /** Not at all: for what proves itself, such as a trust bundle under a pinned root. */
   | { readonly kind: "unverified" };
@@ -72,7 +69,7 @@ export function openConnection(
         signal.removeEventListener("abort", abort);
         socket.off("error", fail).off("close", closed);
         socket.setNoDelay(true);
-        resolve(new Connection(endpoint, socket, serverKey, trust.kind === "psk"));
+        resolve(new Connection(endpoint, socket, serverKey, credentials, trust.kind === "psk"));
       } catch (error) {
         fail(error);
       }
@@ -84,14 +81,23 @@ export class Connection {
   readonly channelBinding: Uint8Array;
   /** SubjectPublicKeyInfo of the server's TLS key, DER; undefined with a pre-shared key. */
   readonly serverKey: Uint8Array | undefined;
+  /** What the client has shown of itself. */
+  readonly credentials: ClientCredentials | undefined;
   readonly #endpoint: Endpoint;
   readonly #socket: TLSSocket;
   readonly #withKey: boolean;
   readonly #agent: Agent;
 
-  constructor(endpoint: Endpoint, socket: TLSSocket, serverKey: Uint8Array | undefined, withKey: boolean) {
+  constructor(
+    endpoint: Endpoint,
+    socket: TLSSocket,
+    serverKey: Uint8Array | undefined,
+    credentials: ClientCredentials | undefined,
+    withKey: boolean,
+  ) {
     this.channelBinding = channelBinding(socket);
     this.serverKey = serverKey;
+    this.credentials = credentials;
     this.#endpoint = endpoint;
     this.#socket = socket;
     this.#withKey = withKey;
@@ -222,7 +228,6 @@ function expectTrusted(socket: TLSSocket, endpoint: Endpoint, trust: Trust): Uin
   if (trust.pin.length !== found.length || !timingSafeEqual(found, trust.pin)) {
     throw wrongKey(endpoint, trust.pin, found);
   }
-  trust.certificate?.(Uint8Array.from(certificate?.raw ?? []));
   return spki;
 }
 

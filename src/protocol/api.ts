@@ -417,10 +417,6 @@ export interface FrostCommitRequest {
   readonly number: number;
   /** The asking member's. */
   readonly seat: number;
-  /** SubjectPublicKeyInfo of its registered TLS key, DER, 91 bytes. */
-  readonly tlsKey: Uint8Array;
-  /** By that key, as over a part of the statement, over the connection's channel binding: strangers open no sessions. */
-  readonly proof: Uint8Array;
   /** What the message follows from, where it is not the ledger alone. */
   readonly request: Uint8Array | undefined;
 }
@@ -429,14 +425,12 @@ const readFrostCommit = tuple({
   kind: oneOf(...Object.values(FROST_KIND)),
   number: uint(),
   seat,
-  tlsKey: bytes(91),
-  proof: bytes(64),
   request: nullable(bytes(1, 12_288)),
 });
 
 export function encodeFrostCommitRequest(commit: FrostCommitRequest): Uint8Array {
-  const { kind, number, seat: asking, tlsKey, proof, request } = commit;
-  return encodeCbor([kind, number, asking, tlsKey, proof, request ?? null]);
+  const { kind, number, seat: asking, request } = commit;
+  return encodeCbor([kind, number, asking, request ?? null]);
 }
 
 export function decodeFrostCommitRequest(encoded: Uint8Array): FrostCommitRequest {

@@ -2,13 +2,10 @@
  * What a committee that leaves office tells the next one: which (device, period, k) it has signed certificates for, so that
  * nobody gets more certificates than the quota because of a handover (docs/protocol.md, section 7).
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
 import { bytes, list, nullable, tuple, uint } from "../certificate/reader.js";
-import { concatBytes, toBytes } from "../crypto/bytes.js";
-import { TAG } from "../statements/tags.js";
 import type { CertificateSlot } from "./issuance.js";
 
 export interface IssuedRecord extends CertificateSlot {
@@ -26,10 +23,6 @@ export interface CountersRequest {
   readonly ceremony: number;
   /** How many records were received before. */
   readonly offset: number;
-  /** SubjectPublicKeyInfo of the asker's registered TLS key, DER, 91 bytes. */
-  readonly tlsKey: Uint8Array;
-  /** By that key over the connection's channel binding, as a part of `countersStatement`. */
-  readonly proof: Uint8Array;
 }
 
 export interface CountersAnswer {
@@ -41,7 +34,7 @@ export interface CountersAnswer {
 const SMALL: CborLimits = { maximumLength: 16_384, maximumDepth: 1 };
 const LARGE: CborLimits = { maximumLength: MAXIMUM_COUNTERS_BYTES, maximumDepth: 3 };
 
-const readRequest = tuple<CountersRequest>({ ceremony: uint(), offset: uint(), tlsKey: bytes(91), proof: bytes(64) });
+const readRequest = tuple<CountersRequest>({ ceremony: uint(), offset: uint() });
 const readRecord = tuple<IssuedRecord>({
   // Members' own certificates are counted above all indexes of devices: 48 bits, as in the record on disk.
   index: uint(2 ** 48 - 1),
@@ -51,8 +44,8 @@ const readRecord = tuple<IssuedRecord>({
 });
 const readAnswer = tuple<CountersAnswer>({ records: list(readRecord, 0, MAXIMUM_COUNTERS), next: nullable(uint()) });
 
-export function encodeCountersRequest({ ceremony, offset, tlsKey, proof }: CountersRequest): Uint8Array {
-  return encodeCbor([ceremony, offset, tlsKey, proof]);
+export function encodeCountersRequest({ ceremony, offset }: CountersRequest): Uint8Array {
+  return encodeCbor([ceremony, offset]);
 }
 
 /** @throws Refusal `malformed` */
@@ -67,11 +60,6 @@ export function encodeCountersAnswer({ records, next }: CountersAnswer): Uint8Ar
 /** @throws Refusal `malformed` */
 export function decodeCountersAnswer(encoded: Uint8Array): CountersAnswer {
   return readAnswer(decodeCbor(encoded, "countersAnswer", LARGE), "countersAnswer");
-}
-
-/** What the proof of a request is about, 32 bytes. */
-export function countersStatement(meshId: Uint8Array, ceremony: number): Uint8Array {
-  return sha256(concatBytes(utf8ToBytes(TAG.counters), meshId, toBytes(ceremony, 8)));
 }
 
 /**

@@ -62,8 +62,8 @@ export interface IssuanceLedger {
 export interface RequestChannel {
   /** RFC 9266 `tls-exporter`, 32 bytes. */
   readonly binding: Uint8Array;
-  /** The device whose pre-shared key opened the channel, if one did. */
-  readonly preSharedKeyIndex: number | undefined;
+  /** The device whose pre-shared key or certificate opened the channel, if one's did. */
+  readonly device: { readonly index: number; readonly by: "pre-shared-key" | "certificate" } | undefined;
 }
 
 /** Which of a device's certificates: at most one TBS is ever signed for it. */
@@ -139,11 +139,11 @@ export function judgeIssuance(
     });
   }
   checkPolicy(request, device.policy, ledger, now);
-  if (channel.preSharedKeyIndex !== undefined && channel.preSharedKeyIndex !== request.index) {
+  if (channel.device !== undefined && channel.device.index !== request.index) {
     throw refused(
       "wrong-channel",
-      `device ${request.index} asked on the channel of device ${channel.preSharedKeyIndex}`,
-      "Open a connection with this device's own pre-shared key.",
+      `device ${request.index} asked on the channel of device ${channel.device.index}`,
+      "Open a connection with this device's own pre-shared key or certificate.",
     );
   }
   if (request.kind === REQUEST_KIND.enrol) checkEnrolment(request, device, channel);
@@ -263,7 +263,7 @@ function checkEnrolment(
     throw refused("join-method", "a join by certificate request came without one", "Send the request (PKCS#10) along.");
   }
   const byPreSharedKey = joinMethod === JOIN_METHOD.preSharedKey;
-  if (byPreSharedKey && channel.preSharedKeyIndex === undefined) {
+  if (byPreSharedKey && channel.device?.by !== "pre-shared-key") {
     throw refused(
       "join-method",
       "a join by pre-shared key came over a channel without one",

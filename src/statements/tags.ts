@@ -24,7 +24,6 @@ export const TAG = {
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",
   draw: "swarmkeep/draw/v1",
-  counters: "swarmkeep/counters/v1",
   /** Shards (section 20): what is derived from the generator's master, the device's root, and the rebuilt seed. */
   shardRatchet: "swarmkeep/shard-ratchet/v1",
   shardDevice: "swarmkeep/shard-device/v1",

@@ -6,6 +6,7 @@ import type { Projection } from "../ledger/projection.js";
 import { VOTE_KIND } from "../protocol/api.js";
 import type { CeremonyEffect } from "../protocol/ceremony/effects.js";
 import type { Clock } from "../runtime/clock.js";
+import type { ClientCredentials } from "../net/client.js";
 import type { Logger } from "../runtime/log.js";
 import type { Committee } from "./committee.js";
 import { registeredPeers } from "./peers.js";
@@ -17,6 +18,8 @@ export type ActivationEffect = Extract<CeremonyEffect, { name: "sign-activation"
 export interface ActivatingOptions {
   readonly projection: Projection;
   readonly record: VoteRecord;
+  /** What this validator shows of itself to the others. */
+  readonly credentials: () => ClientCredentials;
   readonly bls: Bls;
   readonly clock: Clock;
   readonly log: Logger;
@@ -37,11 +40,11 @@ export class Activating {
 
   /** @param signer by the new shares; wiped when the vote is over. */
   constructor(effect: ActivationEffect, committee: Committee, signer: Signer, options: ActivatingOptions) {
-    const { projection, record, bls, clock, log } = options;
+    const { projection, record, credentials, bls, clock, log } = options;
     this.ceremony = effect.ceremony;
     this.attempt = effect.attempt;
     this.#options = options;
-    const peers = registeredPeers(projection, committee.accounts, signer.seat);
+    const peers = registeredPeers(projection, committee.accounts, signer.seat, credentials);
     this.voting = new Voting({ committee, signer, peers, record, bls, clock, log });
     const number = activationNumber(effect.ceremony, effect.attempt);
     this.voting

@@ -83,7 +83,7 @@ export async function postForCommitment(
   peers: Peers,
   seat: number,
   path: string,
-  body: Parameters<Peers["post"]>[2],
+  body: Uint8Array,
   abort: AbortSignal,
 ): Promise<CommitmentAnswer> {
   const answer = decodeCommitmentAnswer(await peers.post(seat, path, body, abort));

@@ -16,6 +16,7 @@ import { TransactionSender } from "../ledger/sender.js";
 import { LedgerSource } from "../ledger/source.js";
 import { type MeshAddresses, addressesOf, contractsAt } from "../ledger/contracts.js";
 import { LedgerError } from "../ledger/errors.js";
+import type { ClientCredentials } from "../net/client.js";
 import { type RunningPlainServer, startPlainServer } from "../net/plain-server.js";
 import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
 import { type RunningSideServer, startSideServer } from "../net/side-server.js";
@@ -232,14 +233,27 @@ class Validator implements RunningValidator {
     const metrics = createMetrics();
     const nowSeconds = (): number => seconds(this.#clock);
 
+    const own = await MemberCertificates.open({
+      standing,
+      account: getBytes(keys.wallet.address),
+      meshId: mesh.meshId,
+      identity: keys.tls,
+      path: folder.file("validator.der"),
+      nowSeconds,
+      log,
+      onCertificate: (shown) => {
+        this.#server?.renew(shown);
+        this.#est?.renew(shown);
+      },
+    });
+    const credentials = (): ClientCredentials => own.credentials;
+
     const inheritance = new Inheritance({
-      context,
       standing,
       issued,
-      identity: keys.tls,
+      credentials,
       account: this.account,
       path: folder.file("inherited"),
-      checks,
       clock: this.#clock,
       log,
     });
@@ -251,6 +265,7 @@ class Validator implements RunningValidator {
       sealer: keys.sealer,
       folder: await folder.folder("ceremonies"),
       identity: keys.tls,
+      credentials,
       record,
       bls: this.#bls,
       clock: this.#clock,
@@ -264,7 +279,17 @@ class Validator implements RunningValidator {
         standing.signer = signer;
         leaveOffice();
         if (signer !== undefined) takeOffice(committee, signer);
-        else this.#following = new Following({ context, projection, committee, heads, listPath, checks, log });
+        else
+          this.#following = new Following({
+            context,
+            projection,
+            committee,
+            heads,
+            listPath,
+            checks,
+            credentials,
+            log,
+          });
       },
     });
     const rotation = new RotationRunner({
@@ -283,21 +308,6 @@ class Validator implements RunningValidator {
     });
 
     const member = memberTopic({ standing, meshId: mesh.meshId, issued, nowSeconds });
-    const own = await MemberCertificates.open({
-      standing,
-      account: getBytes(keys.wallet.address),
-      meshId: mesh.meshId,
-      tlsKey: keys.tls.spki,
-      path: folder.file("validator.der"),
-      nowSeconds,
-      log,
-      onCertificate: ({ certificate, crossCertificate }) => {
-        const shown = { key: keys.tls.key, chain: [certificate, crossCertificate] };
-        this.#server?.renew(shown);
-        this.#est?.renew(shown);
-      },
-    });
-
     let start = 0;
     const leaveOffice = (): void => {
       this.#office?.maker.close();
@@ -307,7 +317,7 @@ class Validator implements RunningValidator {
       this.#following = undefined;
     };
     const takeOffice = (committee: Committee, signer: Signer): void => {
-      const peers = registeredPeers(projection, committee.accounts, signer.seat);
+      const peers = registeredPeers(projection, committee.accounts, signer.seat, credentials);
       const { log: logger } = this.#options;
       const voting = new Voting({ committee, signer, peers, record, bls: this.#bls, clock: this.#clock, log: logger });
       const maker = new HeadMaker({
@@ -375,6 +385,7 @@ class Validator implements RunningValidator {
         nowSeconds,
         office: () => this.#inOffice(),
         activating: () => ceremony.voting,
+        metrics,
       }),
       log,
       metrics,

@@ -10,6 +10,7 @@ import { type SignatureChecks, verifyByGroup } from "../certificate/signatures.j
 import type { Projection } from "../ledger/projection.js";
 import { PATH } from "../protocol/api.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import type { ClientCredentials } from "../net/client.js";
 import type { Logger } from "../runtime/log.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
@@ -27,6 +28,8 @@ export interface FollowingOptions {
   /** File of the signed committee list. */
   readonly listPath: string;
   readonly checks: SignatureChecks;
+  /** What this validator shows of itself to the others. */
+  readonly credentials: () => ClientCredentials;
   readonly log: Logger;
 }
 
@@ -42,7 +45,7 @@ export class Following {
 
   constructor(options: FollowingOptions) {
     this.#options = options;
-    this.#peers = registeredPeers(options.projection, options.committee.accounts, undefined);
+    this.#peers = registeredPeers(options.projection, options.committee.accounts, undefined, options.credentials);
   }
 
   /** Looks once in the time between two scheduled heads. Returns at once. */

@@ -22,8 +22,11 @@ import { SwarmkeepError } from "../statements/errors.js";
 import { type Combining, combineShares, postForCommitment } from "./combining.js";
 import { FORM, type IssuedBook } from "./issued.js";
 
-/** What a topic is asked about: of a request between members all but its proof. */
-export type FrostOrder = Omit<FrostCommitRequest, "proof">;
+/** What a topic is asked about, and by whom. */
+export interface FrostOrder extends FrostCommitRequest {
+  /** SubjectPublicKeyInfo of the registered TLS key of the asking member, DER, 91 bytes. */
+  readonly tlsKey: Uint8Array;
+}
 
 export interface FrostTopicAnswer {
   /** What is signed. */
@@ -82,8 +85,7 @@ export async function signByCommittee(
   const { kind, number } = given;
   const { message, claim } = await topicOf(topics, kind)({ ...given, seat: signer.seat, tlsKey: signer.tlsKey });
   await claim?.();
-  const body = (binding: Uint8Array): Uint8Array =>
-    encodeFrostCommitRequest(signer.commitRequest(given, message, binding));
+  const body = encodeFrostCommitRequest({ ...given, seat: signer.seat });
   const ask = async (seat: number, abort: AbortSignal): Promise<CommitmentAnswer> => {
     for (;;) {
       try {

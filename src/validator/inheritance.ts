@@ -3,28 +3,21 @@
  * until it knows for which numbers that was: each member asks all those of before, who answer once they have left office
  * themselves, and takes over what more than f of them report (docs/protocol.md, section 7).
  */
-import { createHash } from "node:crypto";
+import { ZeroAddress } from "ethers";
 
-import { ZeroAddress, getBytes } from "ethers";
-
-import type { SignatureChecks } from "../certificate/signatures.js";
-import { equalBytes } from "../crypto/bytes.js";
 import type { Office } from "../ledger/projection.js";
-import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
+import type { ClientCredentials } from "../net/client.js";
 import { PATH } from "../protocol/api.js";
 import {
-  type CountersRequest,
   type IssuedRecord,
   MAXIMUM_COUNTERS,
   MAXIMUM_COUNTERS_BYTES,
-  countersStatement,
   decodeCountersAnswer,
   decodeCountersRequest,
   encodeCountersAnswer,
   encodeCountersRequest,
   inheritedRecords,
 } from "../protocol/counters.js";
-import { evidenceDigest, verifyEvidence } from "../protocol/evidence.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import type { Clock } from "../runtime/clock.js";
 import { failpoint } from "../runtime/failpoint.js";
@@ -33,7 +26,6 @@ import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { quorumOf } from "../statements/quorum.js";
 import type { IssuedBook } from "./issued.js";
-import type { MeshContext } from "./mesh-context.js";
 import { type Peers, registeredPeers } from "./peers.js";
 import type { Standing } from "./standing.js";
 
@@ -42,15 +34,14 @@ const GRACE_MILLISECONDS = 4_000;
 const RETRY = { first: 100, most: 1_000 } as const;
 
 export interface InheritanceOptions {
-  readonly context: MeshContext;
   readonly standing: Standing;
   readonly issued: IssuedBook;
-  readonly identity: TlsIdentity;
+  /** What this validator shows of itself to the others. */
+  readonly credentials: () => ClientCredentials;
   /** This member's. */
   readonly account: string;
   /** File that says up to which office everything is inherited. */
   readonly path: string;
-  readonly checks: SignatureChecks;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -110,11 +101,10 @@ export class Inheritance {
 
   /**
    * Answers a validator that takes over.
-   * @throws SwarmkeepError `not-a-validator`; `statement-unknown` as long as this one is in office itself, or does not know all
+   * @throws SwarmkeepError `statement-unknown` as long as this one is in office itself, or does not know all
    */
-  answer(body: Uint8Array, channelBinding: Uint8Array): Uint8Array {
+  answer(body: Uint8Array): Uint8Array {
     const request = decodeCountersRequest(body);
-    this.#expectValidator(request, channelBinding);
     const { standing, issued } = this.#options;
     const { office } = standing.projection;
     const isFollowed = standing.committee?.epoch === Number(office?.epoch);
@@ -130,22 +120,6 @@ export class Inheritance {
     this.#pending = undefined;
   }
 
-  #expectValidator({ ceremony, tlsKey, proof }: CountersRequest, channelBinding: Uint8Array): void {
-    const { context, standing, checks } = this.#options;
-    const pin = createHash("sha256").update(tlsKey).digest();
-    const isRegistered = standing.projection
-      .members()
-      .some(({ contact }) => contact !== undefined && equalBytes(getBytes(contact.tlsPin), Uint8Array.from(pin)));
-    const statement = countersStatement(context.meshId, ceremony);
-    const digest = evidenceDigest(context.separators.registry, statement, channelBinding);
-    if (isRegistered && verifyEvidence(tlsKey, digest, proof, checks.device)) return;
-    throw new SwarmkeepError("the request is not signed by a registered validator for this connection", {
-      kind: "refused",
-      code: "not-a-validator",
-      advice: "Ask with the TLS key that the registry has.",
-    });
-  }
-
   async #inherit(pending: Pending, before: Office, patience: number): Promise<void> {
     const { issued, path, log, account, standing } = this.#options;
     const { office, stop } = pending;
@@ -154,7 +128,7 @@ export class Inheritance {
     );
     const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
     const { n, f } = quorumOf(before.committee.length);
-    const peers = registeredPeers(standing.projection, accounts, own);
+    const peers = registeredPeers(standing.projection, accounts, own, this.#options.credentials);
     try {
       const reports = await this.#gather(peers, Number(office.ceremony), {
         // Its own book counts as its report.
@@ -222,16 +196,10 @@ export class Inheritance {
   }
 
   async #report(peers: Peers, seat: number, ceremony: number, signal: AbortSignal): Promise<readonly IssuedRecord[]> {
-    const { context, identity } = this.#options;
-    const statement = countersStatement(context.meshId, ceremony);
     const records: IssuedRecord[] = [];
     for (let offset: number | null = 0; offset !== null;) {
       const from: number = offset;
-      const body = (channelBinding: Uint8Array): Uint8Array => {
-        const digest = evidenceDigest(context.separators.registry, statement, channelBinding);
-        const proof = signWithTlsKey(identity, digest);
-        return encodeCountersRequest({ ceremony, offset: from, tlsKey: identity.spki, proof });
-      };
+      const body = encodeCountersRequest({ ceremony, offset: from });
       const answer = decodeCountersAnswer(await peers.post(seat, PATH.counters, body, signal, MAXIMUM_COUNTERS_BYTES));
       for (const record of answer.records) records.push(record);
       offset = answer.next;

@@ -33,11 +33,14 @@ export function issuanceLedger(projection: Projection, block: { number: number; 
     certificatePeriodSeconds: Number(parameters?.certificatePeriodSeconds ?? 1n),
     headLifetimeSeconds: Number(parameters?.headLifetimeSeconds ?? 0n),
     deviceAt: (index) => registeredDevice(projection, index),
-    isRevoked(index) {
-      const word = projection.bitmap.effective(Math.floor(index / 256), block.number);
-      return ((word >> BigInt(index % 256)) & 1n) === 1n;
-    },
+    isRevoked: (index) => isRevoked(projection, index, block.number),
   };
+}
+
+/** Whether a device is revoked or held at a block. */
+export function isRevoked(projection: Projection, index: number, block: number): boolean {
+  const word = projection.bitmap.effective(Math.floor(index / 256), block);
+  return ((word >> BigInt(index % 256)) & 1n) === 1n;
 }
 
 /** Where the ledger has a device; undefined for an index that no batch has. */

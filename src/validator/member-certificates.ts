@@ -18,6 +18,8 @@ import {
 } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
 import type { Projection } from "../ledger/projection.js";
+import type { ClientCredentials } from "../net/client.js";
+import type { TlsIdentity } from "../net/tls-identity.js";
 import { FROST_KIND, type MemberWish, decodeMemberWish, encodeMemberWish } from "../protocol/api.js";
 import { GatherError } from "../protocol/gather.js";
 import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
@@ -122,23 +124,17 @@ function checkWish(
   if (k >= quota) throw refused("quota-exceeded", `a validator has ${quota} certificates in a period at most`);
 }
 
-/** A validator's certificate with the rest of its chain, DER: what it shows in TLS. */
-export interface OwnCertificate {
-  readonly certificate: Uint8Array;
-  readonly crossCertificate: Uint8Array;
-}
-
 export interface MemberCertificatesOptions {
   readonly standing: Standing;
   readonly account: Uint8Array;
   readonly meshId: Uint8Array;
-  /** SubjectPublicKeyInfo of the registered TLS key, DER. */
-  readonly tlsKey: Uint8Array;
+  /** The registered TLS key. */
+  readonly identity: TlsIdentity;
   readonly path: string;
   readonly nowSeconds: () => number;
   readonly log: Logger;
   /** Is told of every certificate that takes the place of an earlier one, and of the first. */
-  readonly onCertificate: (own: OwnCertificate) => void;
+  readonly onCertificate: (own: ClientCredentials) => void;
 }
 
 /** Tries after this many seconds again. */
@@ -148,8 +144,10 @@ const MAXIMUM_CERTIFICATE_BYTES = 4_096;
 export class MemberCertificates {
   readonly #options: MemberCertificatesOptions;
   #current: Uint8Array | undefined;
-  /** The one that was told of last. */
-  #shown: Uint8Array | undefined;
+  /** The one that was told of last, and until when it may be shown, seconds since 1970. */
+  #shown:
+    { readonly certificate: Uint8Array; readonly credentials: ClientCredentials; readonly until: number } | undefined;
+  readonly #bare: ClientCredentials;
   #next = 0;
   #k = 0;
   #working = false;
@@ -157,6 +155,7 @@ export class MemberCertificates {
   private constructor(options: MemberCertificatesOptions, current: Uint8Array | undefined) {
     this.#options = options;
     this.#current = current;
+    this.#bare = { key: options.identity.key, chain: [options.identity.certificate] };
   }
 
   static async open(options: MemberCertificatesOptions): Promise<MemberCertificates> {
@@ -166,6 +165,12 @@ export class MemberCertificates {
   /** The certificate in use, DER. */
   get current(): Uint8Array | undefined {
     return this.#current;
+  }
+
+  /** What this validator shows of itself to others: its certificate, or the bare key while it has none that lasts. */
+  get credentials(): ClientCredentials {
+    const isGood = this.#shown !== undefined && this.#options.nowSeconds() < this.#shown.until;
+    return isGood ? (this.#shown?.credentials as ClientCredentials) : this.#bare;
   }
 
   /** Gets a certificate if one is due. Returns at once; what is due goes on by itself. */
@@ -187,21 +192,23 @@ export class MemberCertificates {
 
   #show({ crossCertificate }: KnownAuthority): void {
     const certificate = this.#current;
-    if (certificate === undefined || certificate === this.#shown) return;
-    this.#shown = certificate;
-    this.#options.onCertificate({ certificate, crossCertificate });
+    if (certificate === undefined || certificate === this.#shown?.certificate) return;
+    const credentials = { key: this.#options.identity.key, chain: [certificate, crossCertificate] };
+    const until = decodeMemberCertificate(certificate).expires - CLOCK_SKEW_SECONDS;
+    this.#shown = { certificate, credentials, until };
+    this.#options.onCertificate(credentials);
   }
 
   /** Whether the current certificate says what the registry has, and lasts for a third of its lifetime yet. */
   #lasts(known: KnownAuthority, now: number): boolean {
-    const { standing, account, tlsKey } = this.#options;
+    const { standing, account, identity } = this.#options;
     const registered = registeredFields(standing.projection, known, account);
     if (this.#current === undefined || registered === undefined) return false;
     try {
       const { x509, authority: _, ...fields } = decodeMemberCertificate(this.#current);
       const { scope, hosts } = registered;
       const { generation } = known.facts;
-      const renewed = { ...fields, account, generation, scope, hosts, key: keyOf(tlsKey) };
+      const renewed = { ...fields, account, generation, scope, hosts, key: keyOf(identity.spki) };
       const isSame = equalBytes(x509.tbs, memberCertificateToSign(renewed, known.authority));
       return isSame && now < fields.expires - (fields.expires - fields.notBefore) / 3;
     } catch (error) {

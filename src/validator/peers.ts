@@ -1,19 +1,25 @@
-/** The other members of a committee, reached as the registry says: at their endpoint, by their registered TLS key. */
+/**
+ * The other members of a committee, reached as the registry says: at their endpoint, by their registered TLS key. To them this
+ * validator shows its own certificate, by which they know it (`caller.ts`).
+ */
 import { getBytes } from "ethers";
 
 import type { Projection } from "../ledger/projection.js";
-import { type Client, createClient } from "../net/client.js";
+import { type Client, type ClientCredentials, createClient } from "../net/client.js";
 import { parseEndpoint } from "../net/endpoint.js";
 import { SwarmkeepError } from "../statements/errors.js";
-
-/** CBOR, or what makes it from the channel binding of the connection that it is sent on. */
-type Body = Uint8Array | ((channelBinding: Uint8Array) => Uint8Array);
 
 export interface Peers {
   /** Their seats. */
   readonly seats: readonly number[];
   /** Posts a CBOR body to a member. @throws SwarmkeepError of kind `network` or `refused` */
-  post(seat: number, path: string, body: Body, signal?: AbortSignal, maximumAnswerBytes?: number): Promise<Uint8Array>;
+  post(
+    seat: number,
+    path: string,
+    body: Uint8Array,
+    signal?: AbortSignal,
+    maximumAnswerBytes?: number,
+  ): Promise<Uint8Array>;
   /** What a member has at `path`. @throws SwarmkeepError of kind `network` or `refused` */
   get(
     seat: number,
@@ -28,11 +34,13 @@ const TIMEOUT_MILLISECONDS = 5_000;
 /**
  * @param accounts by seat, this member's own included.
  * @param own the seat that is not a peer.
+ * @param credentials what this validator shows of itself.
  */
 export function registeredPeers(
   projection: Projection,
   accounts: ReadonlyMap<number, string>,
   own: number | undefined,
+  credentials: () => ClientCredentials,
 ): Peers {
   const clients = new Map<number, { readonly name: string; readonly client: Client }>();
 
@@ -54,6 +62,7 @@ export function registeredPeers(
     const client = createClient({
       endpoint: parseEndpoint(contact.endpoint),
       trust: { kind: "pin", pin: getBytes(contact.tlsPin) },
+      credentials,
       timeoutMilliseconds: TIMEOUT_MILLISECONDS,
     });
     clients.set(seat, { name, client });

@@ -19,21 +19,21 @@ import {
 } from "../protocol/api.js";
 import { encodeCbor } from "../certificate/cbor.js";
 import { encodeSignedDrlHead } from "../certificate/drl.js";
-import { indexOfIdentity } from "../protocol/pre-shared-key.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
+import { type Caller, callerOf, expectMember, expectValidator, waysOf } from "./caller.js";
 import type { CodeBook } from "./est/code-book.js";
 import { coSignStatement } from "./governing.js";
 import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
 import { type FrostTopics, topicOf } from "./frost-signing.js";
-import { expectMember } from "./member-proof.js";
 import type { InOfficeParts } from "./office.js";
 import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
 import { HealthStatements, signedDigests } from "./transparency.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
+import type { Metrics } from "../runtime/metrics.js";
 import type { Voting } from "./voting.js";
 import type { HeadStore } from "./head-store.js";
 import type { X509Files } from "./x509-files.js";
@@ -58,6 +58,12 @@ export interface RouteOptions {
   readonly office: () => InOfficeParts;
   /** Votes on an activation that is under way. */
   readonly activating: () => Voting | undefined;
+  readonly metrics: Metrics;
+}
+
+/** A route whose handler is told who calls. */
+interface ApiRoute extends Omit<Route, "handle"> {
+  handle(exchange: Exchange, caller: Caller): ReturnType<Route["handle"]>;
 }
 
 /** Requests that cost a transaction or a signature by hand: a few each minute and address. */
@@ -66,6 +72,23 @@ const COSTLY = { perSecond: 0.2, burst: 20 } as const;
 const PSK_BODY_BYTES = 1 << 20;
 
 export function validatorRoutes(options: RouteOptions): Route[] {
+  const { context, standing, checks, nowSeconds } = options.issuing;
+  const calls = options.metrics.counter("swarmkeep_calls_total", "Requests, by how the caller has shown who it is", [
+    "by",
+  ]);
+  const calling = { context, standing, signatures: checks.device, nowSeconds };
+  return apiRoutes(options).map((route) => ({
+    ...route,
+    handle(exchange) {
+      // On every path: a certificate that is not good is refused also for what anyone may ask.
+      const caller = callerOf(calling, exchange.peer);
+      calls.inc({ by: waysOf(caller) });
+      return route.handle(exchange, caller);
+    },
+  }));
+}
+
+function apiRoutes(options: RouteOptions): ApiRoute[] {
   const { issuing, revoking, psk, heads } = options;
   const { standing, context } = issuing;
   const costly = new TokenBuckets(COSTLY);
@@ -124,10 +147,9 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.issue,
-      handle: async ({ body, peer }) => {
-        const { pskIdentity } = peer;
-        const preSharedKeyIndex = pskIdentity === undefined ? undefined : indexOfIdentity(context.meshId, pskIdentity);
-        return { body: await issue(issuing, body, { binding: peer.channelBinding, preSharedKeyIndex }) };
+      handle: async ({ body, peer }, caller) => {
+        const device = caller.kind === "device" ? caller : undefined;
+        return { body: await issue(issuing, body, { binding: peer.channelBinding, device }) };
       },
     },
     {
@@ -203,7 +225,8 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.vote,
-      handle: ({ body }) => {
+      handle: ({ body }, caller) => {
+        expectValidator(caller);
         const vote = decodeVote(body);
         const voting = vote.kind === VOTE_KIND.activation ? options.activating() : options.office().voting;
         if (voting !== undefined) return { body: encodeVoteAnswer(voting.receive(vote)) };
@@ -217,11 +240,11 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.frostCommit,
-      handle: async ({ body, peer }) => {
+      handle: async ({ body }, caller) => {
         const { signer } = standing.inOffice();
         const request = decodeFrostCommitRequest(body);
-        const { message, asker, claim } = await topicOf(options.topics(), request.kind)(request);
-        expectMember(standing, context, request, message, peer.channelBinding, issuing.checks);
+        const { tlsKey } = expectMember(caller, standing, request.seat);
+        const { message, asker, claim } = await topicOf(options.topics(), request.kind)({ ...request, tlsKey });
         await claim?.();
         const { session, commitment } = signer.commit(message, `seat ${request.seat} ${asker ?? ""}`);
         return { body: encodeCommitmentAnswer({ ...commitment, session }) };
@@ -230,7 +253,8 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.frostResult,
-      handle: async ({ body }) => {
+      handle: async ({ body }, caller) => {
+        expectValidator(caller);
         await options.office().maker.frost.take(decodeFrostResult(body));
         return { body: encodeCbor(null) };
       },
@@ -238,7 +262,10 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     {
       method: "POST",
       path: PATH.counters,
-      handle: ({ body, peer }) => ({ body: options.inheritance.answer(body, peer.channelBinding) }),
+      handle: ({ body }, caller) => {
+        expectValidator(caller);
+        return { body: options.inheritance.answer(body) };
+      },
     },
     ...x509Routes(options.files),
   ];

@@ -8,7 +8,7 @@ import type { Bls } from "../crypto/bls.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
 import type { SharePair } from "../crypto/sealing.js";
 import { type TlsIdentity, signWithTlsKey, signWithTlsKeyInPool } from "../net/tls-identity.js";
-import type { FrostCommitRequest, PartialAnswer, ShareAnswer } from "../protocol/api.js";
+import type { PartialAnswer, ShareAnswer } from "../protocol/api.js";
 import { coseStatementDigest, evidenceDigest, frostDigest } from "../protocol/evidence.js";
 import { SessionBook } from "../protocol/sessions.js";
 import { SwarmkeepError } from "../statements/errors.js";
@@ -92,16 +92,6 @@ export class Signer {
     const { edKey, shares } = this.#options;
     const share = nonces.sign(edKey, shares.ed25519, { message, commitments });
     return { seat: this.seat, share, evidence: this.#evidence(frostDigest(statementId(message), commitments), share) };
-  }
-
-  /** Shows to another member who asks it for a commitment over `message`, on the connection with this binding. */
-  commitRequest(
-    order: Pick<FrostCommitRequest, "kind" | "number" | "request">,
-    message: Uint8Array,
-    channelBinding: Uint8Array,
-  ): FrostCommitRequest {
-    const proof = this.#evidence(statementId(message), channelBinding);
-    return { ...order, seat: this.seat, tlsKey: this.tlsKey, proof };
   }
 
   /** Forgets the shares: this member has left office. */

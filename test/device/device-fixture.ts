@@ -50,10 +50,10 @@ export async function makeDevice(
 }
 
 /** As after a restart. */
-export async function openTestDevice(mesh: TestMesh, path: string): Promise<TestDevice> {
+export async function openTestDevice(mesh: TestMesh, path: string, transport = mesh.transport): Promise<TestDevice> {
   const store = await openDeviceStore(path);
   const keystore = await openSealedKeystore(store.folder, PASSPHRASE);
-  const { transport, clock } = mesh;
+  const { clock } = mesh;
   return {
     path,
     store,

@@ -100,6 +100,8 @@ export interface Call {
   readonly body: Uint8Array;
   readonly binding: Uint8Array;
   readonly pskIdentity: string | undefined;
+  /** That the device has shown in TLS. */
+  readonly certificate?: Uint8Array | undefined;
 }
 
 export interface Result {

@@ -25,8 +25,8 @@ function routesOf(validator: Validator): Route[] {
     handle: ({ body, peer, parameters, query }) => {
       const full =
         parameters["index"] === undefined ? path : `${PATH.drlProof}/${parameters["index"]}?alg=${query.get("alg")}`;
-      const { channelBinding: binding, pskIdentity } = peer;
-      return validator.handle({ path: full, body, binding, pskIdentity });
+      const { channelBinding: binding, pskIdentity, certificate } = peer;
+      return validator.handle({ path: full, body, binding, pskIdentity, certificate });
     },
   });
   return [

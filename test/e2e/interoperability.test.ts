@@ -12,10 +12,16 @@ import { expect } from "chai";
 import { decodeCertsOnly } from "../../src/certificate/cms.js";
 import { pem } from "../../src/certificate/x509.js";
 import { decodeDeviceCertificate } from "../../src/certificate/x509-leaf.js";
+import { tlsMaterial } from "../../src/device/tls.js";
+import { derOfPem } from "../../src/device/x509-files.js";
+import { createClient } from "../../src/net/client.js";
+import { parseEndpoint } from "../../src/net/endpoint.js";
 import { giveCode } from "../../src/operator/enrolment-code.js";
 import { readPublicKeys } from "../../src/operator/public-keys.js";
+import { PATH } from "../../src/protocol/api.js";
+import { KEY_TYPE, REVOCATION_REASON } from "../../src/statements/cose.js";
 import { type Ran, run, withTool } from "../tools.js";
-import { type Fleet, SCOPE, makeFleet } from "./devices.js";
+import { type Fleet, SCOPE, codeOf, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { guarded } from "./processes.js";
 import { eventually, freePorts } from "./waiting.js";
@@ -120,6 +126,47 @@ describe("interoperability", function () {
       return true;
     });
     await fetchAuthority();
+  });
+
+  /** Requests that all validators have had from callers of a kind, as their metrics count them. */
+  async function callsBy(kind: string): Promise<number> {
+    const counts = mesh.validators.map(async ({ place }) => {
+      const text = await (await fetch(`http://127.0.0.1:${place.sidePort}/metrics`)).text();
+      return Number(new RegExp(`^swarmkeep_calls_total\\{by="${kind}"\\} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+    });
+    return (await Promise.all(counts)).reduce((all, count) => all + count, 0);
+  }
+
+  it("validators know one another and devices by the swarm's certificates, and refuse that of a revoked device", async () => {
+    const before = await callsBy("validator-by-certificate");
+    await eventually("a validator shows its certificate to others", async () =>
+      (await callsBy("validator-by-certificate")) > before ? true : undefined,
+    );
+    const own = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.p256, count: 1 }], POLICY);
+    const { agent, keystore } = await openFrom(own, 0);
+    try {
+      await agent.enrol();
+      const renewals = await callsBy("device-by-certificate");
+      await agent.renew();
+      expect(await callsBy("device-by-certificate")).to.be.above(renewals);
+      const [member] = (await mesh.clients()).members;
+      const { chain, key } = await tlsMaterial(agent, keystore);
+      const credentials = { key, chain: [derOfPem(Buffer.from(chain)) as Uint8Array] };
+      const client = createClient({
+        endpoint: parseEndpoint(member?.endpoint ?? ""),
+        trust: { kind: "pin", pin: member?.tlsPin ?? new Uint8Array() },
+        credentials: () => credentials,
+      });
+      const status = (): Promise<unknown> => client.request({ method: "GET", path: PATH.status });
+      await status();
+      await agent.revoke(REVOCATION_REASON.keyCompromise);
+      await eventually("its certificate is refused, also on the connection from before", async () =>
+        (await codeOf(status())) === "revoked" ? true : undefined,
+      );
+      client.close();
+    } finally {
+      await agent.close();
+    }
   });
 
   withTool("curl", "EST by curl", () => {

@@ -43,7 +43,7 @@ export const protocolTargets: readonly FuzzTarget[] = [
   ),
   target(
     "decodeCountersRequest",
-    [{ ceremony: 3, offset: 16_384, tlsKey: new Uint8Array(91).fill(4), proof: evidence }],
+    [{ ceremony: 3, offset: 16_384 }],
     counters.encodeCountersRequest,
     counters.decodeCountersRequest,
   ),
@@ -127,8 +127,6 @@ export const protocolTargets: readonly FuzzTarget[] = [
       kind: 1,
       number: 9,
       seat: 2,
-      tlsKey: new Uint8Array(91),
-      proof: new Uint8Array(64),
       request,
     })),
     api.encodeFrostCommitRequest,

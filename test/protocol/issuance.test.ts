@@ -46,7 +46,7 @@ const ledger: IssuanceLedger = {
   isRevoked: () => false,
 };
 
-const channel: RequestChannel = { binding, preSharedKeyIndex: undefined };
+const channel: RequestChannel = { binding, device: undefined };
 
 const enrolRequest: EnrolRequest = {
   kind: REQUEST_KIND.enrol,
@@ -119,13 +119,20 @@ describe("issuance", () => {
   });
 
   it("refuses a device on the channel of another device's pre-shared key", async () => {
-    expect(await codeOf(enrolRequest, { channel: { preSharedKeyIndex: 70_001 } })).to.equal("wrong-channel");
+    expect(await codeOf(enrolRequest, { channel: { device: { index: 70_001, by: "pre-shared-key" } } })).to.equal(
+      "wrong-channel",
+    );
   });
 
   it("refuses a join by pre-shared key that came over a channel without one", async () => {
     const request = { ...enrolRequest, joinMethod: JOIN_METHOD.preSharedKey };
     expect(await codeOf(request)).to.equal("join-method");
-    expect(await codeOf(request, { channel: { preSharedKeyIndex: 70_000 } })).to.equal("accepted");
+    expect(await codeOf(request, { channel: { device: { index: 70_000, by: "certificate" } } })).to.equal(
+      "join-method",
+    );
+    expect(await codeOf(request, { channel: { device: { index: 70_000, by: "pre-shared-key" } } })).to.equal(
+      "accepted",
+    );
   });
 
   it("refuses a join method that the fleet does not allow", async () => {

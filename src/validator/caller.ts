@@ -1,0 +1,144 @@
+/**
+ * Who is at the other end of a connection to this validator (docs/protocol.md, section 9). The handshake tells: TLS has shown that
+ * the client holds the key of what it presents, and here that is looked up, in the ledger and under the swarm's key, anew with
+ * every request, so that a connection is worth nothing any more once its owner is revoked.
+ */
+import { createHash } from "node:crypto";
+
+import { getBytes, hexlify } from "ethers";
+
+import { subjectPublicKeyInfo } from "../certificate/public-key-info.js";
+import type { DeviceSignatures } from "../certificate/signatures.js";
+import { type X509Certificate, decodeX509Certificate } from "../certificate/x509.js";
+import { isMemberCertificate, verifyDeviceCertificate, verifyMemberCertificate } from "../certificate/x509-leaf.js";
+import { equalBytes } from "../crypto/bytes.js";
+import type { Member } from "../ledger/projection.js";
+import type { Peer } from "../net/server.js";
+import { indexOfIdentity } from "../protocol/pre-shared-key.js";
+import { SwarmkeepError } from "../statements/errors.js";
+import { isRevoked } from "./issuing.js";
+import type { MeshContext } from "./mesh-context.js";
+import type { Standing } from "./standing.js";
+
+export type Caller =
+  | { readonly kind: "anyone" }
+  | { readonly kind: "device"; readonly index: number; readonly by: "certificate" | "pre-shared-key" }
+  | {
+      readonly kind: "validator";
+      readonly account: string;
+      /** SubjectPublicKeyInfo of its registered TLS key, DER, 91 bytes. */
+      readonly tlsKey: Uint8Array;
+      /** With the swarm's certificate for that key, or until it has one with the bare key. */
+      readonly by: "certificate" | "identity-key";
+    };
+
+export interface CallerOptions {
+  readonly context: MeshContext;
+  readonly standing: Standing;
+  readonly signatures: DeviceSignatures;
+  readonly nowSeconds: () => number;
+}
+
+/**
+ * Whoever presents nothing, or a key that nobody has registered, is anyone. A certificate in somebody's name has to be good.
+ * @throws Refusal for a certificate that is not the swarm's, of another generation, or out of time; SwarmkeepError `revoked`,
+ * `not-a-validator`, or `ledger-away` as long as this validator has no keys to check one by
+ */
+export function callerOf(options: CallerOptions, { certificate, pskIdentity }: Peer): Caller {
+  if (pskIdentity !== undefined) {
+    const index = indexOfIdentity(options.context.meshId, pskIdentity);
+    return index === undefined ? { kind: "anyone" } : { kind: "device", index, by: "pre-shared-key" };
+  }
+  if (certificate === undefined) return { kind: "anyone" };
+  const shown = decodeX509Certificate(certificate, "client");
+  if (equalBytes(shown.issuer, shown.subject)) return byKey(options, shown);
+  return isMemberCertificate(shown)
+    ? byMemberCertificate(options, certificate)
+    : byDeviceCertificate(options, certificate);
+}
+
+/** The registered key with nobody's word for it: what a validator has before its first certificate. */
+function byKey({ standing }: CallerOptions, { key }: X509Certificate): Caller {
+  const tlsKey = subjectPublicKeyInfo(key);
+  const member = standing.projection.members().find((one) => hasKey(one, tlsKey));
+  if (member === undefined) return { kind: "anyone" };
+  return { kind: "validator", account: member.account, tlsKey, by: "identity-key" };
+}
+
+function byMemberCertificate(options: CallerOptions, encoded: Uint8Array): Caller {
+  const { signatures, standing, nowSeconds } = options;
+  const { account: bytes, key } = verifyMemberCertificate(encoded, trustOf(options), nowSeconds(), signatures);
+  const account = hexlify(bytes);
+  const tlsKey = subjectPublicKeyInfo(key);
+  const member = standing.projection.member(account);
+  if (member !== undefined && hasKey(member, tlsKey)) {
+    return { kind: "validator", account: member.account, tlsKey, by: "certificate" };
+  }
+  throw new SwarmkeepError(`the registry no longer has the key of this certificate for ${account}`, {
+    kind: "refused",
+    code: "not-a-validator",
+    advice: "Ask with the TLS key that the registry has.",
+    details: { account },
+  });
+}
+
+function byDeviceCertificate(options: CallerOptions, encoded: Uint8Array): Caller {
+  const { signatures, standing, nowSeconds } = options;
+  const { index } = verifyDeviceCertificate(encoded, trustOf(options), nowSeconds(), signatures);
+  if (!isRevoked(standing.projection, index, standing.finalised?.number ?? 0)) {
+    return { kind: "device", index, by: "certificate" };
+  }
+  throw new SwarmkeepError(`device ${index} is revoked or held`, {
+    kind: "refused",
+    code: "revoked",
+    advice: "Ask the fleet's registrar.",
+    details: { index },
+  });
+}
+
+function hasKey({ contact }: Member, tlsKey: Uint8Array): boolean {
+  const pin = Uint8Array.from(createHash("sha256").update(tlsKey).digest());
+  return contact !== undefined && equalBytes(getBytes(contact.tlsPin), pin);
+}
+
+function trustOf({ context, standing }: CallerOptions) {
+  const { committee } = standing;
+  if (committee !== undefined) {
+    return { meshId: context.meshId, generation: committee.generation, keys: committee.keys };
+  }
+  throw new SwarmkeepError("this validator has read of no committee yet, whose certificates it could check", {
+    kind: "network",
+    code: "ledger-away",
+    advice: "Ask another validator, or this one again in a moment.",
+  });
+}
+
+type ValidatorCaller = Extract<Caller, { kind: "validator" }>;
+
+/** @throws SwarmkeepError `not-a-validator` */
+export function expectValidator(caller: Caller): ValidatorCaller {
+  if (caller.kind === "validator") return caller;
+  throw new SwarmkeepError("this is between validators, and the connection is not a registered one's", {
+    kind: "refused",
+    code: "not-a-validator",
+    advice: "Open the connection with the TLS key that the registry has.",
+  });
+}
+
+/** @throws SwarmkeepError `not-a-validator`, `not-a-member`, and those of `Standing.inOffice` */
+export function expectMember(caller: Caller, standing: Standing, seat: number): ValidatorCaller {
+  const validator = expectValidator(caller);
+  const account = standing.inOffice().committee.accounts.get(seat);
+  if (account?.toLowerCase() === validator.account.toLowerCase()) return validator;
+  throw new SwarmkeepError(`seat ${seat} is not that of ${validator.account}, which asks`, {
+    kind: "refused",
+    code: "not-a-member",
+    advice: "Ask as a member of the committee in office, for its own seat.",
+    details: { seat, account: validator.account },
+  });
+}
+
+/** How the caller has shown who it is, for metrics. */
+export function waysOf(caller: Caller): string {
+  return caller.kind === "anyone" ? "anyone" : `${caller.kind}-by-${caller.by}`;
+}
