@@ -2,7 +2,8 @@
  * A mesh of real processes in a folder of its own: a chain, validators as `swarmkeep validator run`, founded with the
  * commands that an operator uses. Only loopback; everything ends with the tests.
  */
-import { rm, writeFile, copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Wallet } from "ethers";
@@ -18,7 +19,6 @@ import { openDataFolder } from "../../src/runtime/data-folder.js";
 import { type MeshFile, readMeshFile, writeMeshFile } from "../../src/runtime/mesh-file.js";
 import { LIGHT_KDF } from "../../src/runtime/sealed-file.js";
 import { initialiseValidator } from "../../src/validator/settings.js";
-import { scratchFolder } from "../runtime/scratch.js";
 import { startWithCrashes } from "./crashes.js";
 import { forgetPid, succeed, watchPid } from "./processes.js";
 import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
@@ -50,7 +50,8 @@ export class LocalMesh {
 
   /** Founds a mesh and brings it as far as the certified group keys and the first committee list. */
   static async found(options: MeshOptions): Promise<LocalMesh> {
-    const local = new LocalMesh(await scratchFolder());
+    // Its own to remove: scratch folders go with the test file that asked for one, and others share this mesh.
+    const local = new LocalMesh(await mkdtemp(join(tmpdir(), "swarmkeep-test-")));
     open.add(local);
     try {
       await local.#deploy(options);
