@@ -7,7 +7,7 @@ export interface Progress {
 }
 
 const NAME_WIDTH = 12;
-const DETAIL_WIDTH = 92;
+const DETAIL_WIDTH = 94;
 
 function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`.padStart(7);

@@ -38,6 +38,9 @@ describe("swarmkeep start", function () {
       expect(code, `${stdout}\n${stderr}`).to.equal(0);
       expect(processesOf(folder)).to.deep.equal([]);
       meshes.push(readFileSync(join(folder, "operator", "mesh.json"), "utf8"));
+      expect(stdout).to.match(/✓ EST +curl|✓ EST +Node/);
+      expect(stdout).to.match(/✓ mutual TLS +the (gate|meter) connects to the lamp in TLSv1.3/);
+      expect(stdout).to.match(/✓ mutual TLS +the gate is refused by the next revocation list/);
       if (i === 1) expect(stdout).to.contain("The mesh of the last start goes on");
     }
     expect(meshes[1]).to.equal(meshes[0]);

@@ -13,6 +13,7 @@ import { REVOCATION_REASON } from "../../statements/cose.js";
 import type { Progress } from "../progress.js";
 import { type Certified, DEVICE_SCOPE, type Fleet, patiently } from "./fleet-story.js";
 import { type LocalMesh, until } from "./local-mesh.js";
+import { type LampServer, authenticateInTls, enrolByEst, refuseInTls } from "./tls-story.js";
 import { type Verdict, askVerifier } from "./verifier.js";
 
 /** Seconds for which a stapled proof has to last when everything is stopped. */
@@ -21,7 +22,9 @@ const PROOF_LIFE_SECONDS = 32;
 export async function tellDeviceStory(local: LocalMesh, fleet: Fleet, progress: Progress): Promise<void> {
   const seen = await authenticateOffline(local, fleet, progress);
   await renew(fleet, progress);
-  await revoke(local, fleet, seen, progress);
+  await enrolByEst(local, fleet, progress);
+  const lamp = await authenticateInTls(local, fleet, progress);
+  await revoke(local, fleet, { seen, lamp }, progress);
 }
 
 async function authenticateOffline(local: LocalMesh, { meter, lamp }: Fleet, progress: Progress): Promise<HeadMark> {
@@ -76,10 +79,11 @@ async function renew({ lamp }: Fleet, progress: Progress): Promise<void> {
 
 async function revoke(
   local: LocalMesh,
-  { gate, lamp, registrar }: Fleet,
-  seen: HeadMark,
+  fleet: Fleet,
+  { seen, lamp: server }: { readonly seen: HeadMark; readonly lamp: LampServer },
   progress: Progress,
 ): Promise<void> {
+  const { gate, lamp, registrar } = fleet;
   const { ledger, running } = local;
   const wasRevoked = await ledger.contracts.revocations.isRevoked(gate.index);
   const begun = performance.now();
@@ -123,6 +127,7 @@ async function revoke(
     const since = wasRevoked ? "" : `, ${seconds(performance.now() - begun)} after the request`;
     return { detail: `offline, the lamp refuses the gate under the next revocation head${since}`, value: undefined };
   });
+  await refuseInTls(local, server, fleet, wasRevoked ? undefined : begun, progress);
 }
 
 /** The newest revocation proof of any device, from a validator that answers. */

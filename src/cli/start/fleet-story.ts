@@ -237,7 +237,7 @@ async function enrolDevice(
     const size = known === undefined ? await sizeOf(path) : 0;
     const detail =
       known === undefined
-        ? `${how}: a certificate of ${size} bytes for ${expiry(certificate)}, ${await judgedByOpenssl(path)}`
+        ? `${how}: ${size} bytes for ${expiry(certificate)}, ${await judgedByOpenssl(path)}`
         : "as before";
     return { detail: `${name} (device ${index}) ${detail}`, value: { name, agent, keystore, index } };
   });
@@ -254,7 +254,7 @@ async function judgedByOpenssl(path: string): Promise<string> {
   const args = ["verify", "-x509_strict", "-CAfile", file("root"), "-untrusted", file("chain"), file("certificate")];
   try {
     await promisify(execFile)("openssl", args);
-    return "and in X.509: openssl verify says OK";
+    return "X.509: openssl says OK";
   } catch (error) {
     if (systemCode(error) === "ENOENT") return "and in X.509";
     throw error;

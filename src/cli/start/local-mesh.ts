@@ -124,7 +124,8 @@ async function initialise(workspace: Workspace, progress: Progress): Promise<Gen
       const folder = await openDataFolder(path, "validator");
       try {
         const listen = `127.0.0.1:${port}`;
-        const settings = { listen, endpoint: listen, scope: SCOPE };
+        // Clients of EST are told the port that is free when the validator starts.
+        const settings = { listen, endpoint: listen, scope: SCOPE, estListen: "127.0.0.1:0" };
         const existing = await readIfPresent(folder.file("member.json"));
         const member =
           existing === undefined
