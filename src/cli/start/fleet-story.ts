@@ -32,6 +32,8 @@ import { type LocalMesh, validatorFolder } from "./local-mesh.js";
 
 const ETHER = 10n ** 18n;
 const DAY = 86_400;
+/** Of certificates: with the quota, so much that a revoked device still fits on a revocation list for TLS software. */
+const LIFETIME = 43_200;
 /** What the tenant is granted, and what its devices' certificates are for. */
 const GRANTED = ["geo:u33"];
 export const DEVICE_SCOPE = "geo:u33db";
@@ -150,7 +152,7 @@ async function registerBatch(
           base: await nextBase(ledger),
           deviceClass: 0,
           scope: DEVICE_SCOPE,
-          lifetimeSeconds: DAY,
+          lifetimeSeconds: LIFETIME,
           accounts: await ledger.contracts.registry.candidates(),
           devicePassphrase: workspace.passphrase,
           sealer: registrar.sealer,
@@ -167,8 +169,9 @@ async function registerBatch(
       registerFleet(ledger, sender, made, {
         policy: {
           scopes: GRANTED,
-          maximumLifetime: DAY,
-          quota: 8,
+          maximumLifetime: LIFETIME,
+          // A start takes some for each device, and there may be several within a period.
+          quota: 16,
           joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
           graceSeconds: DAY,
         },

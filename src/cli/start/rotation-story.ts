@@ -1,4 +1,4 @@
-/** The committee changes by itself: the lamp renews its certificate after each handover, under the key that it has pinned. */
+/** The committee changes by itself: the meter renews its certificate after each handover, under the key that it has pinned. */
 import { hexlify } from "ethers";
 
 import type { Progress } from "../progress.js";
@@ -9,13 +9,13 @@ const ROTATIONS = 2;
 
 export async function tellRotationStory(
   { ledger, running }: LocalMesh,
-  { lamp }: Fleet,
+  { meter }: Fleet,
   progress: Progress,
 ): Promise<void> {
   const { groupKeys, rotation } = ledger.contracts;
   // The one that certified the first devices was of epoch 1; others may have followed it while these things were shown.
-  const certificate = await lamp.agent.certificate();
-  const key = hexlify(lamp.agent.trust?.keys.ed25519 ?? new Uint8Array());
+  const certificate = await meter.agent.certificate();
+  const key = hexlify(meter.agent.trust?.keys.ed25519 ?? new Uint8Array());
   for (let shown = 1, seen = 1n; shown <= ROTATIONS; shown++) {
     seen = await progress.step("rotation", async () => {
       let epoch = 0n;
@@ -28,12 +28,12 @@ export async function tellRotationStory(
       return { detail: `epoch ${epoch}: ${drawn}keys handed over by resharing`, value: epoch };
     });
     await progress.step("renew", async () => {
-      const renewed = await lamp.agent.renew({ attempts: 30 });
+      const renewed = await meter.agent.renew({ attempts: 30 });
       const isSame =
-        key === (await groupKeys.edKey()) && key === hexlify(lamp.agent.trust?.keys.ed25519 ?? new Uint8Array());
+        key === (await groupKeys.edKey()) && key === hexlify(meter.agent.trust?.keys.ed25519 ?? new Uint8Array());
       if (!isSame || renewed.generation !== certificate?.generation) throw new Error("the group key has changed");
       return {
-        detail: `the lamp, by the new committee, under the public key ${key.slice(2, 10)}... of before`,
+        detail: `the meter, by the new committee, under the public key ${key.slice(2, 10)}... of before`,
         value: undefined,
       };
     });
