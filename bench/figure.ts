@@ -16,6 +16,8 @@ export type GasFigure = Figure;
 
 export interface OffchainFigure extends Figure {
   readonly unit: string;
+  /** A program that has to be installed to measure it; it is not measured without. */
+  readonly requires?: string;
 }
 
 /** A row of bench/results/gas.json. */

@@ -9,10 +9,13 @@ import { drlProofBytes131072 } from "./offchain/drlProofBytes131072.js";
 import { enrolOverHandshake } from "./offchain/enrolOverHandshake.js";
 import { explorerIndexOverGetLogs } from "./offchain/explorerIndexOverGetLogs.js";
 import { explorerBlocksPerSecond, explorerEventsPerSecond } from "./offchain/explorerPerSecond.js";
+import { frostSignMilliseconds5of7 } from "./offchain/frostSignMilliseconds5of7.js";
 import { issuedPerSecondOverBareSign } from "./offchain/issuedPerSecondOverBareSign.js";
+import { mutualTlsHandshakesOverPlain } from "./offchain/mutualTlsHandshakesOverPlain.js";
 import { renewedPerSecondOverBareSign } from "./offchain/renewedPerSecondOverBareSign.js";
 import { revocationSeconds } from "./offchain/revocationSeconds.js";
 import { verifyCertificateOverBareBls } from "./offchain/verifyCertificateOverBareBls.js";
+import { x509IssuedOverCfssl, x509IssuedPerSecond } from "./offchain/x509IssuedPerSecond.js";
 
 export const OFFCHAIN: readonly OffchainFigure[] = [
   certificateBytes,
@@ -23,6 +26,10 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   renewedPerSecondOverBareSign,
   enrolOverHandshake,
   revocationSeconds,
+  frostSignMilliseconds5of7,
+  x509IssuedPerSecond,
+  x509IssuedOverCfssl,
+  mutualTlsHandshakesOverPlain,
   crlBytes1M1pct,
   crlMilliseconds1M1pct,
   explorerIndexOverGetLogs,

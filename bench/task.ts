@@ -1,5 +1,5 @@
 /** `npm run bench [-- gas | offchain | growth | <operation>...]`: measures, stores the results, and shows them beside their goals. */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -27,6 +27,10 @@ export async function bench({ names }: { names: string[] }): Promise<void> {
     show(figure, gas, "gas");
   }
   for (const figure of OFFCHAIN.filter((one) => wanted(one, "offchain"))) {
+    if (figure.requires !== undefined && !isInstalled(figure.requires)) {
+      console.log(`${figure.operation.padEnd(32)} not measured: ${figure.requires} is not installed`);
+      continue;
+    }
     const value = await inItsOwnProcess(figure);
     storeOffchain(figure, value);
     show(figure, value, figure.unit);
@@ -34,6 +38,10 @@ export async function bench({ names }: { names: string[] }): Promise<void> {
   if (names.length === 0 || names.includes("growth")) await writeGrowth();
   updateReadme();
   writeCosts(readRows<GasRow>(GAS_FILE));
+}
+
+function isInstalled(program: string): boolean {
+  return spawnSync(program, ["version"]).error === undefined;
 }
 
 async function inItsOwnProcess({ operation }: Figure): Promise<number> {
