@@ -15,7 +15,7 @@ const HANDSHAKES = 5;
 
 export const enrolOverHandshake: OffchainFigure = {
   operation: "enrolOverHandshake",
-  unit: "x one TLS 1.3 handshake",
+  unit: "x one TLS 1.3 handshake: a certificate in both forms, that of X.509 by FROST",
   goal: undefined,
   best: undefined,
   source: undefined,
