@@ -8,9 +8,7 @@ const THRESHOLD = 17;
 export async function gasOfDispute(half: GroupName): Promise<number> {
   const mesh = await deployMesh(SEATS);
   await mesh.ceremony.startKeyGeneration();
-  await mesh.acceptAll();
-  await mesh.advance();
-  await mesh.takeSeats();
+  await mesh.seatAll();
   await mesh.deal(1, mesh.spoilShare(1, SEATS, half));
   for (let seat = 2; seat <= THRESHOLD; seat++) await mesh.deal(seat);
   await mesh.advanceLate();

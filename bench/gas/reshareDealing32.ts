@@ -1,5 +1,5 @@
 /** A dealing of one's own share of both keys to 32 receivers, threshold 22, from a committee of 32. */
-import { deployInOffice, refreshAll, startResharing, takeTurn } from "../../test/contracts/rotation-fixture.js";
+import { deployInOffice, reshareToDealing } from "../../test/contracts/rotation-fixture.js";
 import type { GasFigure } from "../figure.js";
 
 const SEATS = 32;
@@ -12,12 +12,7 @@ export const reshareDealing32: GasFigure = {
 
   async measure() {
     const mesh = await deployInOffice(SEATS);
-    await refreshAll(mesh);
-    await takeTurn(mesh);
-    await startResharing(mesh);
-    await mesh.acceptAll();
-    await mesh.advance();
-    await mesh.takeSeats();
+    await reshareToDealing(mesh);
     const { gasUsed } = await mesh.deal(SEATS);
     return Number(gasUsed);
   },

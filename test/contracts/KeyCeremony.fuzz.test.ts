@@ -38,9 +38,7 @@ describe("KeyCeremony under random input", () => {
     const ed25519 = await ethers.deployContract("Ed25519");
     harness = await ethers.deployContract("CeremonyHarness", [], { libraries: { Ed25519: ed25519.target } });
     await mesh.ceremony.startKeyGeneration();
-    await mesh.acceptAll();
-    await mesh.advance();
-    await mesh.takeSeats();
+    await mesh.seatAll();
     honest = mesh.makeDealing(1);
   });
 

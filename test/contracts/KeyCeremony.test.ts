@@ -143,9 +143,7 @@ describe("KeyCeremony", () => {
     it("refuses a copied one-time key, so that its dealer ends without a dealing, and is slashed for that", async () => {
       const mesh = await deployMesh(4);
       await mesh.ceremony.startKeyGeneration();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       await mesh.deal(1);
       const { ephemeralKey } = mesh.dealingOf(1);
       const copied = mesh.altered(2, () => ({ ephemeralKey }));
@@ -169,9 +167,7 @@ describe("KeyCeremony", () => {
     it("refuses a one-time key that was used in an earlier attempt", async () => {
       const mesh = await deployMesh(4);
       await mesh.ceremony.startKeyGeneration();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       const random = mesh.random(64);
       mesh.useRandomness(() => random.slice());
       await mesh.deal(1);
@@ -179,9 +175,7 @@ describe("KeyCeremony", () => {
       expect((await mesh.status()).attempt).to.equal(2n);
       mesh.useRandomness();
       await mesh.takeSeats();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       mesh.useRandomness(() => random.slice());
       const again = mesh.makeDealing(1);
       await expect(mesh.as(mesh.memberAt(1)).deal(1, 2, 1, again, [])).to.be.revertedWithCustomError(
@@ -193,9 +187,7 @@ describe("KeyCeremony", () => {
     it("refuses dealings with a commitment more or less, another mesh's, and C_0 in two versions", async () => {
       const mesh = await deployMesh(4);
       await mesh.ceremony.startKeyGeneration();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       const deal = (bytes: Uint8Array) => mesh.as(mesh.memberAt(1)).deal(1, 1, 1, bytes, []);
       const more = mesh.altered(1, ({ g1Commitments }) => ({ g1Commitments: [...g1Commitments, g1.base.toBytes()] }));
       const less = mesh.altered(1, ({ edCommitments }) => ({ edCommitments: edCommitments.slice(1) }));
@@ -352,9 +344,7 @@ describe("KeyCeremony", () => {
     it("slashes missing dealers by a quarter, and replaces them in the next attempt", async () => {
       const mesh = await deployMesh(4, 6);
       await mesh.ceremony.startKeyGeneration();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       await mesh.dealAll([1, 2]);
       const silent = [mesh.memberAt(1), mesh.memberAt(2)];
       await expect(mesh.ceremony.advance(1)).to.be.revertedWithCustomError(mesh.ceremony, "PhaseLasts");
@@ -371,16 +361,12 @@ describe("KeyCeremony", () => {
     it("starts over with the same where there are no reserves", async () => {
       const mesh = await deployMesh(4);
       await mesh.ceremony.startKeyGeneration();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       await mesh.dealAll([1, 2]);
       await mesh.advanceLate();
       expect(await mesh.invited()).to.have.members(mesh.members);
       mesh.attempt = 2;
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       await mesh.dealAll();
       await mesh.advance();
       expect((await mesh.status()).phase).to.equal(Phase.Complain);
@@ -515,9 +501,7 @@ describe("KeyCeremony", () => {
       const mesh = await deployMesh(4);
       const { ceremony } = mesh;
       await ceremony.startKeyGeneration();
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await mesh.seatAll();
       await mesh.deal(1);
       const one = mesh.as(mesh.memberAt(1));
       await expect(one.deal(1, 1, 1, mesh.makeDealing(1), [])).to.be.revertedWithCustomError(ceremony, "AlreadyDone");

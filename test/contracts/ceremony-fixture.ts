@@ -231,6 +231,13 @@ export class CeremonyMesh {
     this.seated = (await this.invited()).filter((member) => member !== undefined);
   }
 
+  /** The whole accept phase: all that are invited accept, and dealing begins. */
+  async seatAll(): Promise<void> {
+    await this.acceptAll();
+    await this.advance();
+    await this.takeSeats();
+  }
+
   receivingKeys(): (G1Point | undefined)[] {
     return Array.from({ length: this.quorum.n }, (_, i) => {
       const member = this.seated[i];
@@ -410,9 +417,7 @@ export class CeremonyMesh {
   /** Accept to Complain, everybody honest but as the arguments say. */
   async runToComplain(spoiled: ReadonlyMap<number, (mesh: CeremonyMesh) => Uint8Array> = new Map()): Promise<void> {
     await this.ceremony.startKeyGeneration();
-    await this.acceptAll();
-    await this.advance();
-    await this.takeSeats();
+    await this.seatAll();
     for (const [seat, spoil] of spoiled) await this.deal(seat, spoil(this));
     await this.dealAll();
     await this.advance();

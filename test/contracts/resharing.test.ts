@@ -12,6 +12,7 @@ import {
   postHead,
   refreshAll,
   reshareToAcknowledge,
+  reshareToDealing,
   startResharing,
   swarmSign,
   takeOffice,
@@ -94,9 +95,7 @@ describe("a resharing", () => {
     // The fifth does not either, and the sixth comes; then one of the old is silent, and one of the new after its seat.
     await mesh.advanceLate();
     expect(addresses(await mesh.invited())).to.deep.equal(addresses([0, 5, 2, 3].map((k) => order[k])));
-    await mesh.acceptAll();
-    await mesh.advance();
-    await mesh.takeSeats();
+    await mesh.seatAll();
     const silent = present(mesh.dealers[0], "dealer");
     const stake = await mesh.stakeOf(silent);
     await mesh.dealAll([1]);
@@ -193,12 +192,7 @@ describe("a resharing", () => {
 
   it("takes a dealing of the dealer's own share alone", async () => {
     const mesh = await deployInOffice(4, 5);
-    await refreshAll(mesh);
-    await takeTurn(mesh);
-    await startResharing(mesh);
-    await mesh.acceptAll();
-    await mesh.advance();
-    await mesh.takeSeats();
+    await reshareToDealing(mesh);
     const root = await mesh.groupKeys.verificationRoot();
     const incumbents = present(mesh.incumbents, "committee");
     const dealer = mesh.as(present(mesh.dealers[0], "dealer"));
@@ -227,12 +221,7 @@ describe("a resharing", () => {
   for (const kind of ["g1", "ed25519"] as const) {
     it(`slashes an old member for a bad ${kind} share to a new one, and goes on without it`, async () => {
       const mesh = await deployInOffice(4, 6);
-      await refreshAll(mesh);
-      await takeTurn(mesh);
-      await startResharing(mesh);
-      await mesh.acceptAll();
-      await mesh.advance();
-      await mesh.takeSeats();
+      await reshareToDealing(mesh);
       await mesh.deal(2, mesh.spoilShare(2, 3, kind));
       await mesh.dealAll();
       await mesh.advance();

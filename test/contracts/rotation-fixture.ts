@@ -91,12 +91,18 @@ export async function startResharing(mesh: CeremonyMesh): Promise<void> {
   mesh.dealings.clear();
 }
 
+/** A turn over the weights as they are now, and its ceremony up to the dealings. */
+export async function reshareToDealing(mesh: CeremonyMesh): Promise<void> {
+  await refreshAll(mesh);
+  await takeTurn(mesh);
+  await startResharing(mesh);
+  await mesh.seatAll();
+}
+
 /** The ceremony of the turn up to acknowledgement, all honest but for dealers that do not deal. */
 export async function reshareToAcknowledge(mesh: CeremonyMesh, silent: readonly number[] = []): Promise<Derived> {
   await startResharing(mesh);
-  await mesh.acceptAll();
-  await mesh.advance();
-  await mesh.takeSeats();
+  await mesh.seatAll();
   await mesh.dealAll(silent);
   await (silent.length === 0 ? mesh.advance() : mesh.advanceLate());
   await mesh.satisfyAll();
