@@ -7,7 +7,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type ConnectionOptions, type TlsOptions, connect, createServer } from "node:tls";
 
-import { authorityToSign, meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
+import { authorityToSign, meshAuthority } from "../../src/certificate/x509-authority.js";
 import { crlToSign } from "../../src/certificate/x509-crl.js";
 import { deviceCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { pem } from "../../src/certificate/x509.js";
@@ -15,13 +15,12 @@ import type { Agent } from "../../src/device/agent.js";
 import { softwareIdentity } from "../../src/device/identity.js";
 import { DeviceTls } from "../../src/device/tls.js";
 import { generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
-import { COSE_ALG } from "../../src/statements/cose.js";
 import {
   certificateFields,
-  groupSign,
   makeCrossCertificate,
   makeRoot,
   meshId,
+  signX509,
   trust,
 } from "../../test/certificate/fixtures.js";
 import type { OffchainFigure } from "../figure.js";
@@ -30,8 +29,6 @@ import { timeRatio } from "../ratio.js";
 const HANDSHAKES = 50;
 /** Entries of the revocation list: a thousand devices. */
 const REVOKED = 1_000;
-
-const signed = (tbs: Uint8Array): Uint8Array => signedBySwarm(tbs, groupSign(COSE_ALG.eddsa, tbs));
 
 /** What the devices of a mesh have for TLS: an authority, a list, and for each device a certificate of its key. */
 async function meshOfDevices(): Promise<(index: number) => Promise<DeviceTls>> {
@@ -44,12 +41,12 @@ async function meshOfDevices(): Promise<(index: number) => Promise<DeviceTls>> {
     return { serial: Buffer.from(i.toString(16).padStart(32, "7"), "hex"), revoked: now, reason: undefined };
   });
   const list = { number: 1, base: undefined, thisUpdate: now - 10, nextUpdate: now + 1_800, entries };
-  const [ca, crl] = [pem("CERTIFICATE", signed(authorityToSign(cross))), signed(crlToSign(list, authority))];
+  const [ca, crl] = [pem("CERTIFICATE", signX509(authorityToSign(cross))), signX509(crlToSign(list, authority))];
   return (index) => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const { key } = softwareIdentity(privateKey);
     const fields = certificateFields({ index, key, notBefore: now - 60, expires: now + 3_000 });
-    const chain = pem("CERTIFICATE", signed(deviceCertificateToSign(fields, [], authority)));
+    const chain = pem("CERTIFICATE", signX509(deviceCertificateToSign(fields, [], authority)));
     const agent = { tlsFiles: async () => ({ certificate: chain, chain, ca }), crl: async () => crl };
     return DeviceTls.open({ agent: agent as unknown as Agent, keystore: { privateKey: async () => privateKey } });
   };

@@ -17,6 +17,8 @@ import { type DrlHead, drlHeadToSign, drlPosition, encodeDrlProof } from "../../
 import { DrlTree } from "../../src/certificate/drl-tree.js";
 import { Refusal, type RefusalCode } from "../../src/certificate/refusal.js";
 import { type SignatureChecks, nobleSignatures } from "../../src/certificate/signatures.js";
+import { signedBySwarm } from "../../src/certificate/x509-authority.js";
+import { type MemberFields, memberSerial } from "../../src/certificate/x509-leaf.js";
 import {
   type MemberHosts,
   type MeshFacts,
@@ -59,6 +61,11 @@ export function groupSign(algorithm: GroupAlgorithm, message: Uint8Array): Uint8
   return nobleBls.sign(blsSecret, message);
 }
 
+/** A TBS structure with the signature of the mesh's Ed25519 key: X.509 certificates and lists. */
+export function signX509(tbs: Uint8Array): Uint8Array {
+  return signedBySwarm(tbs, groupSign(COSE_ALG.eddsa, tbs));
+}
+
 export interface Holder {
   readonly key: DeviceKey;
   sign(message: Uint8Array): Uint8Array;
@@ -91,6 +98,22 @@ export function certificateFields(changes: Partial<CertificateFields> = {}): Cer
     generation: 1,
     index,
     deviceClass: 0,
+    ...changes,
+  };
+}
+
+/** A validator's certificate for TLS, under the key of holder `member`. */
+export function memberFields(changes: Partial<MemberFields> = {}): MemberFields {
+  const account = seed("account").slice(12);
+  return {
+    account,
+    generation: 1,
+    scope: "geo:u33",
+    serial: memberSerial(meshId, account, 20_000, 0),
+    notBefore: NOW - 600,
+    expires: NOW + 3_000,
+    key: p256Holder("member").key,
+    hosts: { dns: [], ip: [] },
     ...changes,
   };
 }

@@ -23,13 +23,11 @@ import {
   decodeMemberCertificate,
   deviceCertificateToSign,
   memberCertificateToSign,
-  memberSerial,
   verifyDeviceCertificate,
   verifyMemberCertificate,
 } from "../../src/certificate/x509-leaf.js";
 import { deviceNames, scopeDomain } from "../../src/certificate/x509-names.js";
 import { GROUP_KEYS, type MemberHosts } from "../../src/certificate/x509-root.js";
-import { COSE_ALG } from "../../src/statements/cose.js";
 import { withTool } from "../tools.js";
 import {
   NOW,
@@ -38,13 +36,14 @@ import {
   ed25519Holder,
   expectRefusal,
   facts,
-  groupSign,
   makeCrossCertificate,
   makeRoot,
+  memberFields,
   meshId,
   p256Holder,
   rootHolder,
   seed,
+  signX509,
   trust,
   validity,
 } from "./fixtures.js";
@@ -55,28 +54,16 @@ const { label } = authority;
 const hosts: MemberHosts = { dns: ["validator.example"], ip: [Uint8Array.of(127, 0, 0, 1)] };
 const group = { authority, groupKey: facts.keys.ed25519 };
 
-const bySwarm = (tbs: Uint8Array): Uint8Array => signedBySwarm(tbs, groupSign(COSE_ALG.eddsa, tbs));
-
 function deviceCertificate(changes: Parameters<typeof certificateFields>[0] = {}, names: string[] = []): Uint8Array {
-  return bySwarm(deviceCertificateToSign(certificateFields(changes), names, authority));
+  return signX509(deviceCertificateToSign(certificateFields(changes), names, authority));
 }
 
-const account = seed("account").slice(12);
-const memberFields = {
-  account,
-  generation: 1,
-  scope: "geo:u33",
-  serial: memberSerial(meshId, account, 20_000, 0),
-  notBefore: NOW - 600,
-  expires: NOW + 3_000,
-  key: p256Holder("member").key,
-  hosts,
-};
+const named = memberFields({ hosts });
 
 function crl(entries: readonly CrlEntry[], changes: { number?: number; base?: number } = {}, now = NOW): Uint8Array {
   const times = { thisUpdate: now - 300, nextUpdate: now + 900 };
   const fields = { number: 1_000, base: undefined, ...times, entries, ...changes };
-  return bySwarm(crlToSign(fields, authority));
+  return signX509(crlToSign(fields, authority));
 }
 
 const revokedEntry = (serial: Uint8Array, reason: CrlEntry["reason"] = undefined): CrlEntry => ({
@@ -112,11 +99,11 @@ describe("X.509 certificates of devices and members", () => {
   });
 
   it("of members hold what the registry has", () => {
-    const encoded = bySwarm(memberCertificateToSign(memberFields, authority));
+    const encoded = signX509(memberCertificateToSign(named, authority));
     const read = verifyMemberCertificate(encoded, { ...trust, meshId }, NOW, checks.device);
-    expect(read).to.deep.include(memberFields);
-    const bare = { ...memberFields, scope: "", hosts: { dns: [], ip: [] } };
-    const nameless = bySwarm(memberCertificateToSign(bare, authority));
+    expect(read).to.deep.include(named);
+    const bare = { ...named, scope: "", hosts: { dns: [], ip: [] } };
+    const nameless = signX509(memberCertificateToSign(bare, authority));
     expect(decodeMemberCertificate(nameless)).to.deep.include(bare);
   });
 
@@ -130,7 +117,7 @@ describe("X.509 certificates of devices and members", () => {
     expectRefusal(() => verify({ generation: 2 }), "generation-old");
     const keys = { ...trust.keys, ed25519: ed25519Holder().key.bytes };
     expectRefusal(() => verify({ keys }), "bad-signature");
-    const member = bySwarm(memberCertificateToSign(memberFields, authority));
+    const member = signX509(memberCertificateToSign(named, authority));
     expectRefusal(() => decodeDeviceCertificate(member), "wrong-kind");
     expectRefusal(() => decodeMemberCertificate(encoded), "wrong-kind");
   });
@@ -176,7 +163,7 @@ describe("X.509 certificates of devices and members", () => {
 describe("the mesh's own certificate", () => {
   it("says what the root certified, and nothing else", async () => {
     const cross = await makeCrossCertificate(await makeRoot(), { crlUrl }, validity, hosts);
-    const own = bySwarm(authorityToSign(cross));
+    const own = signX509(authorityToSign(cross));
     expect(verifyAuthority(own, cross, checks.device).pathLength).to.equal(0);
     const [read, certified] = [decodeX509Certificate(own, "own"), decodeX509Certificate(cross, "cross")];
     expect(read.nameConstraints).to.deep.equal(certified.nameConstraints);
@@ -231,9 +218,9 @@ async function meshFolder() {
   const cross = await makeCrossCertificate(root, { crlUrl }, whole, hosts);
   const fields = certificateFields({ key: p256Holder().key, ...times });
   const device = deviceCertificate(fields, [`x.${fields.index}.${label}.swarm.internal`]);
-  const own: [string, Uint8Array] = ["CERTIFICATE", bySwarm(authorityToSign(cross))];
+  const own: [string, Uint8Array] = ["CERTIFICATE", signX509(authorityToSign(cross))];
   const other = certificateSerial({ meshId, index: 8, period: 1, k: 0 });
-  const member = { ...memberFields, ...times };
+  const member = { ...named, ...times };
   const outside = { ...member, hosts: { dns: ["example.org"], ip: [] } };
   return {
     folder,
@@ -242,8 +229,8 @@ async function meshFolder() {
     own: file("mesh.pem", own),
     device: file("device.pem", ["CERTIFICATE", device]),
     small: file("small.pem", ["CERTIFICATE", deviceCertificate({ scope: "grp:a", ...times })]),
-    member: file("member.pem", ["CERTIFICATE", bySwarm(memberCertificateToSign(member, authority))]),
-    outside: file("outside.pem", ["CERTIFICATE", bySwarm(memberCertificateToSign(outside, authority))]),
+    member: file("member.pem", ["CERTIFICATE", signX509(memberCertificateToSign(member, authority))]),
+    outside: file("outside.pem", ["CERTIFICATE", signX509(memberCertificateToSign(outside, authority))]),
     chain: file("chain.pem", ["CERTIFICATE", device], ["CERTIFICATE", cross], ["CERTIFICATE", root]),
     clear: file("clear.crl", ["X509 CRL", crl([revokedEntry(other)], {}, now)]),
     empty: file("empty.crl", ["X509 CRL", crl([], {}, now)]),

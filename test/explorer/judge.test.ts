@@ -3,12 +3,11 @@ import { expect } from "chai";
 
 import { authorityToSign, meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
 import { crlToSign } from "../../src/certificate/x509-crl.js";
-import { deviceCertificateToSign, memberCertificateToSign, memberSerial } from "../../src/certificate/x509-leaf.js";
+import { deviceCertificateToSign, memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import type { Trust } from "../../src/explorer/views/certificates/view.js";
 import { meshOf } from "../../src/explorer/web/judge-trust.js";
 import { judgeCrl, judgeX509 } from "../../src/explorer/web/judge-x509.js";
 import type { Verdict } from "../../src/explorer/web/verdict.js";
-import { COSE_ALG } from "../../src/statements/cose.js";
 import {
   NOW,
   anchor,
@@ -16,21 +15,20 @@ import {
   chainId,
   ed25519Holder,
   facts,
-  groupSign,
   hex,
   makeCrossCertificate,
   makeRoot,
+  memberFields,
   meshId,
   p256Holder,
   registry,
   revocationList,
   rootHolder,
-  seed,
+  signX509,
   trust as group,
 } from "../certificate/fixtures.js";
 
 const authority = meshAuthority({ meshId, keys: facts.keys, crlUrl: undefined });
-const bySwarm = (tbs: Uint8Array): Uint8Array => signedBySwarm(tbs, groupSign(COSE_ALG.eddsa, tbs));
 
 describe("the judge of X.509", () => {
   let trust: Trust;
@@ -63,7 +61,7 @@ describe("the judge of X.509", () => {
 
   const judge = (encoded: Uint8Array, time = NOW): Promise<Verdict> => judgeX509(encoded, trust, meshOf(trust), time);
   const device = (changes: Parameters<typeof certificateFields>[0] = {}, by = authority): Uint8Array =>
-    bySwarm(deviceCertificateToSign(certificateFields(changes), [], by));
+    signX509(deviceCertificateToSign(certificateFields(changes), [], by));
   const states = ({ checks }: Verdict) => checks.map(({ title, state }) => `${title} ${state}`);
 
   it("a device's is valid, and what a file cannot show stays open", async () => {
@@ -101,23 +99,10 @@ describe("the judge of X.509", () => {
   });
 
   it("a validator's, the mesh's own, the root's, and the root's of the keys are told apart", async () => {
-    const account = seed("account").slice(12);
-    const member = memberCertificateToSign(
-      {
-        account,
-        generation: 1,
-        scope: "geo:u33",
-        serial: memberSerial(meshId, account, 20_000, 0),
-        notBefore: NOW - 600,
-        expires: NOW + 3_000,
-        key: p256Holder("member").key,
-        hosts: { dns: [], ip: [] },
-      },
-      authority,
-    );
+    const member = memberCertificateToSign(memberFields(), authority);
     for (const [encoded, kind] of [
-      [bySwarm(member), "X.509 certificate of a validator"],
-      [bySwarm(authorityToSign(cross)), "X.509 certificate of the mesh"],
+      [signX509(member), "X.509 certificate of a validator"],
+      [signX509(authorityToSign(cross)), "X.509 certificate of the mesh"],
       [cross, "X.509 certificate of the group keys"],
       [root, "X.509 root certificate"],
     ] as const) {
@@ -137,7 +122,7 @@ describe("the judge of X.509", () => {
 
   it("a revocation list is valid while it is fresh", () => {
     const fields = { number: 7, base: undefined, thisUpdate: NOW - 300, nextUpdate: NOW + 900, entries: [] };
-    const list = bySwarm(crlToSign(fields, authority));
+    const list = signX509(crlToSign(fields, authority));
     expect(judgeCrl(list, meshOf(trust), NOW)).to.include({ accepted: true, kind: "X.509 revocation list" });
     expect(judgeCrl(list, meshOf(trust), NOW + 1_000)).to.include({ accepted: false, code: "head-stale" });
   });

@@ -1,50 +1,46 @@
 /** Who validators and devices are to a validator, by what TLS has shown of them. */
 
 import { expect } from "chai";
-import { getBytes, hexlify } from "ethers";
+import { hexlify } from "ethers";
 
 import { DerReader } from "../../src/certificate/der.js";
 import { readSubjectPublicKeyInfo } from "../../src/certificate/public-key-info.js";
-import { meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
-import { deviceCertificateToSign, memberCertificateToSign, memberSerial } from "../../src/certificate/x509-leaf.js";
+import { meshAuthority } from "../../src/certificate/x509-authority.js";
+import { deviceCertificateToSign, memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import type { LedgerEvent } from "../../src/ledger/events.js";
 import { Projection } from "../../src/ledger/projection.js";
 import type { Peer } from "../../src/net/server.js";
 import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
 import { preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
 import { nativeSignatures } from "../../src/runtime/device-signatures.js";
-import { COSE_ALG } from "../../src/statements/cose.js";
 import { SwarmkeepError } from "../../src/statements/errors.js";
 import { type Caller, callerOf, expectMember, expectValidator } from "../../src/validator/caller.js";
 import { Standing } from "../../src/validator/standing.js";
-import { NOW, certificateFields, groupSign, meshId, p256Holder, seed, trust } from "../certificate/fixtures.js";
+import {
+  NOW,
+  certificateFields,
+  memberFields,
+  meshId,
+  p256Holder,
+  seed,
+  signX509,
+  trust,
+} from "../certificate/fixtures.js";
 import { context } from "./est-world.js";
 
 const INDEX = 700;
 const authority = meshAuthority({ meshId, keys: trust.keys, crlUrl: undefined });
 const ACCOUNT = hexlify(seed("account").slice(12));
 
-const signed = (tbs: Uint8Array): Uint8Array => signedBySwarm(tbs, groupSign(COSE_ALG.eddsa, tbs));
-
 const deviceCertificate = (changes: object = {}): Uint8Array =>
-  signed(
+  signX509(
     deviceCertificateToSign(certificateFields({ index: INDEX, key: p256Holder().key, ...changes }), [], authority),
   );
 
 function memberCertificate(identity: TlsIdentity, changes: object = {}): Uint8Array {
-  const account = getBytes(ACCOUNT);
-  const fields = {
-    account,
-    generation: 1,
-    scope: "",
-    serial: memberSerial(meshId, account, 1, 0),
-    notBefore: NOW - 100,
-    expires: NOW + 100,
-    key: readSubjectPublicKeyInfo(new DerReader(identity.spki, "key")),
-    hosts: { dns: [], ip: [] },
-    ...changes,
-  };
-  return signed(memberCertificateToSign(fields, authority));
+  const key = readSubjectPublicKeyInfo(new DerReader(identity.spki, "key"));
+  const fields = memberFields({ key, ...changes });
+  return signX509(memberCertificateToSign(fields, authority));
 }
 
 function codeOf(work: () => unknown): string {
@@ -136,7 +132,7 @@ describe("who calls a validator", () => {
       codeOf(() => caller(memberCertificate(stranger))),
       "of another key",
     ).to.equal("not-a-validator");
-    now = NOW + 100;
+    now = NOW + 3_000;
     expect(codeOf(() => caller(good))).to.equal("expired");
     standing.committee = undefined;
     expect(codeOf(() => caller(good))).to.equal("ledger-away");
