@@ -30,18 +30,9 @@ import { PskStore } from "../../src/validator/psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "../../src/validator/revoking.js";
 import { Standing } from "../../src/validator/standing.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { address, addresses } from "./addresses.js";
 
 const NOW = 1_900_000_000;
-const address = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`;
-const addresses = {
-  anchor: address(1),
-  registry: address(2),
-  ceremony: address(3),
-  groupKeys: address(4),
-  fleets: address(5),
-  revocations: address(6),
-  rotation: address(7),
-};
 const context = meshContext(new Uint8Array(32).fill(7), 31337n, addresses);
 const other = meshContext(new Uint8Array(32).fill(8), 31337n, addresses);
 const [registrar, stranger] = [Wallet.createRandom(), Wallet.createRandom()];

@@ -49,21 +49,13 @@ import {
 } from "../certificate/fixtures.js";
 import { sharedKeys } from "../crypto/shared-key-fixture.js";
 import { scratchFolder } from "../runtime/scratch.js";
+import { addresses } from "./addresses.js";
 
 export const BASE = 512;
 export const SCOPE = "grp:city/lamps";
 const FLEET = 1;
 const PERIOD_SECONDS = 3_600;
-const address = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`;
-export const context = meshContext(meshId, chainId, {
-  anchor: address(1),
-  registry: address(2),
-  ceremony: address(3),
-  groupKeys: address(4),
-  fleets: address(5),
-  revocations: address(6),
-  rotation: address(7),
-});
+export const context = meshContext(meshId, chainId, addresses);
 const registrar = Wallet.createRandom();
 
 /** What a registrar sends: codes of its fleet for keys, of devices ascending. */

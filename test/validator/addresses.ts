@@ -1,0 +1,12 @@
+/** Where the contracts of a mesh in tests stand that have no ledger. */
+export const address = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`;
+
+export const addresses = {
+  anchor: address(1),
+  registry: address(2),
+  ceremony: address(3),
+  groupKeys: address(4),
+  fleets: address(5),
+  revocations: address(6),
+  rotation: address(7),
+};
