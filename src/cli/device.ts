@@ -337,7 +337,8 @@ async function runDevice(context: CommandContext, options: RunOptions): Promise<
     process.stderr.write(renderError(asSwarmkeepError(error), context.globals.json === true));
   };
   const written = (files: readonly string[]): void => {
-    if (files.length > 0) context.print({ folder, files }, `${files.join(", ")} in ${folder}`);
+    const news = files.length > 0 ? files.join(", ") : "nothing new";
+    context.print({ folder, files }, `${news} in ${folder}`);
   };
   await withDevice(context, async ({ agent, keystore }, signal) => {
     if ((await agent.certificate()) === undefined) report(context, await agent.enrol({ signal }));

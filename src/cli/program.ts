@@ -95,7 +95,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 function usageError(error: CommanderError): SwarmkeepError {
-  return new SwarmkeepError(error.message.replace(/^error: /, ""), {
+  return new SwarmkeepError(error.message.replace(/^error: /, "").replaceAll("\n", " "), {
     kind: "usage",
     code: error.code.replace(/^commander\./, ""),
     advice: "See what the command takes with --help.",

@@ -147,6 +147,8 @@ function commandsToTry({ workspace, running }: LocalMesh): string {
     "In another terminal:",
     "",
     command("operator", "mesh", "status"),
+    command("operator", "committee", "explain", "--epoch", "2"),
+    command("operator", "beacon", "verify"),
     command("devices/lamp", "device", "renew"),
     command("devices/meter", "device", "show"),
     command("registrar", "revoke", "--index", "1"),

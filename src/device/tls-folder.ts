@@ -118,7 +118,7 @@ export function runHook(
         new SwarmkeepError(`the hook ended with ${String(error.code ?? error.signal)}${why === "" ? "" : `: ${why}`}`, {
           kind: "environment",
           code: "hook-failed",
-          advice: "Try the command by hand; it is run again with the next look.",
+          advice: "Try the command by hand. As long as `device run` goes on, it is run again with each look.",
           cause: error,
         }),
       );

@@ -155,6 +155,7 @@ describe("commands of a device", function () {
     const written = ["device", "run", "--out", out, "--once", "--hook", `echo "$SWARMKEEP_CHANGED" > ${told}`];
     expect(await succeed(written)).to.match(/^device 257 is certified [^\n]+\ntls.key, ca.crt, tls.crt, crl.pem in /);
     expect(await readFile(told, "utf8")).to.equal("tls.key ca.crt tls.crt crl.pem\n");
+    expect(await succeed(["device", "run", "--out", out, "--once"])).to.equal(`nothing new in ${out}`);
     expect(readdirSync(out).sort()).to.deep.equal(["ca.crt", "crl.pem", "tls.crt", "tls.key"]);
     tls.mesh.headNumber += 1;
     const running = start(["device", "run", "--out", out, "--interval", "1s", "--json"]);
