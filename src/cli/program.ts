@@ -97,7 +97,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 function usageError(error: CommanderError): SwarmkeepError {
   return new SwarmkeepError(error.message.replace(/^error: /, "").replaceAll("\n", " "), {
     kind: "usage",
-    code: error.code.replace(/^commander\./, ""),
+    // Codes of ours are in lower case with hyphens, the parser's in camel case.
+    code: error.code.replace(/^commander\./, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
     advice: "See what the command takes with --help.",
     cause: error,
   });

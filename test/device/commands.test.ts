@@ -211,6 +211,8 @@ describe("commands of a device", function () {
   }).timeout(60_000);
 
   it("say in one sentence what is wrong", async () => {
+    await fail(["device", "renwe"], 2, "unknown-command");
+    await fail(["device", "show", "--dat", folder], 2, "unknown-option");
     await fail(["device", "show"], 2, "no-device");
     await fail(["device", "enroll"], 2, "no-device");
     await fail(["device", "prove"], 2, "option-missing");
