@@ -142,17 +142,6 @@ export function sealedRoot(dealing: Pick<Dealing, "sealedShares">): Uint8Array {
   return merkleRoot(keccak_256, sealedLeaves(dealing.sealedShares));
 }
 
-/** The one word that the ledger keeps of a dealing. */
-export function dealingHash(dealing: Pick<Dealing, "g1Commitments" | "edCommitments" | "sealedShares">): Uint8Array {
-  return keccak_256(
-    concatBytes(
-      keccak_256(concatBytes(...dealing.g1Commitments)),
-      keccak_256(concatBytes(...dealing.edCommitments)),
-      sealedRoot(dealing),
-    ),
-  );
-}
-
 /** Schnorr proofs of knowledge of `secrets` = [e, f(0)], logarithms of `points` = [E, C_0], under one challenge. */
 export function proveDealing(
   context: CeremonyContext,

@@ -27,7 +27,5 @@ export const OPEN_TLS_PROFILE = {
 
 export type TlsProfile = typeof TLS_PROFILE | typeof OPEN_TLS_PROFILE;
 
-/** What OpenSSL takes as an identity in a handshake, in bytes. */
-export const MAXIMUM_PSK_IDENTITY = 128;
 /** Shorter keys could be found by trying. */
 export const MINIMUM_PSK_LENGTH = 16;

@@ -1,5 +1,5 @@
 /** The genesis document: all that a mesh begins with, under the root CA's signature (docs/protocol.md, section 3.1). */
-import { AbiCoder, getAddress, getBytes, hexlify, keccak256 } from "ethers";
+import { AbiCoder, getAddress, getBytes, keccak256 } from "ethers";
 
 import { INTERFACES, type MeshAddresses } from "../ledger/contracts.js";
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -156,9 +156,4 @@ function bad(code: string, path: string, field: string, wanted: string, found: u
     details: { path, field },
     cause,
   });
-}
-
-/** A 32-byte name of an operator, from any text. */
-export function operatorOf(name: string): string {
-  return keccak256(hexlify(new TextEncoder().encode(name)));
 }

@@ -11,7 +11,7 @@ import { normalizeP256Signature } from "../certificate/public-key-info.js";
 import { Refusal } from "../certificate/refusal.js";
 import { createRootCertificate, verifyRootCertificate } from "../certificate/x509-root.js";
 import { deviceKeyOf } from "../device/identity.js";
-import { PUBLIC_FILE, readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { nativeSignatures } from "../runtime/device-signatures.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { certificateFromPem, certificatePem } from "../runtime/mesh-file.js";
@@ -151,9 +151,4 @@ function rawSignature(der: Uint8Array): Uint8Array | undefined {
 /** Makes the folder that requests for signatures are put into. */
 export function requestFolder(folder: string): string {
   return join(folder, REQUESTS);
-}
-
-/** The root certificate of a data folder, as it is. */
-export async function rootPem(folder: string): Promise<string> {
-  return Buffer.from(await readLimited(join(folder, CERTIFICATE_FILE), 16_384)).toString("utf8");
 }

@@ -1,10 +1,9 @@
 /** The data folder of the local demonstration, and what it remembers from one start to the next. */
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
-import { resolve } from "node:path";
 
 import { readIfPresent, writeAtomically } from "../../runtime/atomic-file.js";
-import { type DataFolder, hasDataFolder, openDataFolder } from "../../runtime/data-folder.js";
+import { type DataFolder, openDataFolder } from "../../runtime/data-folder.js";
 import { SwarmkeepError } from "../../runtime/errors.js";
 
 const ROLE = "local-mesh";
@@ -54,11 +53,6 @@ export async function openWorkspace(
   const passphrase = await passphraseOf(folder);
   await writeAtomically(folder.file(STATE_FILE), `${JSON.stringify(next)}\n`);
   return { folder, ...next, continues: false, setAside, ...passphrase };
-}
-
-/** Whether something is kept at `path`, by this command or another. */
-export async function isInUse(path: string): Promise<boolean> {
-  return hasDataFolder(resolve(path));
 }
 
 async function passphraseOf(folder: DataFolder): Promise<{ passphrase: string; passphraseFile: string }> {
