@@ -102,7 +102,7 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
     standing,
     issued: await IssuedBook.open(journal),
     inheritance: { expectKnown: () => undefined },
-    prover: new WordProver(provenReader, standing),
+    prover: new WordProver(provenReader, standing, () => NOW),
     checks: { bls: blstBls, device: nativeSignatures },
     nodes: new ManifestNodes(),
     devices: new TokenBuckets({ perSecond: 1, burst: 16 }),

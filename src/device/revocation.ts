@@ -17,9 +17,7 @@ import { signByBls } from "./swarm-signing.js";
 const LIFETIME_SECONDS = 1_800;
 /** A validator answers once the transaction is in a block. */
 const SUBMISSION_MILLISECONDS = 60_000;
-/** What a validator answers whose transaction came second: the ledger takes a statement once. */
-const REVERTED = "reverted";
-/** What one answers that has nothing to send: the device is revoked, or another request's transaction is on its way. */
+/** What a validator answers that has nothing to send: the device is revoked, or another's transaction came first. */
 const ALREADY = "already-revoked";
 
 export interface SelfRevocation {
@@ -76,23 +74,18 @@ export async function revokeSelf(context: IssuanceContext, request: SelfRevocati
   }
 }
 
-/** Hands the statement to f + 1 validators. The first transaction counts, so the others may well be turned down. */
+/** Hands the statement to f + 1 validators. The first transaction counts: the others have nothing left to do. */
 async function submit(mesh: Mesh, statement: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-  const { parts } = await mesh.ask(
+  await mesh.ask(
     mesh.quorum.f + 1,
-    async (member, stop): Promise<RemoteError | undefined> => {
+    async (member, stop) => {
       const request = { method: "POST", path: PATH.revocations, body: statement, signal: stop } as const;
       try {
         await mesh.request(member, { ...request, timeoutMilliseconds: SUBMISSION_MILLISECONDS });
-        return undefined;
       } catch (error) {
-        if (error instanceof RemoteError && error.code === ALREADY) return undefined;
-        if (error instanceof RemoteError && error.code === REVERTED) return error;
-        throw error;
+        if (!(error instanceof RemoteError && error.code === ALREADY)) throw error;
       }
     },
     { signal },
   );
-  const [first] = parts;
-  if (first?.part !== undefined && parts.every(({ part }) => part !== undefined)) throw first.part;
 }

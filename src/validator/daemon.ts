@@ -350,7 +350,7 @@ class Validator implements RunningValidator {
       keys.sealer.wipe();
     });
 
-    const prover = new WordProver(new MeshReader(source, addresses), standing);
+    const prover = new WordProver(new MeshReader(source, addresses), standing, nowSeconds);
     const devices = new TokenBuckets(DEVICE_RATE);
     const nodes = new ManifestNodes();
     const issuing = { context, standing, issued, inheritance, prover, checks, nodes, devices, nowSeconds };

@@ -10,6 +10,7 @@ import { verifyDeviceRevocation } from "../certificate/revocation-request.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import { concatBytes, equalBytes, toBytes } from "../crypto/bytes.js";
 import { INTERFACES } from "../ledger/contracts.js";
+import { LedgerError } from "../ledger/errors.js";
 import { signatureStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
@@ -50,6 +51,15 @@ export interface Submission {
 
 function refused(code: string, message: string, advice: string): SwarmkeepError {
   return new SwarmkeepError(message, { kind: "refused", code, advice });
+}
+
+function alreadyRevoked(cause?: unknown): SwarmkeepError {
+  return new SwarmkeepError("all of these devices are revoked, or on their way to it", {
+    kind: "refused",
+    code: "already-revoked",
+    advice: "Nothing is left to do.",
+    cause,
+  });
 }
 
 /** This member's part of a revocation's signature. @throws SwarmkeepError of kind `refused`, Refusal */
@@ -137,7 +147,7 @@ function byDevice({ context, standing, checks }: RevokingOptions, encoded: Uint8
 /**
  * Hands a swarm-signed revocation to the ledger.
  * @returns the transaction's hash.
- * @throws SwarmkeepError, `already-revoked` where it would change nothing; LedgerError
+ * @throws SwarmkeepError, `already-revoked` where it would change nothing, also since another's transaction came first; LedgerError
  */
 export async function submitRevocation(options: RevokingOptions, body: Uint8Array): Promise<string> {
   const { context, standing, checks, sender } = options;
@@ -157,11 +167,7 @@ export async function submitRevocation(options: RevokingOptions, body: Uint8Arra
     return (mask & ~known) !== 0n;
   });
   if (!isNew) {
-    throw refused(
-      "already-revoked",
-      "all of these devices are revoked, or on their way to it",
-      "Nothing is left to do.",
-    );
+    throw alreadyRevoked();
   }
   const before = wanted.map(([word]) => [word, submitted.get(word)] as const);
   for (const [word, mask] of wanted) {
@@ -177,6 +183,8 @@ export async function submitRevocation(options: RevokingOptions, body: Uint8Arra
       if (submission === undefined) submitted.delete(word);
       else submitted.set(word, submission);
     }
+    // Another validator's transaction came first: the ledger takes a statement once.
+    if (error instanceof LedgerError && error.details["error"] === "StatementUsed") throw alreadyRevoked(error);
     throw error;
   }
 }

@@ -91,8 +91,11 @@ describe("a swarm that is cut off", function () {
     const { agent } = await device(1);
     await agent.enrol();
     const port = await mesh.stopNode();
-    expect((await agent.renew()).index).to.equal(agent.provisioning.index);
-    await mesh.startNode(port);
+    try {
+      expect((await agent.renew()).index).to.equal(agent.provisioning.index);
+    } finally {
+      await mesh.startNode(port);
+    }
     const finalised = async (): Promise<number> => (await mesh.validator(1).health()).finalisedBlock ?? 0;
     const before = await finalised();
     await eventually("the validators follow the ledger again", async () =>

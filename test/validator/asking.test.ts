@@ -8,6 +8,7 @@ import { Wallet, getBytes, hexlify, toBeHex } from "ethers";
 
 import { nobleBls } from "../../src/crypto/bls.js";
 import { concatBytes, toBytes } from "../../src/crypto/bytes.js";
+import { LedgerError } from "../../src/ledger/errors.js";
 import { Projection } from "../../src/ledger/projection.js";
 import type { LedgerEvent } from "../../src/ledger/events.js";
 import {
@@ -149,6 +150,8 @@ describe("a validator is asked to sign", () => {
     expect(await submit([3, 4])).to.equal("done");
     refusal = new Error("away");
     expect(await submit([5])).to.equal("Error: away");
+    refusal = new LedgerError("reverted", "the ledger refused", { error: "StatementUsed" });
+    expect(await submit([5]), "another's transaction came first").to.equal("already-revoked");
     refusal = undefined;
     expect(await submit([5])).to.equal("done");
     now += 3_600;
