@@ -4,13 +4,21 @@
  * Signing twice with one nonce gives the share away, so a nonce is an object that signs once, whatever comes of it, is then
  * wiped, and has no encoding: it cannot be written to a disk or restored from one.
  */
-import { ed25519_FROST as frost } from "@noble/curves/ed25519.js";
+import { createFROST } from "@noble/curves/abstract/frost.js";
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha512 } from "@noble/hashes/sha2.js";
 
 import { expectLength, type Randomness } from "./bytes.js";
 import { CryptoError } from "./errors.js";
 import { decodeScalar, ed } from "./group.js";
 import { expectSeats } from "./lagrange.js";
 import { isEd25519Key } from "./points.js";
+
+/**
+ * As noble's own `ed25519_FROST`, whose hook `validatePoint` checks a second time that each point is in the subgroup: a multiplication
+ * by the order, and so most of the time that a signature takes. An empty H2 makes the challenge that of RFC 8032.
+ */
+const frost = createFROST({ name: "FROST-ED25519-SHA512-v1", Point: ed25519.Point, hash: sha512, H2: "" });
 
 /** Round one of a member: commitments to its two nonces, 32 bytes each. */
 export interface NonceCommitment {
@@ -66,26 +74,34 @@ function checkSeats(key: SharedEdKey, session: SigningSession): void {
   if (seats.length < key.t || seats.length > key.n) {
     throw new CryptoError("seats", `${seats.length} members cannot sign: ${key.t} to ${key.n} must`);
   }
-  for (const { seat, hiding, binding } of session.commitments) {
-    if (!key.verificationKeys.has(seat))
-      throw new CryptoError("seats", `seat ${seat} has no share of this key`, [seat]);
-    expectLength(hiding, 32, `the hiding commitment of seat ${seat}`);
-    expectLength(binding, 32, `the binding commitment of seat ${seat}`);
-  }
+  for (const commitment of session.commitments) checkForm(key, commitment);
+}
+
+function checkForm(key: SharedEdKey, { seat, hiding, binding }: NonceCommitment): void {
+  if (!key.verificationKeys.has(seat)) throw new CryptoError("seats", `seat ${seat} has no share of this key`, [seat]);
+  expectLength(hiding, 32, `the hiding commitment of seat ${seat}`);
+  expectLength(binding, 32, `the binding commitment of seat ${seat}`);
 }
 
 /**
- * The session's commitments are of t to n distinct seats of the committee, each a point of the subgroup and not the identity.
- * Signing and verifying refuse such sessions too; this says whose commitment it is.
+ * What one member gave in round one is of a seat of the committee, and two points of the subgroup that are not the identity.
+ * @throws CryptoError `seats`, `length` or `point` with the culprit
+ */
+export function checkCommitment(key: SharedEdKey, commitment: NonceCommitment): void {
+  checkForm(key, commitment);
+  const { seat, hiding, binding } = commitment;
+  if ([hiding, binding].every(isEd25519Key)) return;
+  throw new CryptoError("point", `a nonce commitment of seat ${seat} is not in the prime-order subgroup`, [seat]);
+}
+
+/**
+ * The session's commitments are of t to n distinct seats, each as `checkCommitment` wants it. Signing and verifying refuse such
+ * sessions too; this says whose commitment it is.
  * @throws CryptoError `seats`, `length` or `point` with the culprit
  */
 export function checkSession(key: SharedEdKey, session: SigningSession): void {
   checkSeats(key, session);
-  const culprit = session.commitments.find(({ hiding, binding }) => ![hiding, binding].every(isEd25519Key));
-  if (culprit !== undefined) {
-    const { seat } = culprit;
-    throw new CryptoError("point", `a nonce commitment of seat ${seat} is not in the prime-order subgroup`, [seat]);
-  }
+  for (const commitment of session.commitments) checkCommitment(key, commitment);
 }
 
 /** Nonces of one member for one signature. Keep in memory only. */

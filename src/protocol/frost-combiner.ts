@@ -12,7 +12,7 @@ import {
   type SharedEdKey,
   type SigningSession,
   aggregateShares,
-  checkSession,
+  checkCommitment,
   verifySignatureShare,
 } from "../crypto/frost.js";
 import { type Gathered, GatherError } from "./gather.js";
@@ -29,8 +29,8 @@ export interface FrostRounds<Member extends { readonly seat: number }, Part> {
   /** The commitments in a part. */
   committed(part: Part): Committed;
   /**
-   * Round two: a member's share for message `which`, 32 bytes. The combiner verifies it; whatever travels with it, such as
-   * evidence, is checked here. A rejection leaves the member out.
+   * Round two: a member's share for message `which`, 32 bytes. The combiner finds out whether it is right; whatever travels with
+   * it, such as evidence, is checked here. A rejection leaves the member out.
    */
   share(member: Member, which: number, session: Uint8Array, signing: SigningSession): Promise<Uint8Array>;
   /** What to say of a member whose share is wrong. */
@@ -77,8 +77,12 @@ export async function combineFrost<Member extends { readonly seat: number }, Par
       return { message, commitments: commitments.sort((a, b) => a.seat - b.seat) };
     });
     for (const { member } of parts) {
-      const error = sessions.map((session) => commitmentError(key, session, member.seat)).find(Boolean);
-      if (error !== undefined) leaveOut(member, error);
+      const own = sessions.flatMap(({ commitments }) => commitments.filter(({ seat }) => seat === member.seat));
+      try {
+        for (const commitment of own) checkCommitment(key, commitment);
+      } catch (error) {
+        leaveOut(member, error);
+      }
     }
     if (exclude.size > before) continue;
 
@@ -88,14 +92,7 @@ export async function combineFrost<Member extends { readonly seat: number }, Par
         sessions.map(async (signing, which) => {
           const session = (rounds.committed(part)[which] as { session: Uint8Array }).session;
           try {
-            const share = await rounds.share(member, which, session, signing);
-            if (!verifySignatureShare(key, signing, member.seat, share)) {
-              const error = new CryptoError("proof", `the signature share of seat ${member.seat} is wrong`, [
-                member.seat,
-              ]);
-              throw rounds.wrongShare?.(member) ?? error;
-            }
-            shares[which]?.set(member.seat, share);
+            shares[which]?.set(member.seat, await rounds.share(member, which, session, signing));
           } catch (error) {
             signal?.throwIfAborted();
             leaveOut(member, error);
@@ -103,22 +100,38 @@ export async function combineFrost<Member extends { readonly seat: number }, Par
         }),
       ),
     );
-    if (exclude.size > before) continue;
-    const signatures = sessions.map((signing, which) =>
-      aggregateShares(key, signing, shares[which] as Map<number, Uint8Array>),
-    );
-    return { signatures, parts };
+    const judged = sessions.map((signing, which) => judge(key, signing, shares[which] as SharesBySeat));
+    for (const { member } of parts) {
+      if (!judged.some(({ wrong }) => wrong.includes(member.seat))) continue;
+      const error = new CryptoError("proof", `the signature share of seat ${member.seat} is wrong`, [member.seat]);
+      leaveOut(member, rounds.wrongShare?.(member) ?? error);
+    }
+    const signatures = judged.map(({ signature }) => signature).filter((signature) => signature !== undefined);
+    if (exclude.size === before) return { signatures, parts };
   }
 }
 
-/** What is wrong with one seat's commitments, if something is: judged in a session in which every commitment is that one. */
-function commitmentError(key: SharedEdKey, session: SigningSession, seat: number): unknown {
-  const own = session.commitments.find((commitment) => commitment.seat === seat) as NonceCommitment;
+type SharesBySeat = ReadonlyMap<number, Uint8Array>;
+
+/**
+ * The signature, or the seats whose shares are wrong. Shares are looked at one by one only where some are missing or their sum is no
+ * signature (RFC 9591, section 5.3): while all members are honest, one check is enough.
+ * @throws CryptoError
+ */
+function judge(
+  key: SharedEdKey,
+  session: SigningSession,
+  shares: SharesBySeat,
+): { readonly signature?: Uint8Array; readonly wrong: readonly number[] } {
+  if (shares.size < session.commitments.length) {
+    return {
+      wrong: [...shares].filter((given) => !verifySignatureShare(key, session, ...given)).map(([seat]) => seat),
+    };
+  }
   try {
-    const commitments = session.commitments.map((commitment) => ({ ...own, seat: commitment.seat }));
-    checkSession(key, { ...session, commitments });
-    return undefined;
+    return { signature: aggregateShares(key, session, shares), wrong: [] };
   } catch (error) {
-    return error;
+    if (error instanceof CryptoError && error.culprits.length > 0) return { wrong: error.culprits };
+    throw error;
   }
 }
