@@ -19,6 +19,7 @@ import { revoke256Dense } from "./gas/revoke256Dense.js";
 import { revoke256Scattered } from "./gas/revoke256Scattered.js";
 import { rotation16 } from "./gas/rotation16.js";
 import { rotation7 } from "./gas/rotation7.js";
+import { rotateFleetShards, rotateFleetShards1, rotateFleetShards1000, shardMapPerDevice } from "./gas/shard-maps.js";
 import { updateWeightOf10000 } from "./gas/updateWeightOf10000.js";
 import { verifySwarmSignature } from "./gas/verifySwarmSignature.js";
 
@@ -33,6 +34,10 @@ export const GAS: readonly GasFigure[] = [
   registerFleet1M,
   revoke256Dense,
   revoke256Scattered,
+  rotateFleetShards1,
+  rotateFleetShards1000,
+  rotateFleetShards,
+  shardMapPerDevice,
   registerValidator,
   genesis7,
   revoke1,

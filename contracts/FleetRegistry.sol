@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {ShardMap} from "./ShardMap.sol";
 import {SwarmGoverned} from "./SwarmGoverned.sol";
 import {IFleetRegistry} from "./interfaces/IFleetRegistry.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
@@ -37,6 +38,8 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     uint256 private constant INDEX_LIMIT = BATCH_ALIGNMENT << 32;
 
     /// @inheritdoc IFleetRegistry
+    address public immutable shards;
+    /// @inheritdoc IFleetRegistry
     uint64 public nextIndex;
     /// @inheritdoc IFleetRegistry
     uint32 public grantCount;
@@ -48,7 +51,11 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     mapping(uint64 grantId => GrantRecord grant) private _grants;
     mapping(uint64 fleetId => FleetRecord fleet) private _fleets;
 
-    constructor(ITrustAnchor anchor_, IGroupKeys groupKeys_) SwarmGoverned(anchor_, groupKeys_) {}
+    /// @dev The first contract that this one creates: its address follows from this one's, so that the genesis, which names this
+    /// contract, need not name that one as well, nor pay for checking and keeping it.
+    constructor(ITrustAnchor anchor_, IGroupKeys groupKeys_) SwarmGoverned(anchor_, groupKeys_) {
+        shards = address(new ShardMap(anchor_, groupKeys_, this));
+    }
 
     /// @inheritdoc IFleetRegistry
     function acceptGenesis(ITrustAnchor.Registrar[] calldata registrars) external onlyAnchor {

@@ -50,6 +50,7 @@ const addresses = {
   fleets: address("fleets"),
   revocations: address("revocations"),
   rotation: address("rotation"),
+  shards: address("shards"),
 };
 const finalised: FinalisedBlock = { number: 100, hash: "", parentHash: "", stateRoot: "", timestamp: NOW };
 const binding = seed("tls-exporter");

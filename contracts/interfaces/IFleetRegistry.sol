@@ -136,4 +136,6 @@ interface IFleetRegistry {
     function grantCount() external view returns (uint32);
     /// @notice How many fleets there are; the last has this number.
     function fleetCount() external view returns (uint64);
+    /// @notice The {IShardMap} of these fleets, created with this contract: the address of its first creation (nonce 1).
+    function shards() external view returns (address);
 }

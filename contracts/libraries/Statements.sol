@@ -51,6 +51,12 @@ library Statements {
     );
     bytes32 internal constant CHECKPOINT = keccak256("Checkpoint(uint64 number,uint64 blockNumber,bytes32 blockHash)");
     bytes32 internal constant PARTIAL_EVIDENCE = keccak256("PartialEvidence(bytes32 digest,bytes32 partialHash)");
+    bytes32 internal constant SHARD_MAP_ROOT = keccak256(
+        "ShardMapRoot(uint64 fleetId,uint64 subject,bytes32 mapHash,uint64 expiry)"
+    );
+    bytes32 internal constant SHARD_DELIVERY = keccak256(
+        "ShardDelivery(uint64 fleetId,bytes32 contentHash,uint64 expiry)"
+    );
 
     function genesis(
         bytes32 meshId,
@@ -137,5 +143,14 @@ library Statements {
 
     function partialEvidence(bytes32 digest, bytes32 partialHash) internal pure returns (bytes32) {
         return keccak256(abi.encode(PARTIAL_EVIDENCE, digest, partialHash));
+    }
+
+    function shardMapRoot(
+        uint64 fleetId,
+        uint64 subject,
+        bytes32 mapHash,
+        uint64 expiry
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SHARD_MAP_ROOT, fleetId, subject, mapHash, expiry));
     }
 }

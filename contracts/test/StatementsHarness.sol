@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[17] memory) {
+    function typeHashes() external pure returns (TypeHash[19] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -32,7 +32,9 @@ contract StatementsHarness {
                 TypeHash("EnrolmentCodes", Statements.ENROLMENT_CODES),
                 TypeHash("DrlHead", Statements.DRL_HEAD),
                 TypeHash("Checkpoint", Statements.CHECKPOINT),
-                TypeHash("PartialEvidence", Statements.PARTIAL_EVIDENCE)
+                TypeHash("PartialEvidence", Statements.PARTIAL_EVIDENCE),
+                TypeHash("ShardMapRoot", Statements.SHARD_MAP_ROOT),
+                TypeHash("ShardDelivery", Statements.SHARD_DELIVERY)
             ];
     }
 

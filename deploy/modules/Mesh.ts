@@ -5,13 +5,14 @@ import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
  * bytes; all bytes32. The mesh begins when somebody submits the genesis, signed by the root CA, which names these addresses.
  *
  * The anchor comes first, since all others are given it, and the group keys second, since those that take statements of the
- * swarm are given them.
+ * swarm are given them. The fleets bring their shard maps along.
  */
 export default buildModule("Mesh", (m) => {
   const anchor = m.contract("TrustAnchor", [m.getParameter("rootX"), m.getParameter("rootY"), m.getParameter("nonce")]);
   const groupKeys = m.contract("GroupKeys", [anchor]);
   const registry = m.contract("ValidatorRegistry", [anchor, groupKeys]);
   const fleets = m.contract("FleetRegistry", [anchor, groupKeys]);
+  const shards = m.contractAt("ShardMap", m.staticCall(fleets, "shards"));
   const revocations = m.contract("RevocationList", [anchor, groupKeys, fleets]);
   const rotation = m.contract("Rotation", [anchor, groupKeys, registry]);
 
@@ -21,5 +22,5 @@ export default buildModule("Mesh", (m) => {
     libraries: { CeremonyJudge: judge },
   });
 
-  return { anchor, groupKeys, registry, fleets, revocations, rotation, ceremony };
+  return { anchor, groupKeys, registry, fleets, revocations, rotation, ceremony, shards };
 });

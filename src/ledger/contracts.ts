@@ -1,5 +1,5 @@
 /** The contracts of a mesh as typed handles, found from its anchor. Exported as `swarmkeep/contracts`. */
-import { ZeroAddress, type ContractRunner, type Interface } from "ethers";
+import { ZeroAddress, getCreateAddress, type ContractRunner, type Interface } from "ethers";
 
 import {
   FleetRegistry__factory,
@@ -7,6 +7,7 @@ import {
   KeyCeremony__factory,
   RevocationList__factory,
   Rotation__factory,
+  ShardMap__factory,
   TrustAnchor__factory,
   ValidatorRegistry__factory,
   type FleetRegistry,
@@ -14,12 +15,13 @@ import {
   type KeyCeremony,
   type RevocationList,
   type Rotation,
+  type ShardMap,
   type TrustAnchor,
   type ValidatorRegistry,
 } from "../../typechain-types/index.js";
 import { LedgerError } from "./errors.js";
 
-/** Handles by the name that the genesis document gives each contract. */
+/** Handles by the name that the genesis document gives each contract; the shard maps, which it does not name, are the fleets'. */
 export interface MeshContracts {
   readonly anchor: TrustAnchor;
   readonly registry: ValidatorRegistry;
@@ -28,6 +30,7 @@ export interface MeshContracts {
   readonly fleets: FleetRegistry;
   readonly revocations: RevocationList;
   readonly rotation: Rotation;
+  readonly shards: ShardMap;
 }
 
 export type ContractName = keyof MeshContracts;
@@ -43,6 +46,7 @@ export const CONTRACT_NAMES = [
   "fleets",
   "revocations",
   "rotation",
+  "shards",
 ] as const;
 
 /** ABIs, with events and errors. */
@@ -54,6 +58,7 @@ export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   fleets: FleetRegistry__factory.createInterface(),
   revocations: RevocationList__factory.createInterface(),
   rotation: Rotation__factory.createInterface(),
+  shards: ShardMap__factory.createInterface(),
 };
 
 export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): MeshContracts {
@@ -65,7 +70,13 @@ export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): M
     fleets: FleetRegistry__factory.connect(addresses.fleets, runner),
     revocations: RevocationList__factory.connect(addresses.revocations, runner),
     rotation: Rotation__factory.connect(addresses.rotation, runner),
+    shards: ShardMap__factory.connect(addresses.shards, runner),
   };
+}
+
+/** Where the shard maps of these fleets are: the first contract that theirs created. Nobody has to be asked. */
+export function shardsOf(fleets: string): string {
+  return getCreateAddress({ from: fleets, nonce: 1 });
 }
 
 /**
@@ -84,5 +95,5 @@ export async function addressesOf(anchor: string, runner: ContractRunner): Promi
   if (registry === ZeroAddress) {
     throw new LedgerError("no-mesh", `the trust anchor at ${anchor} has not accepted its genesis yet`, { anchor });
   }
-  return { anchor, registry, ceremony, groupKeys, fleets, revocations, rotation };
+  return { anchor, registry, ceremony, groupKeys, fleets, revocations, rotation, shards: shardsOf(fleets) };
 }

@@ -10,6 +10,7 @@ import { INTERFACES } from "./contracts.js";
 import type { LedgerEvent, LedgerEventNamed, Plain } from "./events.js";
 import { History } from "./history.js";
 import { RotationProjection } from "./rotation-projection.js";
+import { ShardBook } from "./shard-book.js";
 
 export type Parameters = LedgerEventNamed<"GenesisAccepted">["args"]["parameters"];
 export type Policy = LedgerEventNamed<"FleetRegistered">["args"]["policy"];
@@ -103,6 +104,8 @@ export class Projection {
   readonly fleets = new Map<bigint, Fleet>();
   readonly bitmap = new RevocationBitmap();
   readonly rotation = new RotationProjection();
+  /** Shard maps and their limits. */
+  readonly shards = new ShardBook();
   /** All events of each ceremony in order: its state machine is replayed from these. */
   readonly ceremonies = new Map<bigint, CeremonyEvent[]>();
   readonly slashes: Slash[] = [];
@@ -162,6 +165,7 @@ export class Projection {
       default:
         if (event.contract === "registry") this.#applyMember(event);
         else if (event.contract === "rotation") this.rotation.apply(event);
+        else if (event.contract === "shards") this.shards.apply(event);
         else this.#applyCeremony(event);
     }
   }

@@ -26,7 +26,7 @@ export interface GenesisRegistrar {
 
 export interface GenesisDocument {
   readonly meshId: string;
-  readonly contracts: Omit<MeshAddresses, "anchor">;
+  readonly contracts: Omit<MeshAddresses, "anchor" | "shards">;
   readonly parameters: MeshParameters;
   readonly members: readonly GenesisMember[];
   readonly registrars: readonly GenesisRegistrar[];

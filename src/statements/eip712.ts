@@ -41,6 +41,8 @@ export const STATEMENTS = {
   DrlHead: "uint64 number,bytes32 root,uint32 words,uint64 issued,uint64 expires,uint64 blockNumber",
   Checkpoint: "uint64 number,uint64 blockNumber,bytes32 blockHash",
   PartialEvidence: "bytes32 digest,bytes32 partialHash",
+  ShardMapRoot: "uint64 fleetId,uint64 subject,bytes32 mapHash,uint64 expiry",
+  ShardDelivery: "uint64 fleetId,bytes32 contentHash,uint64 expiry",
 } as const;
 
 export type StatementName = keyof typeof STATEMENTS;

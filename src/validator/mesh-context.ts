@@ -28,6 +28,7 @@ export function meshContext(meshId: Uint8Array, chainId: bigint, addresses: Mesh
       fleets: separator("fleets"),
       revocations: separator("revocations"),
       rotation: separator("rotation"),
+      shards: separator("shards"),
     },
   };
 }

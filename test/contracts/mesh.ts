@@ -113,6 +113,7 @@ export async function deployMesh(on: Connection, nonce: bigint = 1n) {
   const registry = await ethers.deployContract("ValidatorRegistry", [anchor, groupKeys]);
   const fleets = await ethers.deployContract("FleetRegistry", [anchor, groupKeys]);
   const revocations = await ethers.deployContract("RevocationList", [anchor, groupKeys, fleets]);
+  const shards = await ethers.getContractAt("ShardMap", await fleets.shards());
   const rotation = await ethers.deployContract("Rotation", [anchor, groupKeys, registry]);
   const ceremony = await ethers.deployContract("CeremonyStandIn", [anchor, groupKeys, registry, rotation]);
   const signers = await ethers.getSigners();
@@ -136,6 +137,7 @@ export async function deployMesh(on: Connection, nonce: bigint = 1n) {
     fleets,
     revocations,
     rotation,
+    shards,
     /** Members are the first eight accounts. */
     members: signers.slice(0, 8),
     registrar: signers[8] as Signer,

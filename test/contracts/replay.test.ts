@@ -8,6 +8,7 @@ import {
   type StatementName,
   type StatementValues,
 } from "../../src/statements/eip712.js";
+import { mapHash, mapOf } from "./shard-map-fixture.js";
 import {
   FAR,
   GROUP_SECRET,
@@ -26,8 +27,10 @@ const { networkHelpers } = connection;
 const POLICY = { scopes: SCOPES, maximumLifetime: 86_400, quota: 1, joinMethods: 1, graceSeconds: 0 };
 const ROOT = word(9);
 const NEXT = { chainId: 10n, anchor: "0x00000000000000000000000000000000000000AA", meshId: word(4), expiry: FAR };
+const NOW = BigInt(Math.floor(Date.now() / 1000));
+const MAP = mapOf({ validFrom: NOW, validUntil: NOW + 31_000_000n });
 type Signature = ReturnType<typeof blsSign>;
-type ContractName = "anchor" | "registry" | "fleets" | "revocations";
+type ContractName = "anchor" | "registry" | "fleets" | "revocations" | "shards";
 
 /** Every statement of the swarm: its values, who takes it, and the call that gives it. */
 interface Case {
@@ -93,6 +96,12 @@ const cases: Case[] = [
     call: (mesh, signature) =>
       mesh.revocations.postCheckpoint({ number: 1n, blockNumber: 1n, blockHash: ROOT }, signature),
   },
+  {
+    name: "ShardMapRoot",
+    contract: "shards",
+    values: () => ({ fleetId: 1n, subject: 0n, mapHash: getBytes(mapHash(MAP, "0x80")), expiry: FAR }),
+    call: (mesh, signature) => mesh.shards.rotateBySwarm(1, 0, MAP, "0x80", FAR, signature),
+  },
 ];
 
 /** The fixture's mesh, with a device to revoke. */
@@ -134,7 +143,7 @@ describe("a statement of the swarm is not replayed", () => {
 
     it(`${test.name}: on another contract`, async () => {
       const mesh = await networkHelpers.loadFixture(withDevice);
-      for (const contract of ["anchor", "registry", "fleets", "revocations"] as const) {
+      for (const contract of ["anchor", "registry", "fleets", "revocations", "shards"] as const) {
         if (contract !== test.contract) await expectRefused(mesh, await digestOn(mesh, contract, test));
       }
     });

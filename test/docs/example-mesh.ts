@@ -7,6 +7,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
+import { getBytes, hexlify } from "ethers";
+
 import { nobleBls } from "../../src/crypto/bls.js";
 import { makeDealing, parseDealing } from "../../src/crypto/dealing.js";
 import { FrostNonces, aggregateShares } from "../../src/crypto/frost.js";
@@ -15,6 +17,7 @@ import { type Commitments, decodeCommitments, judgeDealing } from "../../src/cry
 import { combineShares, deriveGroupKeys, qualifiedHash, verificationRoot } from "../../src/crypto/outcome.js";
 import type { SharePair } from "../../src/crypto/sealing.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
+import { shardsOf } from "../../src/ledger/contracts.js";
 import { evidenceDigest } from "../../src/protocol/evidence.js";
 import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../../src/statements/cose.js";
 import { domainSeparator } from "../../src/statements/eip712.js";
@@ -38,14 +41,17 @@ export const [rootX, rootY, nonce] = [rootPoint.slice(1, 33), rootPoint.slice(33
 // abi.encode of three words is the words.
 export const meshId = keccak_256(concatBytes(rootX, rootY, nonce));
 export const chainId = 31337n;
+const fleets = address("FleetRegistry");
+const shardsOfFleets = getBytes(shardsOf(hexlify(fleets)));
 export const contracts = {
   anchor: address("TrustAnchor"),
   registry: address("ValidatorRegistry"),
   ceremony: address("KeyCeremony"),
   groupKeys: address("GroupKeys"),
-  fleets: address("FleetRegistry"),
+  fleets,
   revocations: address("RevocationList"),
   rotation: address("Rotation"),
+  shards: shardsOfFleets,
 };
 export const separatorOf = (verifyingContract: Uint8Array): Uint8Array =>
   domainSeparator({ chainId, verifyingContract, meshId });
@@ -56,6 +62,7 @@ export const separators = {
   fleets: separatorOf(contracts.fleets),
   revocations: separatorOf(contracts.revocations),
   rotation: separatorOf(contracts.rotation),
+  shards: separatorOf(contracts.shards),
 };
 export const externalAad = separators.anchor;
 

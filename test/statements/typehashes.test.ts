@@ -40,7 +40,15 @@ describe("the ledger and the programs agree on", () => {
 
   it("each contract's domain separator, which ERC-5267 tells to wallets", async () => {
     const mesh = await networkHelpers.loadFixture(opened);
-    for (const contract of [mesh.anchor, mesh.registry, mesh.groupKeys, mesh.fleets, mesh.revocations, mesh.ceremony]) {
+    for (const contract of [
+      mesh.anchor,
+      mesh.registry,
+      mesh.groupKeys,
+      mesh.fleets,
+      mesh.revocations,
+      mesh.ceremony,
+      mesh.shards,
+    ]) {
       const verifyingContract = getBytes(await contract.getAddress());
       const domain = { chainId: mesh.chainId, verifyingContract, meshId: getBytes(mesh.meshId) };
       expect(await contract.domainSeparator()).to.equal(hexlify(domainSeparator(domain)));

@@ -9,4 +9,5 @@ export const addresses = {
   fleets: address(5),
   revocations: address(6),
   rotation: address(7),
+  shards: address(8),
 };
