@@ -110,8 +110,8 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
       );
     }
     if (cursor.hash !== undefined) {
-      const same = finalised.number === cursor.number ? finalised : await source.block(cursor.number);
-      if (same.hash !== cursor.hash) throw reorganised(cursor, same.hash);
+      const hash = await this.#hashAt(cursor.number, finalised);
+      if (hash !== cursor.hash) throw reorganised(cursor, hash);
     }
     this.#report({ ok: true, finalised, error: undefined });
     if (finalised.number === cursor.number) return undefined;
@@ -122,6 +122,13 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
     if (logs === undefined) return this.#next(cursor);
     const through = to === finalised.number ? finalised : await source.block(to);
     return { events: logs.map(decode), through, upToDate: to === finalised.number };
+  }
+
+  /** What the chain that ends with `finalised` has at a number. Its parent's hash is in the header itself. */
+  async #hashAt(number: number, finalised: VerifiedHeader): Promise<string> {
+    if (number === finalised.number) return finalised.hash;
+    if (number === finalised.number - 1) return finalised.parentHash;
+    return (await this.#options.source.block(number)).hash;
   }
 
   /** Undefined if the range was too much for an endpoint and is smaller now. */

@@ -57,8 +57,16 @@ export class LedgerSource {
    * @throws LedgerError `endpoints-disagree` if they hold different blocks there; any other if one of them is away.
    */
   async finalised(): Promise<VerifiedHeader> {
-    const numbers = await Promise.all(this.endpoints.map((endpoint) => finalisedNumber(endpoint, this.finalityBlocks)));
-    return this.block(Math.min(...numbers));
+    const newest = await Promise.all(this.endpoints.map((endpoint) => newestFinal(endpoint, this.finalityBlocks)));
+    const number = Math.min(...newest.map((header) => header.number));
+    return this.#agreed(
+      `the hash of block ${number}`,
+      async (endpoint, index) => {
+        const header = newest[index];
+        return header?.number === number ? header : blockOf(endpoint, number);
+      },
+      (header) => header.hash,
+    );
   }
 
   /**
@@ -119,7 +127,11 @@ export class LedgerSource {
   }
 
   /** Asks all and compares. */
-  async #agreed<T>(what: string, ask: (endpoint: Endpoint) => Promise<T>, key: (answer: T) => string): Promise<T> {
+  async #agreed<T>(
+    what: string,
+    ask: (endpoint: Endpoint, index: number) => Promise<T>,
+    key: (answer: T) => string,
+  ): Promise<T> {
     const answers = await Promise.all(this.endpoints.map(ask));
     const [first, ...others] = answers;
     if (first === undefined) throw new LedgerError("refused", "there is no ledger endpoint");
@@ -152,28 +164,24 @@ export function hexNumber(number: number): string {
   return `0x${number.toString(16)}`;
 }
 
-async function finalisedNumber(endpoint: Endpoint, finalityBlocks: number): Promise<number> {
-  if (finalityBlocks === 0) {
-    const block = await endpoint.send("eth_getBlockByNumber", ["finalized", false]);
-    const number = (block as { number?: unknown } | null)?.number;
-    return quantity(number, endpoint, "the finalised block's number");
-  }
+/** The newest block that an endpoint holds final. */
+async function newestFinal(endpoint: Endpoint, finalityBlocks: number): Promise<VerifiedHeader> {
+  if (finalityBlocks === 0) return headerOf(endpoint, "finalized");
   const head = quantity(await endpoint.send("eth_blockNumber"), endpoint, "the head's number");
-  return Math.max(0, head - finalityBlocks);
+  return blockOf(endpoint, Math.max(0, head - finalityBlocks));
 }
 
 async function blockOf(endpoint: Endpoint, number: number): Promise<VerifiedHeader> {
-  const answer = await endpoint.send("eth_getBlockByNumber", [hexNumber(number), false]);
-  if (answer === null) {
-    throw new LedgerError("behind", `${endpoint.label} does not have block ${number} yet`, {
-      number,
-    });
-  }
-  const header = verifyHeader(answer);
-  if (header.number !== number) {
-    throw new LedgerError("bad-answer", `${endpoint.label} gave block ${header.number} for block ${number}`);
-  }
-  return header;
+  const header = await headerOf(endpoint, hexNumber(number));
+  if (header.number === number) return header;
+  throw new LedgerError("bad-answer", `${endpoint.label} gave block ${header.number} for block ${number}`);
+}
+
+/** @param tag a block's number in hex, or `finalized`. */
+async function headerOf(endpoint: Endpoint, tag: string): Promise<VerifiedHeader> {
+  const answer = await endpoint.send("eth_getBlockByNumber", [tag, false]);
+  if (answer !== null) return verifyHeader(answer);
+  throw new LedgerError("behind", `${endpoint.label} does not have block ${tag} yet`, { block: tag });
 }
 
 export async function logsOf(
