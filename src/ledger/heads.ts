@@ -22,8 +22,13 @@ export class HeadSignal {
   async wait(signal?: AbortSignal): Promise<void> {
     if (!this.#fresh && signal?.aborted !== true) {
       await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        signal?.addEventListener("abort", () => resolve(), { once: true });
+        // The signal outlives the wait, and there is one for each block.
+        const wake = (): void => {
+          signal?.removeEventListener("abort", wake);
+          resolve();
+        };
+        this.#waiting.push(wake);
+        signal?.addEventListener("abort", wake);
       });
     }
     this.#fresh = false;

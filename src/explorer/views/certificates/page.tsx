@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
 import { useData } from "../../web/data.js";
-import { capital } from "../../web/format.js";
+import { capital, count } from "../../web/format.js";
 import { MAXIMUM_INPUT, hexOf, hexOfFile, judge } from "../../web/judging.js";
 import { Badge, Card, Facts, From, Hex, Link, Loaded, Loading, Time, Title } from "../../web/parts.js";
 import type { Check, Verdict } from "../../web/verdict.js";
@@ -37,24 +37,32 @@ function Judging(): JSX.Element {
   }>({});
   const [isOver, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const newest = useRef(0);
 
-  const check = (bytes: string | undefined): void => {
-    if (bytes === undefined) return setState({ problem: "This is neither hexadecimal digits, nor Base64, nor PEM." });
-    setState({ isWorking: true });
-    judge({ bytes, time: Date.now() / 1000 }).then(
-      (verdict) => setState({ verdict }),
-      (error: unknown) => setState({ problem: error instanceof Error ? error.message : String(error) }),
-    );
+  /** What was given last is what is shown, though the verdict on something before it comes later. */
+  const check = async (given: () => Promise<string | undefined>): Promise<void> => {
+    const mine = ++newest.current;
+    const show = (next: typeof state): void => {
+      if (mine === newest.current) setState(next);
+    };
+    show({ isWorking: true });
+    try {
+      const bytes = await given();
+      if (bytes === undefined) throw new Error("This is neither hexadecimal digits, nor Base64, nor PEM.");
+      show({ verdict: await judge({ bytes, time: Date.now() / 1000 }) });
+    } catch (error) {
+      show({ problem: error instanceof Error ? error.message : String(error) });
+    }
   };
   const take = (file: File | undefined): void => {
     if (file === undefined) return;
-    // Before it is read: a file of gigabytes would fill the memory.
-    if (file.size > MAXIMUM_INPUT)
-      return setState({
-        problem: `${file.name.slice(0, 80)} has ${file.size.toLocaleString("en-GB")} bytes; nothing here has more than ${MAXIMUM_INPUT.toLocaleString("en-GB")}.`,
-      });
     setText("");
-    void file.arrayBuffer().then((buffer) => check(hexOfFile(new Uint8Array(buffer))));
+    void check(async () => {
+      // Before it is read: a file of gigabytes would fill the memory.
+      if (file.size <= MAXIMUM_INPUT) return hexOfFile(new Uint8Array(await file.arrayBuffer()));
+      const [name, size, most] = [file.name.slice(0, 80), ...[file.size, MAXIMUM_INPUT].map(count)];
+      throw new Error(`${name} has ${size} bytes; nothing here has more than ${most}.`);
+    });
   };
   return (
     <Card title="Verify">
@@ -83,7 +91,12 @@ function Judging(): JSX.Element {
           placeholder="d2844e…  or drop a file here"
         />
         <div class="row">
-          <button type="button" class="primary" onClick={() => check(hexOf(text))} disabled={text.trim() === ""}>
+          <button
+            type="button"
+            class="primary"
+            onClick={() => void check(() => Promise.resolve(hexOf(text)))}
+            disabled={text.trim() === ""}
+          >
             Verify
           </button>
           <button type="button" onClick={() => input.current?.click()}>
