@@ -34,6 +34,7 @@ import { readPassphrase } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
 import { type CommandContext, action, parseCount, parseDuration, readInput, when } from "./command.js";
+import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
 import { withLedger, withRegistrar, withValidators } from "./sessions.js";
 
 const KEY_TYPES = { ed25519: KEY_TYPE.ed25519, p256: KEY_TYPE.p256 } as const;
@@ -44,6 +45,7 @@ export function register(group: Command): void {
     .command("init")
     .description("make a registrar's account, for a mesh's operators to grant devices to")
     .requiredOption("--mesh <file>", "mesh.json of the mesh")
+    .addOption(fastKeystore())
     .action(action(init));
   group
     .command("provision")
@@ -154,9 +156,10 @@ function policyOptions(command: Command): Command {
     .option("--grace <time>", "how long after its end a certificate can be renewed", "24h");
 }
 
-async function init(context: CommandContext, options: { readonly mesh: string }): Promise<void> {
+async function init(context: CommandContext, options: KeystoreOptions & { readonly mesh: string }): Promise<void> {
   const mesh = await readMeshFile(options.mesh);
-  const registrar = await createRegistrarFolder(context.dataFolder("registrar"), await context.passphrase(), mesh);
+  const folder = context.dataFolder("registrar");
+  const registrar = await createRegistrarFolder(folder, await context.passphrase(), mesh, keystoreCost(options));
   try {
     context.print(
       { folder: registrar.folder.path, account: registrar.address },

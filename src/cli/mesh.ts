@@ -11,6 +11,7 @@ import { LOCAL_PARAMETERS, PUBLIC_PARAMETERS } from "../operator/parameters.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { fingerprintOf } from "../runtime/mesh-file.js";
 import { type CommandContext, action, parseCount, readInput } from "./command.js";
+import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
 import { registerGovernance } from "./mesh-govern.js";
 import { meshFileOf, text, withLedger, withOperator } from "./sessions.js";
 
@@ -23,6 +24,7 @@ export function register(group: Command): void {
     .option("--name <text>", "common name of the root CA", "Swarmkeep root CA")
     .option("--external-root <file>", "root certificate (PEM) whose key is elsewhere, such as in an HSM")
     .option("--local", "parameters for a chain on this machine")
+    .addOption(fastKeystore())
     .action(action(init));
   group
     .command("deploy")
@@ -48,7 +50,7 @@ export function register(group: Command): void {
   registerGovernance(group);
 }
 
-interface InitOptions {
+interface InitOptions extends KeystoreOptions {
   readonly name: string;
   readonly externalRoot?: string;
   readonly local?: boolean;
@@ -63,6 +65,7 @@ async function init(context: CommandContext, options: InitOptions): Promise<void
     externalRoot,
     parameters: options.local === true ? LOCAL_PARAMETERS : PUBLIC_PARAMETERS,
     now: Math.floor(Date.now() / 1000),
+    cost: keystoreCost(options),
   });
   try {
     const fingerprint = fingerprintOf(operator.root.certificate);

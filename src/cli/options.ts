@@ -1,5 +1,8 @@
 /** Values of options that several commands share. */
+import { Option } from "commander";
+
 import { SwarmkeepError } from "../runtime/errors.js";
+import { type KdfCost, LIGHT_KDF, STRONG_KDF } from "../runtime/sealed-file.js";
 import {
   COSE_ALG,
   type GroupAlgorithm,
@@ -49,4 +52,17 @@ export function checkedScope(scope: string): string {
     advice: "Write geo: and a geohash, or grp: and a path, such as geo:u33d or grp:plant/line-2.",
     details: { scope },
   });
+}
+
+export interface KeystoreOptions {
+  readonly fastKeystore?: boolean;
+}
+
+/** For commands that make a folder with secrets. */
+export function fastKeystore(): Option {
+  return new Option("--fast-keystore", "weak passphrase hashing, for demonstrations only");
+}
+
+export function keystoreCost(options: KeystoreOptions): KdfCost {
+  return options.fastKeystore === true ? LIGHT_KDF : STRONG_KDF;
 }

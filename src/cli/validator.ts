@@ -1,16 +1,16 @@
 /** `validator init | run | approve`: one member of the swarm. */
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 
 import { openDataFolder } from "../runtime/data-folder.js";
 import { createLogger } from "../runtime/log.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
-import { LIGHT_KDF, STRONG_KDF } from "../runtime/sealed-file.js";
 import { startValidator } from "../validator/daemon.js";
 import { type ValidatorSettings, initialiseValidator, openKeys, readSettings } from "../validator/settings.js";
 import { action } from "./command.js";
+import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
 import { registerApprove } from "./validator-approve.js";
 
-interface InitOptions {
+interface InitOptions extends KeystoreOptions {
   readonly operator: string;
   readonly listen: string;
   readonly endpoint?: string;
@@ -19,7 +19,6 @@ interface InitOptions {
   readonly sidePort?: string;
   readonly crlListen?: string;
   readonly postEvery?: string;
-  readonly fastKeystore?: boolean;
 }
 
 interface RunOptions {
@@ -44,7 +43,7 @@ export function register(group: Command): void {
     .option("--side-port <port>", "loopback port of /health and /metrics")
     .option("--crl-listen <host:port>", "where it serves certificate revocation lists over plain HTTP")
     .option("--post-every <n>", "each how manieth scheduled revocation head it posts to the ledger; 0 for none")
-    .addOption(new Option("--fast-keystore", "weak passphrase hashing, for demonstrations only"))
+    .addOption(fastKeystore())
     .action(
       action<InitOptions>(async (context, options) => {
         const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
@@ -60,13 +59,12 @@ export function register(group: Command): void {
             ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
             ...(postEvery === undefined ? {} : { postEvery }),
           };
-          const cost = options.fastKeystore === true ? LIGHT_KDF : STRONG_KDF;
           const member = await initialiseValidator(
             folder,
             await context.passphrase(),
             options.operator,
             settings,
-            cost,
+            keystoreCost(options),
           );
           context.print({ folder: folder.path, ...member });
         } finally {

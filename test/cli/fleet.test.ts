@@ -29,7 +29,15 @@ describe("fleet and revoke", () => {
         rootFingerprint: fingerprintOf(rootCertificate),
       }),
     );
-    const made = await swarmkeep(["fleet", "init", "--mesh", join(folder, "mesh.json"), "--data", registrar]);
+    const made = await swarmkeep([
+      "fleet",
+      "init",
+      "--mesh",
+      join(folder, "mesh.json"),
+      "--data",
+      registrar,
+      "--fast-keystore",
+    ]);
     expect(made.code, made.stderr).to.equal(0);
   });
   after(removeScratchFolders);
@@ -38,7 +46,15 @@ describe("fleet and revoke", () => {
     swarmkeep(["fleet", "provision", "first", "--data", registrar, ...words]);
 
   it("keep the account that was made first", async () => {
-    const again = await swarmkeep(["fleet", "init", "--mesh", join(folder, "mesh.json"), "--data", registrar]);
+    const again = await swarmkeep([
+      "fleet",
+      "init",
+      "--mesh",
+      join(folder, "mesh.json"),
+      "--data",
+      registrar,
+      "--fast-keystore",
+    ]);
     expectSentence(again, "usage", "registrar-exists");
   });
 
@@ -101,7 +117,7 @@ describe("start", () => {
 
   it("refuses the data folder of another role", async () => {
     const folder = await scratchFolder();
-    await swarmkeep(["mesh", "init", "--data", folder]);
+    await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"]);
     const { code, stderr } = await swarmkeep(["start", "--once", "--data", folder]);
     expect(code).to.equal(2);
     expect(stderr).to.contain("(folder-role)");

@@ -37,15 +37,19 @@ describe("mesh init", () => {
 
   it("never overwrites keys", async () => {
     const folder = await scratchFolder();
-    await swarmkeep(["mesh", "init", "--data", folder]);
+    await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"]);
     const before = await readFile(join(folder, "root-key.sealed"), "utf8");
-    expectSentence(await swarmkeep(["mesh", "init", "--data", folder]), "usage", "operator-exists");
+    expectSentence(await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"]), "usage", "operator-exists");
     expect(await readFile(join(folder, "root-key.sealed"), "utf8")).to.equal(before);
   });
 
   it("asks for a passphrase, and leaves nothing behind without one", async () => {
     const folder = join(await scratchFolder(), "operator");
-    expectSentence(await swarmkeep(["mesh", "init", "--data", folder], {}), "usage", "passphrase-missing");
+    expectSentence(
+      await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"], {}),
+      "usage",
+      "passphrase-missing",
+    );
     expect(await readdir(join(folder, "..")).catch(() => [])).to.deep.equal([]);
   });
 
@@ -69,7 +73,7 @@ describe("mesh deploy, certify and grant", () => {
     chain = await startChain();
     folder = await scratchFolder();
     operator = join(folder, "operator");
-    expect((await swarmkeep(["mesh", "init", "--data", operator, "--local"])).code).to.equal(0);
+    expect((await swarmkeep(["mesh", "init", "--data", operator, "--local", "--fast-keystore"])).code).to.equal(0);
   });
   after(async () => {
     await chain.close();
