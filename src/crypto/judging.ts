@@ -48,10 +48,21 @@ function decodeAll<P extends GroupPoint<P>>(
   return points;
 }
 
-/** The commitments of a dealing, or the first that does not decode. */
-export function decodeCommitments(
-  dealing: Pick<Dealing, "g1Commitments" | "edCommitments">,
-): Commitments | MalformedCommitment {
+type Committing = Pick<Dealing, "g1Commitments" | "edCommitments">;
+
+/** Decoding is most of the work on a dealing, and whoever judges one derives keys from it later. */
+const decoded = new WeakMap<Committing, Commitments | MalformedCommitment>();
+
+/** The commitments of a dealing, or the first that does not decode. A dealing is not changed once it was decoded. */
+export function decodeCommitments(dealing: Committing): Commitments | MalformedCommitment {
+  const known = decoded.get(dealing);
+  if (known !== undefined) return known;
+  const commitments = decodeAnew(dealing);
+  decoded.set(dealing, commitments);
+  return commitments;
+}
+
+function decodeAnew(dealing: Committing): Commitments | MalformedCommitment {
   const g1Points = decodeAll(g1, dealing.g1Commitments);
   if ("kind" in g1Points) return g1Points;
   const edPoints = decodeAll(ed, dealing.edCommitments);

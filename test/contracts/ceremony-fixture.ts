@@ -132,6 +132,7 @@ export class CeremonyMesh {
   seated: Member[] = [];
   /** Dealings of the attempt by seat, as posted. */
   readonly dealings = new Map<number, Uint8Array>();
+  readonly #parsed = new WeakMap<Uint8Array, Dealing>();
   id = 1n;
   attempt = 1;
 
@@ -316,7 +317,10 @@ export class CeremonyMesh {
   }
 
   dealingOf(seat: number): Dealing {
-    return parseDealing(present(this.dealings.get(seat), `dealing of ${seat}`), this.quorum.n, this.quorum.t);
+    const posted = present(this.dealings.get(seat), `dealing of ${seat}`);
+    const parsed = this.#parsed.get(posted) ?? parseDealing(posted, this.quorum.n, this.quorum.t);
+    this.#parsed.set(posted, parsed);
+    return parsed;
   }
 
   open(dealer: number, receiver: number, kind: GroupName): Opening {
