@@ -22,8 +22,11 @@ class Member {
   cheat: Cheat;
   readonly #sessions = new SessionBook<FrostNonces>({
     randomId: () => random(16),
-    nowMilliseconds: () => 0,
-    wipe: (nonces) => nonces.discard(),
+    nowMilliseconds: () => now,
+    wipe: (nonces) => {
+      nonces.discard();
+      wiped.push(nonces);
+    },
   });
 
   constructor(seat: number) {
@@ -57,7 +60,11 @@ class Member {
 
 let members: Member[];
 let leftOut: number[];
+let now: number;
+let wiped: FrostNonces[];
 beforeEach(() => {
+  now = 0;
+  wiped = [];
   members = [1, 2, 3, 4].map((seat) => new Member(seat));
   leftOut = [];
 });
@@ -151,6 +158,23 @@ describe("FROST against the combiner", () => {
     expect(() => one().sign(session(again), [again.commitments[0] as NonceCommitment, stranger, stranger])).to.throw(
       CryptoError,
     );
+  });
+
+  it("that withholds what it has, at any point, stops nobody: the next one gathers anew, and what was left open is wiped", async () => {
+    const [begun, half] = [round(first), round(first)];
+    one().sign(session(half), half.commitments);
+    const { signatures } = await combine();
+    expect(ed25519.verify(signatures[0] as Uint8Array, first, key.groupKey)).to.equal(true);
+    expect(wiped).to.deep.equal([]);
+    now = 30_000;
+    for (const member of members.slice(0, key.t)) member.commit(second);
+    expect(wiped, "all three of the first, two of the second").to.have.length(2 * key.t - 1);
+    expect(() => one().sign(session(begun), begun.commitments)).to.throw("session-unknown");
+    const nonces = wiped[0] as FrostNonces;
+    const share = edShares.get(nonces.commitment.seat) as Uint8Array;
+    expect(() => nonces.sign(key, share, { message: first, commitments: begun.commitments }))
+      .to.throw(CryptoError)
+      .with.property("code", "used");
   });
 
   it("finds no session in a member that was restored from a copy of its disk", () => {
