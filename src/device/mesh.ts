@@ -5,6 +5,7 @@
 import { parseEndpoint } from "../net/endpoint.js";
 import { RemoteError } from "../net/error-body.js";
 import type { Client, ClientAnswer, ClientCredentials, ClientRequest, Trust } from "../net/client.js";
+import { MemberServers } from "../net/member-servers.js";
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
 import type { CommitteeList, CommitteeMember } from "../certificate/committee-list.js";
 import { Refusal } from "../certificate/refusal.js";
@@ -53,18 +54,35 @@ export class Mesh {
   /** Milliseconds since 1970 until which a seat asked to be left alone. */
   readonly #busyUntil = new Map<number, number>();
   #latencies: Map<number, number>;
+  readonly #servers: MemberServers;
+  /** Accounts that were seen with the swarm's certificate, and whether all are stored. */
+  readonly #certified: Set<string>;
+  #certifiedStored = true;
   #shown: ClientCredentials | undefined;
   #trust: MeshTrust | undefined;
 
-  private constructor(options: MeshOptions, latencies: Map<number, number>) {
+  private constructor(options: MeshOptions, latencies: Map<number, number>, certified: ReadonlySet<string>) {
     this.#options = options;
     this.#latencies = latencies;
+    this.#certified = new Set(certified);
+    this.#servers = new MemberServers({
+      trust: () => this.#trust,
+      nowSeconds: () => seconds(options.clock),
+      signatures: options.checks.device,
+      bareAfterEnd: false,
+      certified,
+      onCertified: (account) => {
+        this.#certified.add(account);
+        this.#certifiedStored = false;
+      },
+    });
   }
 
   /** Reads the stored bundle and checks it again, but for its time: see `ensureCurrent`. */
   static async open(options: MeshOptions): Promise<Mesh> {
-    const mesh = new Mesh(options, await options.store.latencies());
-    const bundle = await options.store.bundle();
+    const { store } = options;
+    const mesh = new Mesh(options, await store.latencies(), await store.certifiedMembers());
+    const bundle = await store.bundle();
     if (bundle !== undefined) mesh.#trust = mesh.#verify(bundle, undefined, undefined);
     return mesh;
   }
@@ -198,7 +216,7 @@ export class Mesh {
     const { meshId, index } = store.provisioning;
     const trust: Trust =
       preSharedKey === undefined || showsItself
-        ? { kind: "pin", pin: member.tlsPin }
+        ? { kind: "pin", pin: member.tlsPin, judge: this.#servers.judgeOf(member.account) }
         : {
             kind: "psk",
             identity: preSharedKeyIdentity(meshId, index),
@@ -257,6 +275,8 @@ export class Mesh {
       return await gather({ members: available, needed, ask, patienceMilliseconds, ...(signal && { signal }) });
     } finally {
       await store.saveLatencies(this.#latencies);
+      if (!this.#certifiedStored) await store.saveCertifiedMembers(this.#certified);
+      this.#certifiedStored = true;
     }
   }
 

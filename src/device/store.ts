@@ -14,6 +14,7 @@
  * request.json        the certificate that is being asked for: on disk before anybody is asked
  * head.json           the newest revocation head that was seen
  * latencies.json      milliseconds that validators took, by seat
+ * certified.json      accounts of validators that were seen with the swarm's certificate: they are not believed without any more
  * ```
  */
 import { rm } from "node:fs/promises";
@@ -69,6 +70,9 @@ export interface DeviceStore {
   latencies(): Promise<Map<number, number>>;
   /** `Infinity` for a member that failed. */
   saveLatencies(latencies: ReadonlyMap<number, number>): Promise<void>;
+  /** Accounts, 40 hexadecimal digits each. @throws SwarmkeepError `device-folder-damaged` */
+  certifiedMembers(): Promise<ReadonlySet<string>>;
+  saveCertifiedMembers(accounts: ReadonlySet<string>): Promise<void>;
   /** Path of the memory of revocation heads (`head-file.ts`). */
   readonly headPath: string;
   close(): Promise<void>;
@@ -161,6 +165,7 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
     proof: folder.file("proof.cbor"),
     request: folder.file("request.json"),
     latencies: folder.file("latencies.json"),
+    certified: folder.file("certified.json"),
   };
   return {
     folder,
@@ -207,6 +212,11 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
       ]);
       return writeAtomically(paths.latencies, `${JSON.stringify(entries)}\n`);
     },
+    async certifiedMembers() {
+      const content = await readIfPresent(paths.certified);
+      return new Set(content === undefined ? [] : parseAccounts(paths.certified, content));
+    },
+    saveCertifiedMembers: (accounts) => writeAtomically(paths.certified, `${JSON.stringify([...accounts])}\n`),
     close: () => folder.close(),
   };
 }
@@ -215,7 +225,7 @@ function damaged(path: string, cause: unknown): SwarmkeepError {
   return new SwarmkeepError(`${path} is not what this program writes`, {
     kind: "environment",
     code: "device-folder-damaged",
-    advice: "Remove the file: the device then asks for a new certificate.",
+    advice: "Remove the file: the device asks for what was in it again.",
     details: { path },
     cause,
   });
@@ -240,6 +250,17 @@ function parseRequest(path: string, content: Uint8Array): PendingRequest {
   } catch (error) {
     throw damaged(path, error);
   }
+}
+
+function parseAccounts(path: string, content: Uint8Array): string[] {
+  try {
+    const accounts = JSON.parse(new TextDecoder().decode(content)) as unknown;
+    if (Array.isArray(accounts) && accounts.every((one) => /^[0-9a-f]{40}$/.test(String(one))))
+      return accounts as string[];
+  } catch (error) {
+    throw damaged(path, error);
+  }
+  throw damaged(path, new TypeError("not a list of accounts"));
 }
 
 /** Measurements only order the next questions: what cannot be read is as good as none. */

@@ -61,7 +61,7 @@ export interface Client {
   /**
    * @throws RemoteError where the answer's status is not 2xx; `retryAfter` holds its Retry-After, in seconds.
    * @throws SwarmkeepError `connection-refused`, `host-unknown`, `host-unreachable`, `timeout`, `connection-lost`,
-   *   `tls-failed`, `not-http`, `answer-too-large` (kind `network`); `wrong-key`, `psk-refused` (kind `refused`).
+   *   `tls-failed`, `not-http`, `answer-too-large` (kind `network`); `wrong-key`, `psk-refused` (kind `refused`); what `Trust.judge` throws.
    * @throws the signal's reason once it is aborted.
    */
   request(request: ClientRequest): Promise<ClientAnswer>;

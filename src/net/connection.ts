@@ -14,8 +14,13 @@ import { TLS_PROFILE } from "./tls-profile.js";
 
 /** How the client knows the server, and in the second case the server the client. */
 export type Trust =
-  /** SHA-256 of the server's SubjectPublicKeyInfo: its pin in the registry and in the committee list. */
-  | { readonly kind: "pin"; readonly pin: Uint8Array }
+  /** `pin` = SHA-256 of the server's SubjectPublicKeyInfo, as in the registry and in the committee list. */
+  | {
+      readonly kind: "pin";
+      readonly pin: Uint8Array;
+      /** Judges what the server shows around that key, DER, and throws to refuse it; anything will do if not given. */
+      readonly judge?: (certificate: Uint8Array) => void;
+    }
   | { readonly kind: "psk"; readonly identity: string; readonly key: Uint8Array }
   /** Not at all: for what proves itself, such as a trust bundle under a pinned root. */
   | { readonly kind: "unverified" };
@@ -228,6 +233,7 @@ function expectTrusted(socket: TLSSocket, endpoint: Endpoint, trust: Trust): Uin
   if (trust.pin.length !== found.length || !timingSafeEqual(found, trust.pin)) {
     throw wrongKey(endpoint, trust.pin, found);
   }
+  trust.judge?.(Uint8Array.from(certificate?.raw ?? []));
   return spki;
 }
 

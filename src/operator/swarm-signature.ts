@@ -11,6 +11,7 @@ import { CryptoError } from "../crypto/errors.js";
 import { type SharedBlsKey, assembleSignature, verifyPartial } from "../crypto/threshold-bls.js";
 import { type Client, createClient } from "../net/client.js";
 import { parseEndpoint } from "../net/endpoint.js";
+import { MemberServers } from "../net/member-servers.js";
 import { RemoteError } from "../net/error-body.js";
 import { PATH, type PartialAnswer } from "../protocol/api.js";
 import { GatherError, gather } from "../protocol/gather.js";
@@ -96,6 +97,12 @@ async function fetchBundle({ endpoint, tlsPin }: Contact): Promise<Uint8Array> {
 
 function validatorsOf(trust: MeshTrust, members: readonly CommitteeMember[]): Validators {
   const clients = new Map<number, Client>();
+  const servers = new MemberServers({
+    trust: () => trust,
+    nowSeconds: () => Math.floor(Date.now() / 1000),
+    signatures: nativeSignatures,
+    bareAfterEnd: false,
+  });
   return {
     trust,
     quorum: quorumOf(members.length),
@@ -106,7 +113,7 @@ function validatorsOf(trust: MeshTrust, members: readonly CommitteeMember[]): Va
       const endpoint = parseEndpoint(member.endpoint);
       const client = createClient({
         endpoint,
-        trust: { kind: "pin", pin: member.tlsPin },
+        trust: { kind: "pin", pin: member.tlsPin, judge: servers.judgeOf(member.account) },
         timeoutMilliseconds: 20_000,
       });
       clients.set(member.seat, client);

@@ -6,10 +6,9 @@ import type { Projection } from "../ledger/projection.js";
 import { VOTE_KIND } from "../protocol/api.js";
 import type { CeremonyEffect } from "../protocol/ceremony/effects.js";
 import type { Clock } from "../runtime/clock.js";
-import type { ClientCredentials } from "../net/client.js";
 import type { Logger } from "../runtime/log.js";
 import type { Committee } from "./committee.js";
-import { registeredPeers } from "./peers.js";
+import { type MemberChannel, registeredPeers } from "./peers.js";
 import type { Signer } from "./signer.js";
 import { type VoteRecord, Voting } from "./voting.js";
 
@@ -18,8 +17,7 @@ export type ActivationEffect = Extract<CeremonyEffect, { name: "sign-activation"
 export interface ActivatingOptions {
   readonly projection: Projection;
   readonly record: VoteRecord;
-  /** What this validator shows of itself to the others. */
-  readonly credentials: () => ClientCredentials;
+  readonly channel: MemberChannel;
   readonly bls: Bls;
   readonly clock: Clock;
   readonly log: Logger;
@@ -40,11 +38,11 @@ export class Activating {
 
   /** @param signer by the new shares; wiped when the vote is over. */
   constructor(effect: ActivationEffect, committee: Committee, signer: Signer, options: ActivatingOptions) {
-    const { projection, record, credentials, bls, clock, log } = options;
+    const { projection, record, channel, bls, clock, log } = options;
     this.ceremony = effect.ceremony;
     this.attempt = effect.attempt;
     this.#options = options;
-    const peers = registeredPeers(projection, committee.accounts, signer.seat, credentials);
+    const peers = registeredPeers(projection, committee.accounts, signer.seat, channel);
     this.voting = new Voting({ committee, signer, peers, record, bls, clock, log });
     const number = activationNumber(effect.ceremony, effect.attempt);
     this.voting

@@ -18,13 +18,13 @@ import type { Clock } from "../runtime/clock.js";
 import type { Logger } from "../runtime/log.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
-import type { ClientCredentials } from "../net/client.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
 import { Activating, type ActivationEffect } from "./activating.js";
 import { CeremonyArchive, type Replayed } from "./ceremony-archive.js";
 import { callOf } from "./ceremony-calls.js";
 import { type Committee, committeeOf } from "./committee.js";
 import type { MeshContext } from "./mesh-context.js";
+import type { MemberChannel } from "./peers.js";
 import { RepeatedSender } from "./repeated-sender.js";
 import { rotationPhase } from "./rotation.js";
 import { Signer } from "./signer.js";
@@ -43,8 +43,7 @@ export interface CeremonyOptions {
   /** Folder for the state of ceremonies. */
   readonly folder: string;
   readonly identity: TlsIdentity;
-  /** What this validator shows of itself to the others. */
-  readonly credentials: () => ClientCredentials;
+  readonly channel: MemberChannel;
   readonly record: VoteRecord;
   readonly bls: Bls;
   readonly clock: Clock;
@@ -205,14 +204,14 @@ export class CeremonyRunner {
   }
 
   #signActivation(effect: ActivationEffect, running: Replayed, finalised: FinalisedBlock): void {
-    const { standing, record, credentials, bls, clock, log } = this.#options;
+    const { standing, record, channel, bls, clock, log } = this.#options;
     const { view } = running.member;
     if (this.#activating === undefined) {
       const committee = committeeOf({ generation: 0, epoch: 0 }, effect.outcome, view.seated);
       const signer = this.#signer(committee, running.stored);
       if (signer === undefined) return;
       const { projection } = standing;
-      const options = { projection, record, credentials, bls, clock, log, turnSeconds: TURN_SECONDS };
+      const options = { projection, record, channel, bls, clock, log, turnSeconds: TURN_SECONDS };
       this.#activating = new Activating(effect, committee, signer, options);
     }
     const data = this.#activating.due(effect, view.n, finalised.timestamp);

@@ -16,7 +16,7 @@ import { TransactionSender } from "../ledger/sender.js";
 import { LedgerSource } from "../ledger/source.js";
 import { type MeshAddresses, addressesOf, contractsAt } from "../ledger/contracts.js";
 import { LedgerError } from "../ledger/errors.js";
-import type { ClientCredentials } from "../net/client.js";
+import { MemberServers } from "../net/member-servers.js";
 import { type RunningPlainServer, startPlainServer } from "../net/plain-server.js";
 import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
 import { type RunningSideServer, startSideServer } from "../net/side-server.js";
@@ -241,17 +241,23 @@ class Validator implements RunningValidator {
       path: folder.file("validator.der"),
       nowSeconds,
       log,
-      onCertificate: (shown) => {
+      onShown: (shown) => {
         this.#server?.renew(shown);
         this.#est?.renew(shown);
       },
     });
-    const credentials = (): ClientCredentials => own.credentials;
+    const servers = new MemberServers({
+      trust: () => standing.committee && { meshId: mesh.meshId, ...standing.committee },
+      nowSeconds,
+      signatures: checks.device,
+      bareAfterEnd: true,
+    });
+    const channel = { credentials: () => own.credentials, servers };
 
     const inheritance = new Inheritance({
       standing,
       issued,
-      credentials,
+      channel,
       account: this.account,
       path: folder.file("inherited"),
       clock: this.#clock,
@@ -265,7 +271,7 @@ class Validator implements RunningValidator {
       sealer: keys.sealer,
       folder: await folder.folder("ceremonies"),
       identity: keys.tls,
-      credentials,
+      channel,
       record,
       bls: this.#bls,
       clock: this.#clock,
@@ -287,7 +293,7 @@ class Validator implements RunningValidator {
             heads,
             listPath,
             checks,
-            credentials,
+            channel,
             log,
           });
       },
@@ -317,7 +323,7 @@ class Validator implements RunningValidator {
       this.#following = undefined;
     };
     const takeOffice = (committee: Committee, signer: Signer): void => {
-      const peers = registeredPeers(projection, committee.accounts, signer.seat, credentials);
+      const peers = registeredPeers(projection, committee.accounts, signer.seat, channel);
       const { log: logger } = this.#options;
       const voting = new Voting({ committee, signer, peers, record, bls: this.#bls, clock: this.#clock, log: logger });
       const maker = new HeadMaker({
@@ -392,6 +398,7 @@ class Validator implements RunningValidator {
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
       explain: explained,
     });
+    this.#server.renew(own.credentials);
     const { limits } = this.#options;
     if (settings.estListen !== undefined) {
       const listening = { identity: keys.tls, log, metrics, limits, explain: explained };
@@ -429,7 +436,7 @@ class Validator implements RunningValidator {
       await ceremony.advance(finalised);
       await rotation.advance(finalised);
       await this.#office?.maker.advance(finalised);
-      if (this.#office !== undefined) own.advance(this.#office.signing, this.#stop.signal);
+      own.advance(this.#office?.signing, this.#stop.signal);
       this.#following?.advance(finalised);
     };
     const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };

@@ -10,14 +10,13 @@ import { type SignatureChecks, verifyByGroup } from "../certificate/signatures.j
 import type { Projection } from "../ledger/projection.js";
 import { PATH } from "../protocol/api.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
-import type { ClientCredentials } from "../net/client.js";
 import type { Logger } from "../runtime/log.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { Committee } from "./committee.js";
 import type { HeadStore } from "./head-store.js";
 import type { MeshContext } from "./mesh-context.js";
-import { type Peers, registeredPeers } from "./peers.js";
+import { type MemberChannel, type Peers, registeredPeers } from "./peers.js";
 import type { FinalisedBlock } from "./standing.js";
 
 export interface FollowingOptions {
@@ -28,8 +27,7 @@ export interface FollowingOptions {
   /** File of the signed committee list. */
   readonly listPath: string;
   readonly checks: SignatureChecks;
-  /** What this validator shows of itself to the others. */
-  readonly credentials: () => ClientCredentials;
+  readonly channel: MemberChannel;
   readonly log: Logger;
 }
 
@@ -45,7 +43,7 @@ export class Following {
 
   constructor(options: FollowingOptions) {
     this.#options = options;
-    this.#peers = registeredPeers(options.projection, options.committee.accounts, undefined, options.credentials);
+    this.#peers = registeredPeers(options.projection, options.committee.accounts, undefined, options.channel);
   }
 
   /** Looks once in the time between two scheduled heads. Returns at once. */

@@ -6,7 +6,6 @@
 import { ZeroAddress } from "ethers";
 
 import type { Office } from "../ledger/projection.js";
-import type { ClientCredentials } from "../net/client.js";
 import { PATH } from "../protocol/api.js";
 import {
   type IssuedRecord,
@@ -26,7 +25,7 @@ import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { quorumOf } from "../statements/quorum.js";
 import type { IssuedBook } from "./issued.js";
-import { type Peers, registeredPeers } from "./peers.js";
+import { type MemberChannel, type Peers, registeredPeers } from "./peers.js";
 import type { Standing } from "./standing.js";
 
 /** Milliseconds for those that have not answered, once n - f have. */
@@ -36,8 +35,7 @@ const RETRY = { first: 100, most: 1_000 } as const;
 export interface InheritanceOptions {
   readonly standing: Standing;
   readonly issued: IssuedBook;
-  /** What this validator shows of itself to the others. */
-  readonly credentials: () => ClientCredentials;
+  readonly channel: MemberChannel;
   /** This member's. */
   readonly account: string;
   /** File that says up to which office everything is inherited. */
@@ -128,7 +126,7 @@ export class Inheritance {
     );
     const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
     const { n, f } = quorumOf(before.committee.length);
-    const peers = registeredPeers(standing.projection, accounts, own, this.#options.credentials);
+    const peers = registeredPeers(standing.projection, accounts, own, this.#options.channel);
     try {
       const reports = await this.#gather(peers, Number(office.ceremony), {
         // Its own book counts as its report.

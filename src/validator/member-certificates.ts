@@ -133,8 +133,8 @@ export interface MemberCertificatesOptions {
   readonly path: string;
   readonly nowSeconds: () => number;
   readonly log: Logger;
-  /** Is told of every certificate that takes the place of an earlier one, and of the first. */
-  readonly onCertificate: (own: ClientCredentials) => void;
+  /** Is told whenever something else is to be shown: a new certificate, or the bare key once the last one has ended. */
+  readonly onShown: (own: ClientCredentials) => void;
 }
 
 /** Tries after this many seconds again. */
@@ -144,9 +144,8 @@ const MAXIMUM_CERTIFICATE_BYTES = 4_096;
 export class MemberCertificates {
   readonly #options: MemberCertificatesOptions;
   #current: Uint8Array | undefined;
-  /** The one that was told of last, and until when it may be shown, seconds since 1970. */
-  #shown:
-    { readonly certificate: Uint8Array; readonly credentials: ClientCredentials; readonly until: number } | undefined;
+  /** What was told of last, and until when it may be shown, seconds since 1970. Nothing: the bare key. */
+  #shown: { readonly credentials: ClientCredentials; readonly until: number } | undefined;
   readonly #bare: ClientCredentials;
   #next = 0;
   #k = 0;
@@ -158,8 +157,11 @@ export class MemberCertificates {
     this.#bare = { key: options.identity.key, chain: [options.identity.certificate] };
   }
 
+  /** Shows a stored certificate at once: those who have seen it take the bare key no more. */
   static async open(options: MemberCertificatesOptions): Promise<MemberCertificates> {
-    return new MemberCertificates(options, await readIfPresent(options.path, MAXIMUM_CERTIFICATE_BYTES));
+    const own = new MemberCertificates(options, await readIfPresent(options.path, MAXIMUM_CERTIFICATE_BYTES));
+    if (own.#current !== undefined && own.#isForOwnKey(own.#current)) own.#show([own.#current]);
+    return own;
   }
 
   /** The certificate in use, DER. */
@@ -173,13 +175,23 @@ export class MemberCertificates {
     return isGood ? (this.#shown?.credentials as ClientCredentials) : this.#bare;
   }
 
-  /** Gets a certificate if one is due. Returns at once; what is due goes on by itself. */
-  advance(signing: FrostSigning, signal: AbortSignal): void {
-    const { standing, nowSeconds, log } = this.#options;
-    const known = knownAuthority(standing.projection, signing.committee.generation);
+  /**
+   * Gets a certificate if one is due and this member is in office. Returns at once; what is due goes on by itself. One that has ended
+   * is shown no more: others would not take it, while they take the bare key of a member that has none.
+   */
+  advance(signing: FrostSigning | undefined, signal: AbortSignal): void {
+    const { standing, nowSeconds, onShown, log } = this.#options;
     const now = nowSeconds();
+    if (this.#shown !== undefined && now >= this.#shown.until) {
+      this.#shown = undefined;
+      onShown(this.#bare);
+    }
+    if (signing === undefined) return;
+    const known = knownAuthority(standing.projection, signing.committee.generation);
     if (known === undefined || this.#working) return;
-    if (this.#lasts(known, now)) return this.#show(known);
+    if (this.#current !== undefined && this.#lasts(known, now)) {
+      return this.#show([this.#current, known.crossCertificate]);
+    }
     if (now < this.#next) return;
     this.#working = true;
     this.#next = now + RETRY_SECONDS;
@@ -190,13 +202,22 @@ export class MemberCertificates {
       .finally(() => (this.#working = false));
   }
 
-  #show({ crossCertificate }: KnownAuthority): void {
-    const certificate = this.#current;
-    if (certificate === undefined || certificate === this.#shown?.certificate) return;
-    const credentials = { key: this.#options.identity.key, chain: [certificate, crossCertificate] };
-    const until = decodeMemberCertificate(certificate).expires - CLOCK_SKEW_SECONDS;
-    this.#shown = { certificate, credentials, until };
-    this.#options.onCertificate(credentials);
+  #show(chain: readonly [Uint8Array, ...Uint8Array[]]): void {
+    const shown = this.#shown?.credentials.chain ?? [];
+    if (chain.length === shown.length && chain.every((one, i) => equalBytes(one, shown[i] as Uint8Array))) return;
+    const until = decodeMemberCertificate(chain[0]).expires - CLOCK_SKEW_SECONDS;
+    if (this.#options.nowSeconds() >= until) return;
+    this.#shown = { credentials: { key: this.#options.identity.key, chain }, until };
+    this.#options.onShown(this.#shown.credentials);
+  }
+
+  #isForOwnKey(certificate: Uint8Array): boolean {
+    try {
+      return equalBytes(decodeMemberCertificate(certificate).key.bytes, keyOf(this.#options.identity.spki).bytes);
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
   }
 
   /** Whether the current certificate says what the registry has, and lasts for a third of its lifetime yet. */
@@ -230,7 +251,7 @@ export class MemberCertificates {
       await writeAtomically(path, certificate, PUBLIC_FILE);
       this.#current = certificate;
       log.info({ expires }, "this validator has a certificate");
-      this.#show(known);
+      this.#show([certificate, known.crossCertificate]);
     } catch (error) {
       // Each try is a certificate of its own: a member that signed the last one signs no other for its number.
       const taken = error instanceof SwarmkeepError ? [error] : error instanceof GatherError ? failuresOf(error) : [];

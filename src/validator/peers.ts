@@ -1,12 +1,13 @@
 /**
- * The other members of a committee, reached as the registry says: at their endpoint, by their registered TLS key. To them this
- * validator shows its own certificate, by which they know it (`caller.ts`).
+ * The other members of a committee, reached as the registry says: at their endpoint, by their registered TLS key and the swarm's
+ * certificate for it (`MemberServers`). To them this validator shows its own, by which they know it (`caller.ts`).
  */
 import { getBytes } from "ethers";
 
 import type { Projection } from "../ledger/projection.js";
 import { type Client, type ClientCredentials, createClient } from "../net/client.js";
 import { parseEndpoint } from "../net/endpoint.js";
+import type { MemberServers } from "../net/member-servers.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
 export interface Peers {
@@ -29,25 +30,31 @@ export interface Peers {
   close(): void;
 }
 
+/** How members know one another. */
+export interface MemberChannel {
+  /** What this validator shows of itself. */
+  readonly credentials: () => ClientCredentials;
+  readonly servers: MemberServers;
+}
+
 const TIMEOUT_MILLISECONDS = 5_000;
 
 /**
  * @param accounts by seat, this member's own included.
  * @param own the seat that is not a peer.
- * @param credentials what this validator shows of itself.
  */
 export function registeredPeers(
   projection: Projection,
   accounts: ReadonlyMap<number, string>,
   own: number | undefined,
-  credentials: () => ClientCredentials,
+  { credentials, servers }: MemberChannel,
 ): Peers {
   const clients = new Map<number, { readonly name: string; readonly client: Client }>();
 
   function clientOf(seat: number): Client {
     const account = accounts.get(seat);
     const contact = account === undefined ? undefined : projection.member(account)?.contact;
-    if (contact === undefined) {
+    if (account === undefined || contact === undefined) {
       throw new SwarmkeepError(`nobody is registered for seat ${seat}`, {
         kind: "network",
         code: "peer-unknown",
@@ -61,7 +68,7 @@ export function registeredPeers(
     known?.client.close();
     const client = createClient({
       endpoint: parseEndpoint(contact.endpoint),
-      trust: { kind: "pin", pin: getBytes(contact.tlsPin) },
+      trust: { kind: "pin", pin: getBytes(contact.tlsPin), judge: servers.judgeOf(getBytes(account)) },
       credentials,
       timeoutMilliseconds: TIMEOUT_MILLISECONDS,
     });

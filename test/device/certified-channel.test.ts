@@ -3,14 +3,22 @@ import { randomBytes } from "node:crypto";
 
 import { expect } from "chai";
 
+import type { CommitteeMember } from "../../src/certificate/committee-list.js";
 import { decodeDeviceCertificate } from "../../src/certificate/x509-leaf.js";
 import { tlsTransport } from "../../src/device/open.js";
 import { PATH } from "../../src/protocol/api.js";
+import type { GatherError } from "../../src/protocol/gather.js";
 import { preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
 import { KEY_TYPE, REVOCATION_REASON } from "../../src/statements/cose.js";
 import { meshId } from "../certificate/fixtures.js";
 import { removeScratchFolders } from "../runtime/scratch.js";
-import { type TestDevice, type TestDeviceOptions, makeDevice, openTestDevice } from "./device-fixture.js";
+import {
+  type TestDevice,
+  type TestDeviceOptions,
+  expectFailure,
+  makeDevice,
+  openTestDevice,
+} from "./device-fixture.js";
 import type { Call } from "./mesh-fixture.js";
 import { type TlsMesh, startTlsMesh } from "./tls-mesh.js";
 
@@ -90,6 +98,24 @@ describe("a device's channel to validators", () => {
     const first = await serial();
     expect([...((await shown(() => device.agent.renew())).get(PATH.issue) ?? [])]).to.deep.equal([first]);
     expect([...((await shown(() => device.agent.enrol())).get(PATH.issue) ?? [])], "again").to.deep.equal(["psk"]);
+  });
+
+  it("takes a validator's bare key until it has seen the swarm's certificate for it, also after a restart", async () => {
+    const refused = async (): Promise<string[]> => {
+      const { cause } = await expectFailure(device.agent.renew({ attempts: 1 }), "too-few-validators");
+      return (cause as GatherError<CommitteeMember>).failures.map(({ error }) => (error as { code: string }).code);
+    };
+    await born();
+    await device.agent.enrol();
+    tls.certify([1, 2, 3, 4]);
+    await device.agent.renew();
+    tls.certify([3, 4]);
+    expect(await refused()).to.deep.equal(["not-certified", "not-certified"]);
+    await device.agent.close();
+    device = await openTestDevice(tls.mesh, device.path, tlsTransport);
+    expect(await refused()).to.deep.equal(["not-certified", "not-certified"]);
+    tls.certify([1, 2, 3, 4]);
+    await device.agent.renew();
   });
 
   it("goes on as before for a device that has no certificate in X.509, or a damaged one", async () => {

@@ -17,7 +17,9 @@ import {
   encodeDrlProof,
   encodeSignedDrlHead,
 } from "../../src/certificate/drl.js";
+import { DerReader } from "../../src/certificate/der.js";
 import { ManifestTree, manifestLeaf } from "../../src/certificate/manifest.js";
+import { readSubjectPublicKeyInfo } from "../../src/certificate/public-key-info.js";
 import { Refusal } from "../../src/certificate/refusal.js";
 import { verifyDeviceRevocation } from "../../src/certificate/revocation-request.js";
 import { REQUEST_KIND, decodeRequest } from "../../src/certificate/request.js";
@@ -25,7 +27,7 @@ import { checkRequest } from "../../src/certificate/request-check.js";
 import { nobleSignatures } from "../../src/certificate/signatures.js";
 import { authorityToSign, meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
 import { crlToSign } from "../../src/certificate/x509-crl.js";
-import { deviceCertificateToSign } from "../../src/certificate/x509-leaf.js";
+import { deviceCertificateToSign, memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { FrostNonces, aggregateShares } from "../../src/crypto/frost.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import type { DeviceSecret } from "../../src/device/keystore.js";
@@ -261,7 +263,7 @@ export class Validator {
     if (!blstBls.verify(this.#mesh.keys.bls.groupKey, digest, signature))
       throw refused("bad-signature", "not signed", {});
     this.submitted += 1;
-    if (this.#mesh.used.has(digest.join())) throw refused("reverted", "the ledger refused to revoke devices", {});
+    if (this.#mesh.used.has(digest.join())) throw refused("already-revoked", "these are revoked already", {});
     this.#mesh.used.add(digest.join());
     for (const [i, word] of words.entries()) {
       for (let bit = 0; bit < 256; bit++) {
@@ -405,6 +407,15 @@ export class TestMesh {
   /** The mesh's own certificate in X.509. */
   ownCertificate(): Uint8Array {
     const tbs = authorityToSign(decodeBundle(this.bundle).crossCertificates.at(-1) as Uint8Array);
+    return signedBySwarm(tbs, this.#signByEd25519(tbs));
+  }
+
+  /** A validator's own certificate in X.509. */
+  memberCertificate({ account, spki }: Validator): Uint8Array {
+    const now = Math.floor(this.clock.now() / 1000);
+    const key = readSubjectPublicKeyInfo(new DerReader(spki, "key"));
+    const fields = certificates.memberFields({ account, key, notBefore: now, expires: now + LIFETIME_SECONDS });
+    const tbs = memberCertificateToSign(fields, meshAuthority(this.authority));
     return signedBySwarm(tbs, this.#signByEd25519(tbs));
   }
 

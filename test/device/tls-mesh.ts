@@ -1,7 +1,7 @@
 /** The test mesh over real TLS 1.3 on loopback, at the time of the real clock. */
 import { PATH } from "../../src/protocol/api.js";
 import { type RunningServer, type Route, startServer } from "../../src/net/server.js";
-import { tlsIdentity } from "../../src/net/tls-identity.js";
+import { type TlsIdentity, tlsIdentity } from "../../src/net/tls-identity.js";
 import { silentLogger } from "../../src/runtime/log.js";
 import { Refusal } from "../../src/certificate/refusal.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
@@ -14,7 +14,10 @@ export class RealClock extends LeapingClock {
 
 export interface TlsMesh {
   readonly mesh: TestMesh;
+  /** By seat, from 1 on. */
   readonly servers: readonly RunningServer[];
+  /** Shows the swarm's certificate at servers with these seats from now on, and the bare key at the others. */
+  certify(seats: readonly number[]): void;
   close(): Promise<void>;
 }
 
@@ -44,14 +47,19 @@ function routesOf(validator: Validator): Route[] {
 
 export async function startTlsMesh(n = 4): Promise<TlsMesh> {
   const mesh = await TestMesh.create(n, new RealClock());
+  const identities = await Promise.all(
+    mesh.validators.map(({ tlsKey }) => tlsIdentity(tlsKey.export({ format: "der", type: "pkcs8" }))),
+  );
   const servers = await Promise.all(
-    mesh.validators.map(async (validator) => {
+    mesh.validators.map(async (validator, i) => {
       const server = await startServer({
         port: 0,
-        identity: await tlsIdentity(validator.tlsKey.export({ format: "der", type: "pkcs8" })),
+        identity: identities[i] as TlsIdentity,
         preSharedKey: (identity) => validator.preSharedKeys.get(identity) ?? null,
         routes: routesOf(validator),
         log: silentLogger,
+        // Devices and validators are one process here: that it is busy is no flood.
+        limits: { eventLoopDelayMilliseconds: 60_000 },
         explain: (error) =>
           error instanceof Refusal
             ? new SwarmkeepError(error.message, { kind: "refused", code: error.code, advice: "See the protocol." })
@@ -65,6 +73,13 @@ export async function startTlsMesh(n = 4): Promise<TlsMesh> {
   return {
     mesh,
     servers,
+    certify(seats) {
+      for (const [i, validator] of mesh.validators.entries()) {
+        const { key, certificate } = identities[i] as TlsIdentity;
+        const shown = seats.includes(validator.seat) ? mesh.memberCertificate(validator) : certificate;
+        servers[i]?.renew({ key, chain: [shown] });
+      }
+    },
     close: async () => void (await Promise.all(servers.map((server) => server.close(0)))),
   };
 }

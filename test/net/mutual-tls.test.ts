@@ -8,7 +8,8 @@ import { decodeCbor, encodeCbor } from "../../src/certificate/cbor.js";
 import type { Route } from "../../src/net/server.js";
 import { generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
 import { OPEN_TLS_PROFILE } from "../../src/net/tls-profile.js";
-import { PSK, PSK_IDENTITY, clientOf, closeAll, onClose, raw, serve } from "./server-fixture.js";
+import { SwarmkeepError } from "../../src/statements/errors.js";
+import { PSK, PSK_IDENTITY, clientOf, closeAll, errorOf, onClose, raw, serve } from "./server-fixture.js";
 
 const SHOWN: Route = {
   method: "GET",
@@ -70,6 +71,28 @@ describe("mutual TLS", () => {
     expect(same).to.deep.equal({ ...before, certificate: first.certificate });
     shown = { key: second.key, chain: [second.certificate] };
     expect((await ask()).certificate).to.deep.equal(second.certificate);
+  });
+
+  it("asks a client's judge about the certificate of each new connection, and sends nothing where it refuses", async () => {
+    let asked = 0;
+    const { server, identity } = await serve({
+      routes: [{ ...SHOWN, handle: () => ({ body: encodeCbor(++asked) }) }],
+    });
+    const judged: Uint8Array[] = [];
+    let refusal: Error | undefined;
+    const judge = (certificate: Uint8Array): void => {
+      judged.push(certificate);
+      if (refusal !== undefined) throw refusal;
+    };
+    const trust = { kind: "pin", pin: identity.pin, judge } as const;
+    const get = { method: "GET", path: "/v1/shown" } as const;
+    const client = clientOf(server, trust);
+    await client.request(get);
+    await client.request(get);
+    expect(judged).to.deep.equal([identity.certificate]);
+    refusal = new SwarmkeepError("not this one", { kind: "refused", code: "not-certified", advice: "Ask another." });
+    expect(await errorOf(clientOf(server, trust).request(get))).to.equal(refusal);
+    expect(asked).to.equal(2);
   });
 
   it("renews a running server's certificate without dropping a connection", async () => {

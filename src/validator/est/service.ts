@@ -91,9 +91,9 @@ export class EstService {
     });
   }
 
-  /** From now on shows this certificate, and asks clients for those of the same authority. */
+  /** From now on shows this certificate, and asks clients for those of the authority that is above it in the chain. */
   renew({ key, chain }: ServerCredentials): void {
-    this.#server?.renew({ key, chain, clientAuthorities: chain.slice(1) });
+    this.#server?.renew({ key, chain, ...(chain.length > 1 ? { clientAuthorities: chain.slice(1) } : {}) });
   }
 
   #authorities(): readonly Uint8Array[] {
