@@ -9,22 +9,36 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { getBytes } from "ethers";
+
 import { decodeCertsOnly } from "../../src/certificate/cms.js";
+import type { CommitteeMember } from "../../src/certificate/committee-list.js";
+import { WANTED_ATTRIBUTES, encodeCsrAttributes } from "../../src/certificate/csr-attributes.js";
+import { decodeSignedDrlHead } from "../../src/certificate/drl.js";
 import { pem } from "../../src/certificate/x509.js";
-import { decodeDeviceCertificate } from "../../src/certificate/x509-leaf.js";
+import { MAXIMUM_CRL_LENGTH, decodeCrl } from "../../src/certificate/x509-crl.js";
+import { decodeDeviceCertificate, decodeMemberCertificate } from "../../src/certificate/x509-leaf.js";
 import { tlsMaterial } from "../../src/device/tls.js";
 import { derOfPem } from "../../src/device/x509-files.js";
+import { tlsKeyStruct } from "../../src/ledger/points.js";
 import { createClient } from "../../src/net/client.js";
-import { parseEndpoint } from "../../src/net/endpoint.js";
+import { openConnection } from "../../src/net/connection.js";
+import { formatEndpoint, parseEndpoint } from "../../src/net/endpoint.js";
+import { signWithTlsKey } from "../../src/net/tls-identity.js";
 import { giveCode } from "../../src/operator/enrolment-code.js";
+import { withSender } from "../../src/operator/ledger.js";
 import { readPublicKeys } from "../../src/operator/public-keys.js";
+import { revokeDevices } from "../../src/operator/revocation.js";
 import { PATH } from "../../src/protocol/api.js";
+import type { DataFolder } from "../../src/runtime/data-folder.js";
 import { KEY_TYPE, REVOCATION_REASON } from "../../src/statements/cose.js";
+import { statementDigest } from "../../src/statements/eip712.js";
+import { openKeys } from "../../src/validator/settings.js";
 import { type Ran, run, withTool } from "../tools.js";
 import { type Fleet, SCOPE, codeOf, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { guarded } from "./processes.js";
-import { eventually, freePorts } from "./waiting.js";
+import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
 
 /** Of a size that X.509 is offered for: an hour's certificates, eight in each hour. */
 const POLICY = { maximumLifetime: 3_600, quota: 8 };
@@ -169,7 +183,64 @@ describe("interoperability", function () {
     }
   });
 
+  it("a running validator's certificate is renewed, and a connection from before goes on", async () => {
+    const { place, pid } = mesh.validator(2);
+    const keys = await openKeys({ file: (name: string) => join(place.folder, name) } as DataFolder, PASSPHRASE);
+    keys.sealer.wipe();
+    const endpoint = { host: "127.0.0.1", port: place.port };
+    const signal = AbortSignal.timeout(180_000);
+    let shown = new Uint8Array();
+    const judge = (certificate: Uint8Array): void => void (shown = Uint8Array.from(certificate));
+    const connect = () => openConnection(endpoint, { kind: "pin", pin: keys.tls.pin, judge }, signal);
+    const newHandshake = async () => {
+      (await connect()).close();
+      return decodeMemberCertificate(shown);
+    };
+    const before = await newHandshake();
+    const open = await connect();
+    const { channelBinding } = open;
+    const ask = async (): Promise<void> => {
+      expect((await open.send("GET", PATH.status, undefined, 65_536, signal)).status).to.equal(200);
+    };
+    await ask();
+
+    /** What the certificate says has changed, so it is renewed at once. */
+    const move = (scope: string): Promise<unknown> =>
+      withSender(mesh.ledger.endpoint, keys.wallet.privateKey, (sender) => {
+        const digest = statementDigest(mesh.ledger.separator("registry"), "TlsPossession", {
+          account: getBytes(place.account),
+          tlsPin: keys.tls.pin,
+        });
+        const tlsKey = tlsKeyStruct(keys.tls.spki, signWithTlsKey(keys.tls, digest));
+        const { registry } = mesh.ledger.contracts;
+        const data = registry.interface.encodeFunctionData("update", [tlsKey, formatEndpoint(endpoint), scope]);
+        return sender.send({ to: mesh.ledger.addresses.registry, data, action: "change the validator's scope" });
+      });
+    const moved = "grp:city/workshop";
+    await move(moved);
+    const after = await eventually("it shows another certificate", async () => {
+      await ask();
+      const now = await newHandshake();
+      return now.scope === moved ? now : undefined;
+    });
+    expect(after.serial).not.to.deep.equal(before.serial);
+    await ask();
+    expect({ pid: mesh.validator(2).pid, binding: open.channelBinding, isOpen: open.isOpen }).to.deep.equal({
+      pid,
+      binding: channelBinding,
+      isOpen: true,
+    });
+    open.close();
+    await move(before.scope);
+  });
+
   withTool("curl", "EST by curl", () => {
+    it("curl is told what a request has to have", async () => {
+      const { status, body } = await curl(est("csrattrs"));
+      expect(status, body).to.equal(200);
+      expect(Buffer.from(body, "base64")).to.deep.equal(Buffer.from(encodeCsrAttributes(WANTED_ATTRIBUTES)));
+    });
+
     it("curl enrols by a one-time code, once, and only the key that it was given for", async () => {
       const [given, csr] = [await code(0), base64Of(file("0.csr"))];
       const user = ["-u", `${index(0)}:${given}`];
@@ -210,6 +281,34 @@ describe("interoperability", function () {
     });
   });
 
+  withTool("pki", "EST by strongSwan", () => {
+    /** It reads no name constraint on addresses (docs/interoperability.md), and is told to go on without. */
+    async function pki(...args: readonly string[]): Promise<Ran> {
+      writeFileSync(file("strongswan.conf"), "libstrongswan {\n  x509 {\n    enforce_critical = no\n  }\n}\n");
+      const settings = `STRONGSWAN_CONF=${file("strongswan.conf")}`;
+      const url = `https://127.0.0.1:${mesh.validator(1).place.estPort}`;
+      return run("env", [settings, "pki", ...args, "--url", url, "--outform", "pem"]);
+    }
+
+    it("pki fetches the authorities, enrols by a one-time code, and enrols again with its certificate", async () => {
+      const roots = ["--cacert", file("root.pem")];
+      const fetched = await pki("--estca", ...roots, "--caout", file("strongswan.pem"), "--force");
+      expect(fetched.code, fetched.stderr).to.equal(0);
+      const csr = ["--in", file("3.csr")];
+      const enrolled = await pki("--est", ...roots, ...csr, "--userpass", `${index(3)}:${await code(3)}`);
+      expect(enrolled.code, enrolled.stderr).to.equal(0);
+      writeFileSync(file("3.pem"), enrolled.stdout);
+      const strict = ["verify", "-x509_strict", "-CAfile", file("mesh.pem"), file("3.pem")];
+      expect((await run("openssl", strict)).code).to.equal(0);
+      execFileSync("openssl", ["req", "-new", "-key", file("3.key"), "-subj", "/CN=again", "-out", file("3.again")]);
+      const shown = ["--cert", file("3.pem"), "--key", file("3.key")];
+      const renewed = await pki("--est", ...roots, "--in", file("3.again"), ...shown);
+      expect(renewed.code, renewed.stderr).to.equal(0);
+      writeFileSync(file("3.renewed"), renewed.stdout);
+      expect(await serialOf("3.renewed")).not.to.equal(await serialOf("3.pem"));
+    });
+  });
+
   /** The newest revocation list, as PEM. */
   async function fetchCrl(): Promise<void> {
     const url = `https://127.0.0.1:${mesh.validator(1).place.port}/crl/mesh.crl`;
@@ -238,11 +337,12 @@ describe("interoperability", function () {
     return made;
   }
 
-  function start(command: string, args: readonly string[], cwd: string): void {
+  function start(command: string, args: readonly string[], cwd: string): ChildProcess {
     // s_server ends when its input does.
     const child = spawn(command, args, { cwd, stdio: ["pipe", "ignore", "ignore"] });
     guarded(child);
     servers.push(child);
+    return child;
   }
 
   withTool("openssl", "OpenSSL", () => {
@@ -251,6 +351,28 @@ describe("interoperability", function () {
       const strict = ["-x509_strict", "-crl_check", "-CAfile", file("mesh.pem"), "-CRLfile", file("crl.pem")];
       const verified = await run("openssl", ["verify", ...strict, file("0.pem")]);
       expect(verified.code, verified.stderr).to.equal(0);
+    });
+
+    it("a new list comes with each head, under its number and with its times, and a delta list", async () => {
+      const clients = await mesh.clients();
+      const client = clients.client(clients.members[0] as CommitteeMember);
+      const get = async (path: string): Promise<Uint8Array> =>
+        (await client.request({ method: "GET", path, maximumAnswerBytes: MAXIMUM_CRL_LENGTH })).body;
+      const numbers = new Set<number>();
+      await eventually("two lists in a row are those of their heads", async () => {
+        const { head } = decodeSignedDrlHead(await get(PATH.drlHead));
+        const { number, thisUpdate, nextUpdate } = decodeCrl(await get(PATH.crl));
+        if (number !== head.number) return undefined;
+        expect({ thisUpdate, nextUpdate }).to.deep.equal({ thisUpdate: head.issued, nextUpdate: head.expires });
+        return numbers.add(number).size > 1 ? true : undefined;
+      });
+      const delta = await eventually(
+        "there is a delta list",
+        async () => decodeCrl(await get(PATH.deltaCrl)),
+        // Scheduled heads come each 10 s here, and the first one with a delta is the seventh.
+        120,
+      );
+      expect(delta.base).to.be.below(delta.number);
     });
 
     it("openssl s_client and s_server make mutual TLS 1.3 with the certificates of two devices", async () => {
@@ -285,6 +407,41 @@ describe("interoperability", function () {
         return true;
       });
       expect((await get()).status).to.equal(400);
+    });
+
+    it("nginx refuses a device of another scope, and one that is revoked once it has the next list", async () => {
+      const [port = 0] = await freePorts(1);
+      const place = await serverFolder("nginx-others", 0, "nginx.conf", ["8443", port]);
+      const config = join(place, "nginx.conf");
+      const admit = (scope: string): void =>
+        writeFileSync(config, readFileSync(config, "utf8").replaceAll(/grp:city\/[a-z]+/g, scope));
+      const user = ["-u", `${index(4)}:${await code(4)}`];
+      const enrolled = await curl(est("simpleenroll"), ...post(base64Of(file("4.csr"))), ...user);
+      keepCertificate(4, enrolled.body);
+      admit("grp:city/pumps");
+      const server = start("nginx", ["-p", `${place}/`, "-c", config, "-g", "daemon off; user root;"], place);
+      const shown = ["-k", "--cert", file("4.pem"), "--key", file("4.key")];
+      const status = async (): Promise<number> => (await curl(`https://127.0.0.1:${port}/`, ...shown)).status;
+      const becomes = (wanted: number, what: string, first?: () => Promise<void>): Promise<true> =>
+        eventually(what, async () => {
+          await first?.();
+          return (await status()) === wanted ? true : undefined;
+        });
+      await becomes(403, "nginx refuses a lamp where pumps are admitted");
+      admit(SCOPE);
+      server.kill("SIGHUP");
+      await becomes(200, "nginx admits the lamp");
+      await withSender(mesh.ledger.endpoint, mesh.registrar.privateKey, async (sender) =>
+        revokeDevices(mesh.ledger, await mesh.clients(), sender, mesh.registrar, {
+          indexes: [index(4)],
+          reason: REVOCATION_REASON.keyCompromise,
+        }),
+      );
+      await becomes(400, "nginx refuses the revoked lamp", async () => {
+        await fetchCrl();
+        copyFileSync(file("crl.pem"), join(place, "crl.pem"));
+        server.kill("SIGHUP");
+      });
     });
   });
 
