@@ -77,7 +77,7 @@ function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number
     return `${account} could not be drawn for epoch ${epoch}: ${barred ?? "it had no weight when the weights were locked"}.`;
   }
   const chance = `${(100 * share).toFixed(2)}% of all`;
-  const made = `It weighed ${weight} (${chance}) by its stake of ${stake ?? 0n} wei.`;
+  const made = `It weighed ${weight} (${chance}) by its stake of ${ether(stake ?? 0n)} ETH.`;
   const drawn = `The beacon gave ${step.point} of ${step.sum} for place ${position}, and ${step.from} to ${step.from + weight - 1} were its.`;
   const verdicts: Record<Exclude<Explanation["outcome"], "no weight">, string> = {
     seated: `it came at place ${position}, within the ${seats} seats`,
@@ -88,4 +88,10 @@ function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number
   const verdict = verdicts[outcome as keyof typeof verdicts];
   const is = outcome === "seated" || outcome === "replacement, seated" ? "is" : "is not";
   return `${account} ${is} in the committee of epoch ${epoch}: ${verdict}. ${made} ${drawn}`;
+}
+
+/** Every digit of it. */
+function ether(wei: bigint): string {
+  const digits = wei.toString().padStart(19, "0");
+  return `${digits.slice(0, -18)}.${digits.slice(-18)}`.replace(/\.?0+$/, "");
 }

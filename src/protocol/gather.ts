@@ -24,6 +24,9 @@ export interface Gathered<Member, Part> {
   readonly failures: readonly { readonly member: Member; readonly error: unknown }[];
 }
 
+/** Different reasons that an error's sentence names. */
+const REASONS_TOLD = 2;
+
 /** Too few members gave a good part. `failures` says what each of the others did. */
 export class GatherError<Member> extends Error {
   readonly failures: readonly { readonly member: Member; readonly error: unknown }[];
@@ -31,10 +34,12 @@ export class GatherError<Member> extends Error {
   readonly needed: number;
 
   constructor(good: number, needed: number, failures: readonly { member: Member; error: unknown }[]) {
-    const reasons = failures.map(({ error }) => (error instanceof Error ? error.message : String(error)));
-    super(
-      `${good} of the ${needed} needed members answered well; the others: ${[...new Set(reasons)].join("; ") || "none"}`,
-    );
+    const messages = failures.map(({ error }) => (error instanceof Error ? error.message : String(error)));
+    const reasons = [...new Set(messages)];
+    // One sentence for people: `failures` has them all.
+    const [told, left] = [reasons.slice(0, REASONS_TOLD), reasons.length - REASONS_TOLD];
+    const others = left > 0 ? [...told, `and ${left} more like it`] : told;
+    super(`${good} of the ${needed} needed members answered well; the others: ${others.join("; ") || "none"}`);
     this.name = "GatherError";
     this.failures = failures;
     this.good = good;

@@ -10,7 +10,7 @@ const account = (rank: number): string => `0x${String(rank).repeat(40)}`;
 
 function candidate(rank: number): DrawCandidate {
   const barred = rank === 1 ? "it was in jail" : undefined;
-  return { account: account(rank), stake: 10n ** 18n, barred };
+  return { account: account(rank), stake: 10n ** 18n + 5n * 10n ** 16n, barred };
 }
 
 /** Four seats: the second one drawn did not come, and the fifth took the seat. */
@@ -57,12 +57,7 @@ describe("the explanation of a draw", () => {
         expect(words).to.include("in jail");
         continue;
       }
-      for (const fact of [
-        weight,
-        `place ${position}`,
-        `${step.point} of ${step.sum}`,
-        "stake of 1000000000000000000 wei",
-      ]) {
+      for (const fact of [weight, `place ${position}`, `${step.point} of ${step.sum}`, "stake of 1.05 ETH"]) {
         expect(words).to.include(String(fact));
       }
     }

@@ -62,6 +62,18 @@ describe("gather", () => {
     expect((error as Error).message).to.contain("connection refused");
   });
 
+  it("names two reasons in its sentence, and keeps them all", async () => {
+    const error = await gather({
+      members,
+      needed: 1,
+      ask: (member) => Promise.reject(new Error(`nobody at ${member}`)),
+    }).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(GatherError);
+    const { message, failures } = error as GatherError<number>;
+    expect(message).to.match(/the others: nobody at \d; nobody at \d; and \d+ more like it$/);
+    expect(failures).to.have.length(members.length);
+  });
+
   it("stops at a refusal that no other member would answer differently", async () => {
     const asked: number[] = [];
     await gather({
