@@ -8,6 +8,7 @@
 import { certificateSerial } from "../certificate/certificate.js";
 import type { CrlEntry } from "../certificate/x509-crl.js";
 import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
+import { MAXIMUM_SERIALS_PER_DEVICE } from "../statements/x509.js";
 
 interface Lifetimes {
   readonly maximumLifetime: number;
@@ -32,6 +33,14 @@ function slack({ headLifetimeSeconds }: CrlTimes): number {
 export function serialsPerDevice({ maximumLifetime, quota }: Lifetimes, times: CrlTimes): number {
   const span = maximumLifetime + slack(times) + CLOCK_SKEW_SECONDS;
   return (Math.ceil(span / times.certificatePeriodSeconds) + 1) * quota;
+}
+
+/**
+ * Whether devices of a fleet can have X.509 certificates: one that is revoked must not fill the list. Of other fleets there is
+ * none that could be listed.
+ */
+export function isX509Offered(policy: Lifetimes, times: CrlTimes): boolean {
+  return serialsPerDevice(policy, times) <= MAXIMUM_SERIALS_PER_DEVICE;
 }
 
 /** A device that the ledger has revoked or held. */

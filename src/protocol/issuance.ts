@@ -20,7 +20,7 @@ import { CLOCK_SKEW_SECONDS, type GroupAlgorithm, JOIN_METHOD } from "../stateme
 import { SwarmkeepError } from "../statements/errors.js";
 import { scopeContains } from "../statements/scope.js";
 import { MAXIMUM_SERIALS_PER_DEVICE } from "../statements/x509.js";
-import { serialsPerDevice } from "./crl.js";
+import { isX509Offered, serialsPerDevice } from "./crl.js";
 
 /** What a fleet's registrar allows its devices (docs/protocol.md, section 3.4). */
 export interface FleetPolicy {
@@ -178,8 +178,8 @@ export function checkX509Offered(
   policy: FleetPolicy,
   ledger: Pick<IssuanceLedger, "certificatePeriodSeconds" | "headLifetimeSeconds">,
 ): void {
+  if (isX509Offered(policy, ledger)) return;
   const serials = serialsPerDevice(policy, ledger);
-  if (serials <= MAXIMUM_SERIALS_PER_DEVICE) return;
   throw refused(
     "x509-not-offered",
     `one revoked device of this fleet would take ${serials} entries of the revocation list, more than ${MAXIMUM_SERIALS_PER_DEVICE}`,

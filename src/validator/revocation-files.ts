@@ -7,7 +7,7 @@ import type { DrlHead } from "../certificate/drl.js";
 import { crlToSign } from "../certificate/x509-crl.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TickClock } from "../ledger/ticks.js";
-import { type CrlTimes, type ListedDevice, crlEntries, isOnList, listChanges } from "../protocol/crl.js";
+import { type CrlTimes, type ListedDevice, crlEntries, isOnList, isX509Offered, listChanges } from "../protocol/crl.js";
 import { FROST_KIND } from "../protocol/api.js";
 import { neededAuthority } from "./authority.js";
 import { registeredDevice } from "./issuing.js";
@@ -91,16 +91,17 @@ export class RevocationFiles {
     };
   }
 
-  /** Devices that are revoked or held after all of `block`, ascending. */
+  /** Devices with X.509 certificates that are revoked or held after all of `block`, ascending. */
   async #devices(block: number): Promise<ListedDevice[]> {
     const { projection } = this.#options;
+    const times = this.#crlTimes();
     const devices: ListedDevice[] = [];
     for (const word of projection.bitmap.touchedWords()) {
       for (const { bit, since, held } of projection.bitmap.listedSince(word, block)) {
         const index = 256 * word + bit;
         const policy = registeredDevice(projection, index)?.policy;
         // A bit of no device: the rest of a batch's last word.
-        if (policy === undefined) continue;
+        if (policy === undefined || !isX509Offered(policy, times)) continue;
         const { maximumLifetime, quota } = policy;
         devices.push({ index, since: await this.#timeOf(since), held, maximumLifetime, quota });
       }

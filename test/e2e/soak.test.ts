@@ -24,7 +24,7 @@ const DEVICES = 10;
 /** An entitled request that is not answered in this time is lost. */
 const LOST_MILLISECONDS = 30_000;
 /** Milliseconds between two requests of a device. */
-const PAUSE = 1_000;
+const PAUSE = 4_000;
 const FAILPOINTS = [
   ...ISSUING_FAILPOINTS,
   ...ROTATION_FAILPOINTS,
