@@ -1,0 +1,85 @@
+/** What a validator shows of itself in TLS, out of office and across restarts. What it gets in office: test/e2e/interoperability.test.ts. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import { DerReader } from "../../src/certificate/der.js";
+import { readSubjectPublicKeyInfo } from "../../src/certificate/public-key-info.js";
+import { meshAuthority } from "../../src/certificate/x509-authority.js";
+import { memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
+import { Projection } from "../../src/ledger/projection.js";
+import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
+import { silentLogger } from "../../src/runtime/log.js";
+import { MemberCertificates } from "../../src/validator/member-certificates.js";
+import { Standing } from "../../src/validator/standing.js";
+import { NOW, memberFields, meshId, signX509, trust } from "../certificate/fixtures.js";
+import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+
+const authority = meshAuthority({ meshId, keys: trust.keys, crlUrl: undefined });
+const { account, expires } = memberFields();
+
+describe("what a validator shows of itself", () => {
+  let identity: TlsIdentity;
+  let path: string;
+  let now: number;
+  /** What it told of, in order. */
+  let told: (readonly Uint8Array[])[];
+
+  before(async () => {
+    identity = await tlsIdentity(await generateTlsKey());
+  });
+  beforeEach(async () => {
+    path = join(await scratchFolder(), "validator.der");
+    now = NOW;
+    told = [];
+  });
+  after(removeScratchFolders);
+
+  const certificateOf = ({ spki }: TlsIdentity): Uint8Array => {
+    const key = readSubjectPublicKeyInfo(new DerReader(spki, "key"));
+    return signX509(memberCertificateToSign(memberFields({ key }), authority));
+  };
+  const open = (): Promise<MemberCertificates> =>
+    MemberCertificates.open({
+      standing: new Standing(new Projection()),
+      account,
+      meshId,
+      identity,
+      path,
+      nowSeconds: () => now,
+      log: silentLogger,
+      onShown: ({ chain }) => told.push(chain),
+    });
+
+  it("is its stored certificate from the start on, and the bare key again once that has all but ended", async () => {
+    const stored = certificateOf(identity);
+    await writeFile(path, stored);
+    const own = await open();
+    const { signal } = new AbortController();
+    expect(own.credentials.chain).to.deep.equal([stored]);
+    now = expires - 61;
+    own.advance(undefined, signal);
+    expect(own.credentials.chain).to.deep.equal([stored]);
+    now = expires - 60;
+    expect(own.credentials.chain, "to others").to.deep.equal([identity.certificate]);
+    own.advance(undefined, signal);
+    own.advance(undefined, signal);
+    expect(told, "to those who ask").to.deep.equal([[stored], [identity.certificate]]);
+  });
+
+  it("is the bare key where there is no certificate, or one that has ended, is of another key or damaged", async () => {
+    const bare = async (): Promise<void> => {
+      expect((await open()).credentials).to.deep.equal({ key: identity.key, chain: [identity.certificate] });
+    };
+    await bare();
+    await writeFile(path, certificateOf(await tlsIdentity(await generateTlsKey())));
+    await bare();
+    await writeFile(path, certificateOf(identity).slice(0, -1));
+    await bare();
+    await writeFile(path, certificateOf(identity));
+    now = expires;
+    await bare();
+    expect(told).to.deep.equal([]);
+  });
+});
