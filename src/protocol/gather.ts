@@ -50,7 +50,11 @@ export class GatherError<Member> extends Error {
 const DEFAULT_SPARE = 1;
 const DEFAULT_PATIENCE_MILLISECONDS = 1_500;
 
-/** @throws GatherError once too few members are left, or the abort reason of `signal`. */
+/**
+ * Once too few members are left no more are asked, and those that were asked still have `patienceMilliseconds`: what more than f
+ * of them say is so, and it takes more than the first refusal to know.
+ * @throws GatherError, or the abort reason of `signal`.
+ */
 export function gather<Member, Part>(options: GatherOptions<Member, Part>): Promise<Gathered<Member, Part>> {
   const { members, needed, ask, isFinal = () => false, signal } = options;
   const patience = options.patienceMilliseconds ?? DEFAULT_PATIENCE_MILLISECONDS;
@@ -61,7 +65,9 @@ export function gather<Member, Part>(options: GatherOptions<Member, Part>): Prom
 
   return new Promise((resolve, reject) => {
     let next = 0;
+    let asked = 0;
     let settled = false;
+    let isHopeless = false;
 
     const finish = (act: () => void): void => {
       if (settled) return;
@@ -72,36 +78,45 @@ export function gather<Member, Part>(options: GatherOptions<Member, Part>): Prom
       act();
     };
     const onAbort = (): void => finish(() => reject(signal?.reason as Error));
+    const giveUp = (): void => finish(() => reject(new GatherError(parts.length, needed, failures)));
+    const later = (work: () => void): ReturnType<typeof setTimeout> => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        work();
+      }, patience);
+      timers.add(timer);
+      return timer;
+    };
 
     const startNext = (): void => {
       const member = members[next];
-      if (settled || member === undefined) return;
+      if (settled || isHopeless || member === undefined) return;
       next += 1;
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        startNext();
-      }, patience);
-      timers.add(timer);
-      const done = (): void => {
+      asked += 1;
+      const timer = later(startNext);
+      const answered = (): boolean => {
         clearTimeout(timer);
         timers.delete(timer);
+        asked -= 1;
+        return !settled;
       };
       ask(member, stop.signal).then(
         (part) => {
-          done();
-          if (settled) return;
+          if (!answered()) return;
           parts.push({ member, part });
           if (parts.length >= needed) finish(() => resolve({ parts: [...parts], failures: [...failures] }));
+          else if (isHopeless && asked === 0) giveUp();
         },
         (error: unknown) => {
-          done();
-          if (settled) return;
+          if (!answered()) return;
           failures.push({ member, error });
-          if (isFinal(error) || members.length - failures.length < needed) {
-            finish(() => reject(new GatherError(parts.length, needed, failures)));
-          } else {
-            startNext();
+          if (isFinal(error)) return giveUp();
+          if (!isHopeless && members.length - failures.length < needed) {
+            isHopeless = true;
+            later(giveUp);
           }
+          if (isHopeless && asked === 0) giveUp();
+          else startNext();
         },
       );
     };

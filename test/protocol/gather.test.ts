@@ -46,7 +46,7 @@ describe("gather", () => {
     expect(result.parts).to.have.length(5);
   });
 
-  it("gives up as soon as too few are left, saying what each did", async () => {
+  it("gives up when too few are left, saying what each did", async () => {
     const error = await gather({
       members,
       needed: 5,
@@ -60,6 +60,31 @@ describe("gather", () => {
     );
     expect(error).to.be.instanceOf(GatherError);
     expect((error as Error).message).to.contain("connection refused");
+  });
+
+  it("hears those that it has asked before it gives up, so that a refusal by more than f is told from a lie", async () => {
+    const committee = [1, 2, 3, 4];
+    const error = await gather({
+      members: committee,
+      needed: 3,
+      ask: async (member) => {
+        if (member === 1) throw new Error("away");
+        await new Promise((resolve) => setTimeout(resolve, 5 * member));
+        throw new Error("revoked");
+      },
+    }).catch((reason: unknown) => reason);
+    const said = (error as GatherError<number>).failures.map(({ error: each }) => (each as Error).message);
+    expect(said).to.deep.equal(["away", "revoked", "revoked", "revoked"]);
+  });
+
+  it("waits for one that does not answer no longer than for any other", async () => {
+    const error = await gather({
+      members: [1, 2, 3, 4],
+      needed: 3,
+      patienceMilliseconds: 20,
+      ask: async (member) => (member < 3 ? Promise.reject(new Error("away")) : new Promise(() => undefined)),
+    }).catch((reason: unknown) => reason);
+    expect((error as GatherError<number>).failures).to.have.length(2);
   });
 
   it("names two reasons in its sentence, and keeps them all", async () => {
