@@ -11,7 +11,7 @@ import { pem } from "../certificate/x509.js";
 import { deviceName, meshLabel } from "../certificate/x509-names.js";
 import { decodeBundle } from "../certificate/bundle.js";
 import { CHALLENGE_LENGTH } from "../certificate/presentation.js";
-import { type DeviceSecret, readDelivery } from "../device/keystore.js";
+import { type DeviceSecret, readDelivery, readShardRoot } from "../device/keystore.js";
 import { initDevice, openDevice } from "../device/open.js";
 import { MAXIMUM_PROVISIONING_LENGTH, decodeProvisioning, keyTypeName } from "../device/provisioning.js";
 import { readDeviceFiles } from "../device/store.js";
@@ -200,8 +200,9 @@ async function init(context: CommandContext, options: InitOptions, delivery?: st
   const provisioning = decodeProvisioning(await readLimited(file, MAXIMUM_PROVISIONING_LENGTH));
   const passphrase = await context.passphrase();
   const secret = await secretFrom(options, delivery, passphrase);
+  const shardRoot = await shardRootFrom(options, delivery, passphrase);
   const folder = context.dataFolder("device");
-  await initDevice(folder, passphrase, provisioning, secret);
+  await initDevice(folder, passphrase, provisioning, secret, shardRoot).finally(() => shardRoot?.fill(0));
   const { index, joinMethod, scope } = provisioning;
   context.print({ folder, index, joinMethod, scope }, `device ${index} is ready in ${folder}: enroll it next`);
 }
@@ -228,11 +229,21 @@ async function secretFrom(
       advice: "Give it with --key or --psk, or name the folder that `fleet provision` wrote.",
     });
   }
-  const other = deliveryPassphraseFile;
-  return readDelivery(
-    (name) => join(delivery, name),
-    other === undefined ? passphrase : await readPassphrase({ file: other }),
-  );
+  return readDelivery((name) => join(delivery, name), await deliveryPassphrase(deliveryPassphraseFile, passphrase));
+}
+
+/** Of a delivery, also where the device's key comes from elsewhere. */
+async function shardRootFrom(
+  { deliveryPassphraseFile }: InitOptions,
+  delivery: string | undefined,
+  passphrase: string,
+): Promise<Uint8Array | undefined> {
+  if (delivery === undefined) return undefined;
+  return readShardRoot((name) => join(delivery, name), await deliveryPassphrase(deliveryPassphraseFile, passphrase));
+}
+
+async function deliveryPassphrase(file: string | undefined, own: string): Promise<string> {
+  return file === undefined ? own : readPassphrase({ file });
 }
 
 async function readPrivateKey(path: string): Promise<KeyObject> {

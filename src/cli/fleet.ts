@@ -26,6 +26,7 @@ import {
   uploadChannelKeys,
 } from "../operator/registrar.js";
 import { type RegistrarFolder, createRegistrarFolder } from "../operator/registrar-folder.js";
+import { findMaster } from "../operator/shard-master.js";
 import { contactsOf } from "../operator/swarm-signature.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -196,6 +197,7 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
       ? await context.passphrase()
       : await readPassphrase({ file: options.devicePassphraseFile });
   await withRegistrar(context, async (registrar) => {
+    const master = await findMaster(registrar);
     const batch = await withLedger(registrar.mesh, async (ledger) =>
       provisionBatch(batchPath(registrar, name), {
         ...(await provisioningContext(ledger)),
@@ -207,15 +209,19 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
         accounts: await ledger.contracts.registry.candidates(),
         devicePassphrase,
         sealer: registrar.sealer,
+        master,
       }),
-    );
+    ).finally(() => master?.close());
     const { base, count, manifestRoot } = batch.facts;
     context.print(
-      { batch: name, base, count, manifestRoot, folder: batch.path },
+      { batch: name, base, count, manifestRoot, folder: batch.path, shardRoots: master !== undefined },
       [
         `devices      ${base} to ${base + count - 1}`,
         `manifest     ${Buffer.from(manifestRoot).toString("hex")}`,
         `folder       ${batch.path}; what each device is given is in devices/<position>`,
+        master === undefined
+          ? "shards       none: `swarmkeep shards init` comes before, where devices are to rebuild keys"
+          : "shards       each device gets the root of its own",
         `next         swarmkeep fleet register ${name}`,
       ].join("\n"),
     );

@@ -14,7 +14,7 @@ import {
 import { isScope } from "../statements/scope.js";
 
 /** The value of `names` under `text`. @throws SwarmkeepError `bad-choice` */
-function choose<T>(names: Readonly<Record<string, T>>, text: string, option: string): T {
+export function choose<T>(names: Readonly<Record<string, T>>, text: string, option: string): T {
   const found = Object.entries(names).find(([name]) => name === text);
   if (found !== undefined) return found[1];
   throw new SwarmkeepError(`${option} takes ${Object.keys(names).join(" or ")}, not ${JSON.stringify(text)}`, {
@@ -29,8 +29,8 @@ export function parseAlgorithm(text: string): GroupAlgorithm {
   return choose({ bls: COSE_ALG.bls, ed25519: COSE_ALG.eddsa }, text, "--alg");
 }
 
-export function parseKeyType(text: string): KeyType {
-  return choose(KEY_TYPE, text, "--new-key");
+export function parseKeyType(text: string, option = "--new-key"): KeyType {
+  return choose(KEY_TYPE, text, option);
 }
 
 /** Names as in RFC 5280, section 5.3.1. */

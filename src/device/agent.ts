@@ -31,6 +31,7 @@ import { Mesh, type Transport } from "./mesh.js";
 import type { Provisioning } from "./provisioning.js";
 import { tooFewAnswers } from "./refusals.js";
 import { revokeSelf } from "./revocation.js";
+import type { DeviceShards } from "./shards.js";
 import type { DeviceStore, PemFile } from "./store.js";
 import type { SigningChecks } from "./swarm-signing.js";
 import { deviceCredentials, keepAuthority, storedNames } from "./x509-files.js";
@@ -116,6 +117,8 @@ export interface Agent {
   drlProof(options?: { index?: number; algorithm?: GroupAlgorithm; signal?: AbortSignal }): Promise<Uint8Array>;
   /** Answers a verifier's challenge (16 to 64 bytes) with an encoded presentation. */
   prove(challenge: Uint8Array, options?: ProveOptions): Promise<Uint8Array>;
+  /** The device's key from its shards; the code for it is loaded when it is first asked for. */
+  shards(): Promise<DeviceShards>;
   /** Ends connections and wipes keys; the store is closed as well. */
   close(): Promise<void>;
 }
@@ -195,6 +198,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     return issued;
   };
 
+  let shards: DeviceShards | undefined;
   const agent: Agent = {
     provisioning,
     get trust() {
@@ -336,13 +340,29 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       });
     },
 
+    async shards() {
+      const { createDeviceShards } = await import("./shards.js");
+      const root = async (): Promise<Uint8Array> => (await keystore.shardRoot?.()) ?? noShardRoot();
+      shards ??= createDeviceShards({ store, mesh, transport, checks, clock, root, credentials });
+      return shards;
+    },
+
     async close() {
+      shards?.close();
       mesh.close();
       keystore.close();
       await store.close();
     },
   };
   return agent;
+}
+
+function noShardRoot(): never {
+  throw new SwarmkeepError("this device was given no root of its shards", {
+    kind: "usage",
+    code: "no-shard-root",
+    advice: "Have its registrar run `swarmkeep shards init` before `swarmkeep fleet provision`.",
+  });
 }
 
 /** Refusals after which a device proves itself by its manifest key again. */

@@ -30,6 +30,8 @@ export interface DeviceKeystore {
   create(type: KeyType): Promise<DeviceIdentity>;
   /** The private half of a key, for TLS. Absent where keys never leave their hardware: then no certificate is shown in TLS. */
   privateKey?(key: DeviceKey): Promise<KeyObject>;
+  /** The root of the device's shards, which the caller wipes; undefined on a device that was given none. */
+  shardRoot?(): Promise<Uint8Array | undefined>;
   /** Erases all keys but the identity and these. */
   keepOnly(keys: readonly DeviceKey[]): Promise<void>;
   /** Wipes what is in memory. */
@@ -47,8 +49,21 @@ export type DeviceSecret =
  */
 export const DEVICE_KDF: KdfCost = { n: 1 << 14, r: 8, p: 5 };
 
-const PURPOSE = { identity: "device identity", preSharedKey: "device pre-shared key", key: "device key" } as const;
-const FILE = { seal: "seal.json", identity: "identity.sealed", preSharedKey: "psk.sealed", keys: "keys" } as const;
+const PURPOSE = {
+  identity: "device identity",
+  preSharedKey: "device pre-shared key",
+  key: "device key",
+  shardRoot: "device shard root",
+} as const;
+/** Where a delivery and a keystore have the root of the device's shards. */
+export const SHARD_ROOT_FILE = "shard-root.sealed";
+const FILE = {
+  seal: "seal.json",
+  identity: "identity.sealed",
+  preSharedKey: "psk.sealed",
+  keys: "keys",
+  shardRoot: SHARD_ROOT_FILE,
+} as const;
 
 /** The sealed keystore of a data folder. It adds importing to what the agent needs. */
 export interface SealedKeystore extends DeviceKeystore {
@@ -58,15 +73,22 @@ export interface SealedKeystore extends DeviceKeystore {
   privateKey(key: DeviceKey): Promise<KeyObject>;
 }
 
+export interface KeystoreOptions {
+  readonly cost?: KdfCost;
+  /** Root of the device's shards, 32 bytes, where it has one. */
+  readonly shardRoot?: Uint8Array | undefined;
+}
+
 /** Seals a new device's secret into its folder. @throws SwarmkeepError `wrong-passphrase`, and those of files. */
 export async function createSealedKeystore(
   folder: DataFolder,
   passphrase: string,
   secret: DeviceSecret,
-  cost: KdfCost = DEVICE_KDF,
+  { cost = DEVICE_KDF, shardRoot }: KeystoreOptions = {},
 ): Promise<SealedKeystore> {
   const sealer = await openSealer(folder.file(FILE.seal), passphrase, cost);
   await sealSecret(sealer, (name) => folder.file(name), secret);
+  if (shardRoot !== undefined) await sealShardRoot(sealer, (name) => folder.file(name), shardRoot);
   sealer.wipe();
   return openSealedKeystore(folder, passphrase);
 }
@@ -116,6 +138,7 @@ export async function openSealedKeystore(folder: DataFolder, passphrase: string)
     async find(key) {
       return isSameKey(key, identity.key) ? identity : softwareIdentity(await privateKey(key));
     },
+    shardRoot: () => sealer.readIfPresent(folder.file(FILE.shardRoot), PURPOSE.shardRoot),
     async keepOnly(keys) {
       const kept = new Set(keys.map((key) => basename(pathOf(key))));
       const files = await readdir(await folder.folder(FILE.keys));
@@ -182,6 +205,26 @@ export function writeDelivery(sealer: Sealer, file: (name: string) => string, se
     });
   }
   return sealSecret(sealer, file, secret);
+}
+
+/** Seals the root of a device's shards beside its secret, or in a folder that has `seal.json` and no secret. */
+export function sealShardRoot(sealer: Sealer, file: (name: string) => string, root: Uint8Array): Promise<void> {
+  return sealer.write(file(FILE.shardRoot), PURPOSE.shardRoot, root);
+}
+
+/** The root of shards in a delivery, which the caller wipes; undefined where there is none. @throws SwarmkeepError `wrong-passphrase` */
+export async function readShardRoot(
+  file: (name: string) => string,
+  passphrase: string,
+): Promise<Uint8Array | undefined> {
+  if ((await readIfPresent(file(FILE.shardRoot))) === undefined) return undefined;
+  await expectFile(file(FILE.seal));
+  const sealer = await openSealer(file(FILE.seal), passphrase);
+  try {
+    return await sealer.read(file(FILE.shardRoot), PURPOSE.shardRoot);
+  } finally {
+    sealer.wipe();
+  }
 }
 
 /** Reads what `writeDelivery` wrote. @throws SwarmkeepError `wrong-passphrase`, `sealed-file-damaged`, `key-missing` */

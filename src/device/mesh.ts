@@ -2,6 +2,8 @@
  * The mesh as a device sees it: whom it trusts, and the validators that it may ask. Any of them may be away, slow, busy or
  * lying; nothing that comes from one counts before it is checked.
  */
+import { bytesToHex } from "@noble/hashes/utils.js";
+
 import { parseEndpoint } from "../net/endpoint.js";
 import { RemoteError } from "../net/error-body.js";
 import type { Client, ClientAnswer, ClientCredentials, ClientRequest, Trust } from "../net/client.js";
@@ -209,6 +211,13 @@ export class Mesh {
     const { store, random } = this.#options;
     const reachable = this.committee.members.filter(({ endpoint }) => endpoint !== "");
     return byNearness(reachable, store.provisioning.scope, this.#latencies, random);
+  }
+
+  /** Whoever is known by a TLS key: members in the order in which they are asked, then the others as given. */
+  nearestFirst<T extends { readonly tlsPin: Uint8Array }>(others: readonly T[]): T[] {
+    const places = new Map(this.#ordered().map(({ tlsPin }, place) => [bytesToHex(tlsPin), place]));
+    const placeOf = ({ tlsPin }: T): number => places.get(bytesToHex(tlsPin)) ?? places.size;
+    return others.toSorted((a, b) => placeOf(a) - placeOf(b));
   }
 
   #client(member: CommitteeMember, showsItself: boolean): Client {

@@ -34,6 +34,7 @@ export async function loadChecks(device: DeviceSignatures = nativeSignatures): P
 
 /**
  * Makes a device's data folder from what the factory gave it.
+ * @param shardRoot root of its shards, where it was given one
  * @throws SwarmkeepError `device-exists`, `wrong-device-key`, and those of data folders.
  */
 export async function initDevice(
@@ -41,6 +42,7 @@ export async function initDevice(
   passphrase: string,
   provisioning: Provisioning,
   secret: DeviceSecret,
+  shardRoot?: Uint8Array,
 ): Promise<void> {
   if (!isSameKey(manifestKeyOf(secret), provisioning.enrolment.key)) {
     throw new SwarmkeepError("the device's key is not the one that its provisioning file lists", {
@@ -51,7 +53,7 @@ export async function initDevice(
     });
   }
   const store = await createDeviceStore(path, provisioning, async (folder) => {
-    (await createSealedKeystore(folder, passphrase, secret)).close();
+    (await createSealedKeystore(folder, passphrase, secret, { shardRoot })).close();
   });
   await store.close();
 }

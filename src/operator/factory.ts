@@ -9,13 +9,14 @@ import { getBytes } from "ethers";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
 import { generateDeviceKey, preSharedIdentityKey, softwareIdentity } from "../device/identity.js";
-import { DEVICE_KDF, writeDelivery } from "../device/keystore.js";
+import { DEVICE_KDF, SHARD_ROOT_FILE, sealShardRoot, writeDelivery } from "../device/keystore.js";
 import { JOIN_METHOD_BITS, type JoinMethod, type Provisioning, encodeProvisioning } from "../device/provisioning.js";
 import { PRE_SHARED_KEY_LENGTH, validatorPreSharedKey } from "../protocol/pre-shared-key.js";
-import { PRIVATE_FOLDER, writeAtomically } from "../runtime/atomic-file.js";
+import { PRIVATE_FOLDER, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import type { MeshFile } from "../runtime/mesh-file.js";
 import { type KdfCost, type Sealer, openSealer } from "../runtime/sealed-file.js";
+import { type KeySource, deviceRoot } from "../shards/derivation.js";
 import type { KeyType } from "../statements/cose.js";
 import {
   type BatchFacts,
@@ -61,6 +62,8 @@ export interface BatchOrder {
   readonly devicePassphrase: string;
   /** Seals what the registrar keeps. */
   readonly sealer: Sealer;
+  /** The master from which devices get the roots of their shards; without it they get none. */
+  readonly master?: KeySource | undefined;
   readonly deviceCost?: KdfCost;
   /** How many devices, from the first, get folders of their own; all if not given, unless there are very many. */
   readonly deliveries?: number;
@@ -94,7 +97,7 @@ export async function provisionBatch(path: string, order: BatchOrder): Promise<B
   try {
     return await createBatchFolder(path, records, facts, async (file) => {
       await sealChannelKeys(file, order, made.preSharedKeys);
-      await writeSecrets(file, order, made);
+      await writeSecrets(file, order, made, facts.deliveries);
       await writeProvisioning(file, records, facts, order, range(facts.deliveries));
     });
   } finally {
@@ -175,8 +178,9 @@ export async function channelKeys(
 }
 
 /** One sealing key for all devices of the batch: each folder gets a copy of its header. */
-async function writeSecrets(file: FileOf, order: BatchOrder, made: Made): Promise<void> {
-  if (made.privateKeys.size + made.preSharedKeys.size === 0) return;
+async function writeSecrets(file: FileOf, order: BatchOrder, made: Made, deliveries: number): Promise<void> {
+  const { master } = order;
+  if (made.privateKeys.size + made.preSharedKeys.size === 0 && master === undefined) return;
   const header = file("device-seal.json");
   const sealer = await openSealer(header, order.devicePassphrase, order.deviceCost ?? DEVICE_KDF);
   try {
@@ -190,6 +194,13 @@ async function writeSecrets(file: FileOf, order: BatchOrder, made: Made): Promis
       await mkdir(file(...deliveryPath(position)), { recursive: true, mode: PRIVATE_FOLDER });
       await copyFile(header, inDevice("seal.json"));
       await writeDelivery(sealer, inDevice, secret);
+    }
+    for (const position of master === undefined ? [] : range(deliveries)) {
+      const inDevice = (name: string): string => file(...deliveryPath(position), name);
+      await mkdir(file(...deliveryPath(position)), { recursive: true, mode: PRIVATE_FOLDER });
+      await copyFile(header, inDevice("seal.json"));
+      const root = await deviceRoot(master as KeySource, order.mesh.meshId, order.base + position);
+      await sealShardRoot(sealer, inDevice, root).finally(() => root.fill(0));
     }
   } finally {
     sealer.wipe();
@@ -246,12 +257,23 @@ function joinMethodName(bit: number): JoinMethod {
   throw new RangeError(`there is no way to join with bit ${bit}`);
 }
 
-/** Moves a batch that is not registered yet to another place in the index space. */
+/**
+ * Moves a batch that is not registered yet to another place in the index space.
+ * @throws SwarmkeepError `batch-has-shard-roots`, since these hang on the index
+ */
 export async function rebaseBatch(
   batch: BatchFolder,
   base: number,
   context: ProvisioningContext,
 ): Promise<BatchFolder> {
+  if ((await readIfPresent(batch.file(...deliveryPath(0), SHARD_ROOT_FILE))) !== undefined) {
+    throw new SwarmkeepError("the batch's devices were given roots of shards for the indexes that they had", {
+      kind: "usage",
+      code: "batch-has-shard-roots",
+      advice: "Provision the batch anew, under another name, and give the devices that.",
+      details: { batch: batch.path, base: batch.facts.base },
+    });
+  }
   const records = await batch.records();
   const manifestRoot = manifestOf(records, base, batch.facts.deviceClass).root();
   const moved = await batch.save({ ...batch.facts, base, manifestRoot });

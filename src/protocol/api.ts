@@ -35,6 +35,12 @@ export const PATH = {
   enrolmentCodes: "/v1/codes",
   log: "/v1/log",
   logEntries: "/v1/log/entries",
+  /** Shards (src/protocol/shards.ts). */
+  shardMap: "/v1/shard-map",
+  shardMapSign: "/v1/shard-map/sign",
+  shards: "/v1/shards",
+  shardDelivery: "/v1/shards/deliver",
+  shardSample: "/v1/shards/sample",
   /** Between members. */
   vote: "/v1/vote",
   frostCommit: "/v1/frost/commit",

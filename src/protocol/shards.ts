@@ -94,21 +94,14 @@ export function decodeSampleContent(content: Uint8Array): SampleRequest {
   return readSample(decodeCbor(content, "sample", SMALL), "sample");
 }
 
-/** A device asks for shards: its presentation answers the connection's channel binding, for the audience `shards`. */
-export interface ShardRequest {
-  readonly presentation: Uint8Array;
-  readonly ids: readonly Uint8Array[];
+/** Ids of the shards that a device asks for. Which device it is has been shown in the handshake. */
+const readRequest = list(bytes(32), 1, MAXIMUM_IDS);
+
+export function encodeShardRequest(ids: readonly Uint8Array[]): Uint8Array {
+  return encodeCbor([...ids]);
 }
 
-export const SHARD_AUDIENCE = "shards";
-
-const readRequest = tuple<ShardRequest>({ presentation: bytes(1, 2_560), ids: list(bytes(32), 1, MAXIMUM_IDS) });
-
-export function encodeShardRequest({ presentation, ids }: ShardRequest): Uint8Array {
-  return encodeCbor([presentation, [...ids]]);
-}
-
-export function decodeShardRequest(encoded: Uint8Array): ShardRequest {
+export function decodeShardRequest(encoded: Uint8Array): readonly Uint8Array[] {
   return readRequest(decodeCbor(encoded, "shardRequest", SMALL), "shardRequest");
 }
 

@@ -22,7 +22,9 @@ import type { Standing } from "./standing.js";
 
 export type Caller =
   | { readonly kind: "anyone" }
-  | { readonly kind: "device"; readonly index: number; readonly by: "certificate" | "pre-shared-key" }
+  | { readonly kind: "device"; readonly index: number; readonly by: "pre-shared-key" }
+  /** `scope` is that of the certificate. */
+  | { readonly kind: "device"; readonly index: number; readonly by: "certificate"; readonly scope: string }
   | {
       readonly kind: "validator";
       readonly account: string;
@@ -84,9 +86,9 @@ function byMemberCertificate(options: CallerOptions, encoded: Uint8Array): Calle
 
 function byDeviceCertificate(options: CallerOptions, encoded: Uint8Array): Caller {
   const { signatures, standing, nowSeconds } = options;
-  const { index } = verifyDeviceCertificate(encoded, trustOf(options), nowSeconds(), signatures);
+  const { index, scope } = verifyDeviceCertificate(encoded, trustOf(options), nowSeconds(), signatures);
   if (!isRevoked(standing.projection, index, standing.finalised?.number ?? 0)) {
-    return { kind: "device", index, by: "certificate" };
+    return { kind: "device", index, by: "certificate", scope };
   }
   throw new SwarmkeepError(`device ${index} is revoked or held`, {
     kind: "refused",
@@ -114,6 +116,7 @@ function trustOf({ context, standing }: CallerOptions) {
 }
 
 type ValidatorCaller = Extract<Caller, { kind: "validator" }>;
+export type CertifiedDevice = Extract<Caller, { kind: "device"; by: "certificate" }>;
 
 /** @throws SwarmkeepError `not-a-validator` */
 export function expectValidator(caller: Caller): ValidatorCaller {
@@ -135,6 +138,16 @@ export function expectMember(caller: Caller, standing: Standing, seat: number): 
     code: "not-a-member",
     advice: "Ask as a member of the committee in office, for its own seat.",
     details: { seat, account: validator.account },
+  });
+}
+
+/** @throws SwarmkeepError `certificate-needed` */
+export function expectCertifiedDevice(caller: Caller): CertifiedDevice {
+  if (caller.kind === "device" && caller.by === "certificate") return caller;
+  throw new SwarmkeepError("this is for a device that shows its certificate in the handshake", {
+    kind: "refused",
+    code: "certificate-needed",
+    advice: "Enrol the device with an X.509 certificate, and open the connection with it.",
   });
 }
 

@@ -38,6 +38,7 @@ import { Following } from "./following.js";
 import { HeadMaker } from "./heads.js";
 import { HeadStore } from "./head-store.js";
 import { EstService } from "./est/service.js";
+import { Holding } from "./holding.js";
 import { HistoryMark } from "./history-mark.js";
 import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
@@ -47,6 +48,7 @@ import { meshContext } from "./mesh-context.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
 import { PskStore } from "./psk-store.js";
+import { openPackStore } from "../store/pack-store.js";
 import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
 import { type ValidatorKeys, type ValidatorSettings, parseListen } from "./settings.js";
@@ -57,6 +59,8 @@ import { WordProver } from "./word-prover.js";
 import { X509Files } from "./x509-files.js";
 import { fileRoutes } from "./x509-routes.js";
 
+/** Bytes of shards that a validator keeps for devices, where its settings say nothing else. */
+const SHARD_QUOTA_BYTES = 2 ** 30;
 /** How often one device may ask for certificates. */
 const DEVICE_RATE = { perSecond: 1, burst: 16, maximumKeys: 200_000 } as const;
 
@@ -226,6 +230,11 @@ class Validator implements RunningValidator {
     const issued = await IssuedBook.open(issuedJournal);
     const record = await VoteRecord.open(votesJournal);
     const psk = await PskStore.open(await folder.folder("psk"), keys.sealer, context);
+    const shardStore = await openPackStore({
+      folder: await folder.folder("shards"),
+      quota: settings.shardQuotaBytes ?? SHARD_QUOTA_BYTES,
+    });
+    this.#cleanUp.push(() => shardStore.close());
     const heads = await HeadStore.open(folder.file("head.cbor"), projection);
     const files = await X509Files.open(folder);
     const listPath = folder.file("committee-list.cbor");
@@ -360,6 +369,7 @@ class Validator implements RunningValidator {
     const devices = new TokenBuckets(DEVICE_RATE);
     const nodes = new ManifestNodes();
     const issuing = { context, standing, issued, inheritance, prover, checks, nodes, devices, nowSeconds };
+    const holding = new Holding({ context, standing, store: shardStore, nowSeconds });
     const est = await EstService.open({
       ...issuing,
       folder,
@@ -382,6 +392,7 @@ class Validator implements RunningValidator {
         inheritance,
         codes: est.codes,
         heads,
+        holding,
         files,
         topics: () => this.#office?.signing.topics ?? {},
         identity: keys.tls,
@@ -438,6 +449,8 @@ class Validator implements RunningValidator {
       await this.#office?.maker.advance(finalised);
       own.advance(this.#office?.signing, this.#stop.signal);
       this.#following?.advance(finalised);
+      const deleted = await holding.deleteExpired();
+      if (deleted.length > 0) log.info({ deleted }, "expired shards deleted");
     };
     const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };
     this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered));

@@ -17,17 +17,20 @@ import {
   encodeStatus,
   encodeVoteAnswer,
 } from "../protocol/api.js";
+import { encodeShardAnswer } from "../protocol/shards.js";
 import { encodeCbor } from "../certificate/cbor.js";
 import { encodeSignedDrlHead } from "../certificate/drl.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
-import { type Caller, callerOf, expectMember, expectValidator, waysOf } from "./caller.js";
+import { type Caller, callerOf, expectCertifiedDevice, expectMember, expectValidator, waysOf } from "./caller.js";
 import type { CodeBook } from "./est/code-book.js";
 import { coSignStatement } from "./governing.js";
+import type { Holding } from "./holding.js";
 import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
 import { type FrostTopics, topicOf } from "./frost-signing.js";
+import { currentMap, signMap } from "./map-signing.js";
 import type { InOfficeParts } from "./office.js";
 import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
@@ -46,6 +49,7 @@ export interface RouteOptions {
   readonly inheritance: Inheritance;
   readonly codes: CodeBook;
   readonly heads: HeadStore;
+  readonly holding: Holding;
   readonly files: X509Files;
   /** What this member signs with the Ed25519 group key on others' request. */
   readonly topics: () => FrostTopics;
@@ -68,8 +72,8 @@ interface ApiRoute extends Omit<Route, "handle"> {
 
 /** Requests that cost a transaction or a signature by hand: a few each minute and address. */
 const COSTLY = { perSecond: 0.2, burst: 20 } as const;
-/** Bytes of the largest list of pre-shared keys. */
-const PSK_BODY_BYTES = 1 << 20;
+/** Bytes of the largest list of pre-shared keys, and of shards. */
+const LIST_BODY_BYTES = 1 << 20;
 
 export function validatorRoutes(options: RouteOptions): Route[] {
   const { context, standing, checks, nowSeconds } = options.issuing;
@@ -172,7 +176,7 @@ function apiRoutes(options: RouteOptions): ApiRoute[] {
     {
       method: "POST",
       path: PATH.revocations,
-      bodyBytes: PSK_BODY_BYTES,
+      bodyBytes: LIST_BODY_BYTES,
       handle: async (exchange) => {
         limited(exchange);
         return { body: encodeCbor(await submitRevocation(revoking, exchange.body)) };
@@ -191,7 +195,7 @@ function apiRoutes(options: RouteOptions): ApiRoute[] {
     {
       method: "POST",
       path: PATH.preSharedKeys,
-      bodyBytes: PSK_BODY_BYTES,
+      bodyBytes: LIST_BODY_BYTES,
       handle: async (exchange) => {
         limited(exchange);
         return { body: encodeCbor(await psk.take(exchange.body, standing, options.nowSeconds())) };
@@ -200,7 +204,7 @@ function apiRoutes(options: RouteOptions): ApiRoute[] {
     {
       method: "POST",
       path: PATH.enrolmentCodes,
-      bodyBytes: PSK_BODY_BYTES,
+      bodyBytes: LIST_BODY_BYTES,
       handle: async (exchange) => {
         limited(exchange);
         return { body: encodeCbor(await options.codes.take(exchange.body, standing, options.nowSeconds())) };
@@ -221,6 +225,37 @@ function apiRoutes(options: RouteOptions): ApiRoute[] {
         limited(exchange);
         return { body: signedDigests(issuing.issued, indexParameter(exchange.query.get("period"))) };
       },
+    },
+    {
+      method: "GET",
+      path: `${PATH.shardMap}/:fleet/:subject`,
+      handle: ({ parameters: { fleet, subject } }) => ({
+        body: currentMap(issuing, indexParameter(fleet), indexParameter(subject)),
+        maximumAge: 1,
+      }),
+    },
+    {
+      method: "POST",
+      path: PATH.shardMapSign,
+      handle: ({ body }) => ({ body: encodePartialAnswer(signMap(issuing, body)) }),
+    },
+    {
+      method: "POST",
+      path: PATH.shards,
+      handle: async ({ body }, caller) => ({
+        body: encodeShardAnswer(await options.holding.give(body, expectCertifiedDevice(caller))),
+      }),
+    },
+    {
+      method: "POST",
+      path: PATH.shardDelivery,
+      bodyBytes: LIST_BODY_BYTES,
+      handle: async ({ body }) => ({ body: encodeCbor(await options.holding.take(body)) }),
+    },
+    {
+      method: "POST",
+      path: PATH.shardSample,
+      handle: async ({ body }) => ({ body: encodeShardAnswer(await options.holding.show(body)) }),
     },
     {
       method: "POST",

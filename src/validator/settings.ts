@@ -30,6 +30,8 @@ export interface ValidatorSettings {
   readonly crlListen?: string;
   /** `host:port` to serve EST on, of its own because EST clients speak TLS 1.2; absent for none. */
   readonly estListen?: string;
+  /** Bytes of shards that it keeps for devices at most; 1 GiB if absent. */
+  readonly shardQuotaBytes?: number;
   /** Each how manieth scheduled head goes to the ledger; 0 for none, 1 (default) for all. */
   readonly postEvery?: number;
 }
@@ -131,7 +133,7 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
 }
 
 function checkSettings(settings: ValidatorSettings): void {
-  const { listen, endpoint, scope, sidePort, crlListen, estListen, postEvery } = settings;
+  const { listen, endpoint, scope, sidePort, crlListen, estListen, postEvery, shardQuotaBytes } = settings;
   parseEndpoint(String(endpoint));
   for (const address of [crlListen, estListen]) if (address !== undefined) parseListen(String(address));
   const { port } = parseListen(String(listen));
@@ -144,7 +146,13 @@ function checkSettings(settings: ValidatorSettings): void {
       advice: "Write geo: and a geohash, or grp: and a path such as grp:city/north.",
     });
   }
-  if (!isNumber(port, 65_535) || !isNumber(sidePort, 65_535) || !isNumber(postEvery, 1_000_000)) {
+  const numbers = [
+    [port, 65_535],
+    [sidePort, 65_535],
+    [postEvery, 1_000_000],
+    [shardQuotaBytes, Number.MAX_SAFE_INTEGER],
+  ] as const;
+  if (!numbers.every(([value, maximum]) => isNumber(value, maximum))) {
     throw new SwarmkeepError(`the settings of the validator have a number that is out of range`, {
       kind: "usage",
       code: "settings-damaged",

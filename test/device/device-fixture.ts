@@ -43,7 +43,7 @@ export async function makeDevice(
 ): Promise<TestDevice> {
   const path = await scratchFolder();
   const store = await createDeviceStore(path, mesh.provision(secret, changes, base), async (folder) => {
-    (await createSealedKeystore(folder, PASSPHRASE, secret, LIGHT_KDF)).close();
+    (await createSealedKeystore(folder, PASSPHRASE, secret, { cost: LIGHT_KDF })).close();
   });
   await store.close();
   return openTestDevice(mesh, path);

@@ -29,7 +29,7 @@ describe("the keystore of a device", () => {
 
   it("gives back identity and further keys after a restart", async () => {
     const secret = keySecret();
-    const keystore = await createSealedKeystore(folder, "passphrase", secret, LIGHT_KDF);
+    const keystore = await createSealedKeystore(folder, "passphrase", secret, { cost: LIGHT_KDF });
     const { key } = await keystore.create(KEY_TYPE.p256);
     const again = await openSealedKeystore(folder, "passphrase");
     expect(again.identity.key).to.deep.equal(manifestKeyOf(secret));
@@ -38,12 +38,12 @@ describe("the keystore of a device", () => {
   });
 
   it("opens with its passphrase only, and says so", async () => {
-    await createSealedKeystore(folder, "passphrase", keySecret(), LIGHT_KDF);
+    await createSealedKeystore(folder, "passphrase", keySecret(), { cost: LIGHT_KDF });
     await expectFailure(openSealedKeystore(folder, "another"), "wrong-passphrase");
   });
 
   it("does not take one key's file for another's, nor a changed one", async () => {
-    const keystore = await createSealedKeystore(folder, "passphrase", keySecret(), LIGHT_KDF);
+    const keystore = await createSealedKeystore(folder, "passphrase", keySecret(), { cost: LIGHT_KDF });
     await keystore.create(KEY_TYPE.ed25519);
     const [name] = await readdir(folder.file("keys"));
     await writeFile(folder.file("identity.sealed"), await readFile(folder.file("keys", name as string)));
@@ -52,7 +52,7 @@ describe("the keystore of a device", () => {
 
   it("holds no key in the clear", async () => {
     const secret = keySecret();
-    await createSealedKeystore(folder, "passphrase", secret, LIGHT_KDF);
+    await createSealedKeystore(folder, "passphrase", secret, { cost: LIGHT_KDF });
     if (secret.kind !== "key") throw new TypeError("a key");
     const seed = Buffer.from(secret.privateKey.export({ format: "jwk" }).d as string, "base64url");
     for (const name of await readdir(folder.path)) {

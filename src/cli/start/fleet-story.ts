@@ -11,7 +11,7 @@ import type { Certificate } from "../../certificate/certificate.js";
 import { initDevice, openDevice } from "../../device/open.js";
 import type { Agent, EnrolOptions } from "../../device/agent.js";
 import { generateDeviceKey, softwareIdentity } from "../../device/identity.js";
-import { type SealedKeystore, readDelivery } from "../../device/keystore.js";
+import { type SealedKeystore, readDelivery, readShardRoot } from "../../device/keystore.js";
 import { JOIN_METHOD_BITS, decodeProvisioning } from "../../device/provisioning.js";
 import { type BatchFolder, openBatchFolder } from "../../operator/batch-folder.js";
 import { fundFromNode } from "../../operator/dev-account.js";
@@ -19,6 +19,7 @@ import { type DeviceLot, provisionBatch, range, writeProvisioning } from "../../
 import { type GrantProposal, grantDigest, proposedGrant, submitGrant } from "../../operator/governance.js";
 import { withSender } from "../../operator/ledger.js";
 import { type RegistrarFolder, createRegistrarFolder, openRegistrarFolder } from "../../operator/registrar-folder.js";
+import { createMaster, openMaster } from "../../operator/shard-master.js";
 import { nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
 import { PRIVATE_FOLDER, readIfPresent, readLimited } from "../../runtime/atomic-file.js";
 import { hasDataFolder } from "../../runtime/data-folder.js";
@@ -82,6 +83,7 @@ async function grantRegistrar(local: LocalMesh, progress: Progress): Promise<Reg
       ? await openRegistrarFolder(path, workspace.passphrase)
       : await createRegistrarFolder(path, workspace.passphrase, mesh, LIGHT_KDF);
     running.closers.push(() => registrar.close());
+    if (!exists) await createMaster(registrar);
     const given = await contracts.fleets.queryFilter(
       contracts.fleets.filters.GrantGiven(undefined, registrar.address),
       mesh.deployedBlock,
@@ -139,6 +141,7 @@ async function registerBatch(
       publicKeys: Array.from({ length: OTHERS }, () => softwareIdentity(generateDeviceKey(KEY_TYPE.ed25519)).key),
     });
     const exists = (await readIfPresent(join(path, "batch.json"))) !== undefined;
+    const master = await openMaster(registrar);
     const made = exists
       ? await openBatchFolder(path)
       : await provisionBatch(path, {
@@ -158,7 +161,9 @@ async function registerBatch(
           sealer: registrar.sealer,
           deviceCost: LIGHT_KDF,
           deliveries: DEVICES.length,
+          master,
         });
+    await master.close();
     if (made.facts.registered !== undefined) {
       return {
         detail: `as before, devices ${made.facts.base} to ${made.facts.base + made.facts.count - 1}`,
@@ -230,7 +235,9 @@ async function enrolDevice(
         key === undefined
           ? await readDelivery(delivered, workspace.passphrase)
           : ({ kind: "key", privateKey: key } as const);
-      await initDevice(path, workspace.passphrase, provisioning, secret);
+      const shardRoot = await readShardRoot(delivered, workspace.passphrase);
+      await initDevice(path, workspace.passphrase, provisioning, secret, shardRoot);
+      shardRoot?.fill(0);
     }
     const { agent, keystore } = await openDevice(path, workspace.passphrase);
     running.closers.push(() => agent.close());
