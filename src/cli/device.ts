@@ -33,6 +33,7 @@ import {
   when,
 } from "./command.js";
 import { derOfPem } from "../device/x509-files.js";
+import { registerShardCommands } from "./device-shards.js";
 import { describeCertificate, describeHead, describeX509 } from "./describe-objects.js";
 import { checkedScope, collectValidator, parseAlgorithm, parseKeyType, parseReason } from "./options.js";
 import { nowSeconds, readObject } from "./trust.js";
@@ -145,6 +146,8 @@ export function register(group: Command): void {
     .option("--stapled", "use the stored revocation proof and ask nobody, while it lasts")
     .option("--out <file>", "write the presentation there, instead of its hexadecimal digits to the standard output")
     .action(action(prove));
+
+  registerShardCommands(group, (context, work) => withDevice(context, ({ agent }, signal) => work(agent, signal)));
 
   group
     .command("revoke")

@@ -34,16 +34,18 @@ export interface TestDeviceOptions {
   readonly changes?: Partial<Provisioning>;
   /** First index of its batch, of which it is the second device. */
   readonly base?: number;
+  /** Root of its shards. */
+  readonly shardRoot?: Uint8Array;
 }
 
 /** Makes a device and opens it; it has no bundle yet. */
 export async function makeDevice(
   mesh: TestMesh,
-  { secret = keySecret(), changes = {}, base }: TestDeviceOptions = {},
+  { secret = keySecret(), changes = {}, base, shardRoot }: TestDeviceOptions = {},
 ): Promise<TestDevice> {
   const path = await scratchFolder();
   const store = await createDeviceStore(path, mesh.provision(secret, changes, base), async (folder) => {
-    (await createSealedKeystore(folder, PASSPHRASE, secret, { cost: LIGHT_KDF })).close();
+    (await createSealedKeystore(folder, PASSPHRASE, secret, { cost: LIGHT_KDF, shardRoot })).close();
   });
   await store.close();
   return openTestDevice(mesh, path);

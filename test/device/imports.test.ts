@@ -26,7 +26,13 @@ function packagesOf(file: string, seen = new Set<string>(), packages = new Set<s
 
 describe("the agent of a device", () => {
   it("loads no chain library, no server and no X.509 library", () => {
-    expect([...packagesOf(entry)].sort()).to.deep.equal(["@chainsafe/blst", "@noble/curves", "@noble/hashes", "cborg"]);
+    expect([...packagesOf(entry)].sort()).to.deep.equal([
+      "@chainsafe/blst",
+      "@noble/curves",
+      "@noble/hashes",
+      "cborg",
+      "shamir-secret-sharing",
+    ]);
   });
 
   it("reads nothing of the ledger's or the validator's code", () => {
@@ -41,6 +47,7 @@ describe("the agent of a device", () => {
       "net",
       "protocol",
       "runtime",
+      "shards",
       "statements",
     ]);
   });

@@ -122,6 +122,8 @@ export class Validator {
   readonly calls: string[] = [];
   /** Called before an answer leaves. */
   onCall: (call: Call) => void = () => undefined;
+  /** What answers at the paths of shards, where a test has them. */
+  holder: ((call: Call) => Promise<Uint8Array> | Uint8Array) | undefined;
   readonly signed = new Map<string, Uint8Array>();
   readonly preSharedKeys = new Map<string, Uint8Array>();
   submitted = 0;
@@ -206,6 +208,19 @@ export class Validator {
     const compact =
       request.algorithm === COSE_ALG.bls ? this.#partial(message, coseStatementDigest(message)) : this.#commit(message);
     return encodeIssueAnswer({ compact, x509 });
+  }
+
+  /** As `handle`, and what a holder is asked for besides. */
+  async answer(call: Call): Promise<Result> {
+    const isHolders = call.path.startsWith(PATH.shardMap) || call.path === PATH.shards;
+    if (!isHolders || this.holder === undefined || this.misbehaviour !== undefined) return this.handle(call);
+    this.calls.push(call.path);
+    return { body: await this.holder(call) };
+  }
+
+  /** This member's part of a signature over what it has built for itself. */
+  partOf(message: Uint8Array): Uint8Array {
+    return encodePartialAnswer(this.#partial(message, coseStatementDigest(message)));
   }
 
   #answerSeat(): number {

@@ -26,10 +26,15 @@ function routesOf(validator: Validator): Route[] {
     method,
     path,
     handle: ({ body, peer, parameters, query }) => {
+      const { index, fleet, subject } = parameters;
       const full =
-        parameters["index"] === undefined ? path : `${PATH.drlProof}/${parameters["index"]}?alg=${query.get("alg")}`;
+        index !== undefined
+          ? `${PATH.drlProof}/${index}?alg=${query.get("alg")}`
+          : subject !== undefined
+            ? `${PATH.shardMap}/${fleet}/${subject}`
+            : path;
       const { channelBinding: binding, pskIdentity, certificate } = peer;
-      return validator.handle({ path: full, body, binding, pskIdentity, certificate });
+      return validator.answer({ path: full, body, binding, pskIdentity, certificate });
     },
   });
   return [
@@ -42,6 +47,9 @@ function routesOf(validator: Validator): Route[] {
     route("POST", PATH.frostSign),
     route("POST", PATH.revoke),
     route("POST", PATH.revocations),
+    route("GET", `${PATH.shardMap}/:fleet/:subject`),
+    route("POST", PATH.shardMapSign),
+    route("POST", PATH.shards),
   ];
 }
 

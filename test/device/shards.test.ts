@@ -1,0 +1,293 @@
+/**
+ * A device and its holders over TLS: what the registrar delivered comes to its device alone, while the map serves and the device is not
+ * revoked; the device uses its key once more offline, and never one key twice.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { expect } from "chai";
+import { Wallet, getBytes, hexlify } from "ethers";
+
+import { decodeHolders, encodeHolders, shardMapToSign } from "../../src/certificate/shard-map.js";
+import { decodeDeviceCertificate } from "../../src/certificate/x509-leaf.js";
+import { tlsTransport } from "../../src/device/open.js";
+import type { DeviceShards } from "../../src/device/shards.js";
+import type { Projection } from "../../src/ledger/projection.js";
+import { ShardBook, type ShardEvent } from "../../src/ledger/shard-book.js";
+import { PATH } from "../../src/protocol/api.js";
+import {
+  contentHash,
+  decodeShardAnswer,
+  deliveryContent,
+  encodeShardRequest,
+  encodeShardAnswer,
+  encodeSignedContent,
+  sampleContent,
+} from "../../src/protocol/shards.js";
+import { SwarmkeepError } from "../../src/runtime/errors.js";
+import { hmac } from "../../src/shards/bytes.js";
+import { type KeySource, deviceRoot, nextChain } from "../../src/shards/derivation.js";
+import { memoryBudget, open, seal } from "../../src/shards/deterministic-aead.js";
+import { EntryTree, encodePlacedEntry, entryLeaf } from "../../src/shards/entry.js";
+import { generateDevice } from "../../src/shards/generate.js";
+import { messageDigest, verifyOnce } from "../../src/shards/one-time-keys.js";
+import { holdersOf } from "../../src/shards/placement.js";
+import { SCHEME } from "../../src/shards/splitting.js";
+import { KEY_TYPE } from "../../src/statements/cose.js";
+import { statementDigest } from "../../src/statements/eip712.js";
+import { type ShardStore, openPackStore } from "../../src/store/pack-store.js";
+import type { CertifiedDevice } from "../../src/validator/caller.js";
+import { Holding } from "../../src/validator/holding.js";
+import { currentMap, signMap } from "../../src/validator/map-signing.js";
+import { meshContext } from "../../src/validator/mesh-context.js";
+import type { Standing } from "../../src/validator/standing.js";
+import { externalAad, meshId } from "../certificate/fixtures.js";
+import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { addresses } from "../validator/addresses.js";
+import { type TestDevice, expectFailure, makeDevice, openTestDevice } from "./device-fixture.js";
+import { type TlsMesh, startTlsMesh } from "./tls-mesh.js";
+
+const [FLEET, BASE, COUNT, REPLICAS] = [1, 256, 3, 2];
+const INDEX = BASE + 1;
+const HOUR = 3_600;
+const context = meshContext(meshId, 31337n, addresses);
+const registrar = Wallet.createRandom();
+const source: KeySource = { mac: (message) => hmac(new Uint8Array(32).fill(5), message), close: () => undefined };
+const sharing = { scheme: SCHEME.shamir, threshold: 2, shards: 3 } as const;
+const now = (): number => Math.floor(Date.now() / 1000);
+const place = (version: number) => ({ fleetId: FLEET, subject: 0, version });
+
+describe("a device and the holders of its shards", () => {
+  let tls: TlsMesh;
+  let device: TestDevice;
+  let shards: DeviceShards;
+  let book: ShardBook;
+  let holdings: Map<number, { holding: Holding; store: ShardStore }>;
+
+  const standing = (): Standing =>
+    ({
+      projection: {
+        shards: book,
+        office: { generation: 1n },
+        fleets: new Map([[BigInt(FLEET), { registrar: registrar.address }]]),
+        batchOf: (index: bigint) =>
+          index >= BigInt(BASE) && index < BigInt(BASE + COUNT) ? { fleetId: BigInt(FLEET) } : undefined,
+      } as unknown as Projection,
+    }) as Standing;
+  const options = () => ({ context, standing: standing(), nowSeconds: now });
+  const holdersNow = () => {
+    const listed = tls.mesh.validators.map(({ pin, endpoint }) => ({ tlsPin: pin, endpoint }));
+    return decodeHolders(encodeHolders(listed));
+  };
+  const signed = (
+    content: Uint8Array,
+    { by = registrar as { signingKey: Wallet["signingKey"] }, expiry = now() + 60 } = {},
+  ) => {
+    const values = { fleetId: FLEET, contentHash: contentHash(content), expiry };
+    const digest = statementDigest(context.separators.shards, "ShardDelivery", values);
+    return encodeSignedContent({ content, expiry, signature: getBytes(by.signingKey.sign(digest).serialized) });
+  };
+  const holdingOf = (pin: Uint8Array): Holding => {
+    const { seat } = tls.mesh.validators.find((one) => Buffer.compare(one.pin, pin) === 0) as { seat: number };
+    return holdings.get(seat)?.holding as Holding;
+  };
+
+  /** Makes a version, delivers it and puts it on the ledger. */
+  async function rotate(version: number, terms: { validFrom?: number } = {}): Promise<void> {
+    const holders = holdersNow();
+    let chain: Uint8Array = await nextChain(source, meshId, 1);
+    for (let period = 2; period <= version; period++) chain = await nextChain(source, meshId, period, chain);
+    const oneTime = { count: 2, type: KEY_TYPE.p256 };
+    const made = [];
+    for (let i = 0; i < COUNT; i++) {
+      made.push(await generateDevice({ meshId, device: BASE + i, version }, { source, chain, sharing, oneTime }));
+    }
+    const tree = new EntryTree(Buffer.concat(made.map(({ entry }) => entryLeaf(entry))));
+    for (const [position, { device: index, entry, entryId, shards: own }] of made.entries()) {
+      const placed = encodePlacedEntry({ entry, position, count: COUNT, path: tree.path(position) });
+      for (const row of [...own, { id: entryId, bytes: placed }]) {
+        for (const { tlsPin } of holdersOf(row.id, holders, REPLICAS)) {
+          const content = deliveryContent({ ...place(version), shards: [{ ...row, device: index }] });
+          await holdingOf(tlsPin).take(signed(content));
+        }
+      }
+    }
+    const validFrom = terms.validFrom ?? now() - 10;
+    const map = {
+      version,
+      scheme: sharing.scheme,
+      threshold: sharing.threshold,
+      shards: sharing.shards,
+      replicas: REPLICAS,
+      validFrom,
+      validUntil: validFrom + HOUR,
+      graceSeconds: 60,
+      rotationSeconds: 1,
+      root: hexlify(tree.root()),
+    };
+    tell("MapRotated", { subject: 0n, terms: map, holders: hexlify(encodeHolders(holders)) });
+  }
+
+  /** An event of the ledger that all members have read. */
+  function tell(name: ShardEvent["name"], args: object): void {
+    book.apply({ contract: "shards", name, args: { fleetId: BigInt(FLEET), ...args } } as unknown as ShardEvent);
+  }
+
+  beforeEach(async () => {
+    tls = await startTlsMesh(4);
+    book = new ShardBook();
+    holdings = new Map();
+    for (const validator of tls.mesh.validators) {
+      const store = await openPackStore({ folder: await scratchFolder(), quota: 1 << 20 });
+      const holding = new Holding({ ...options(), store });
+      holdings.set(validator.seat, { holding, store });
+      validator.holder = async ({ path, body, certificate }) => {
+        if (path === PATH.shardMapSign) {
+          const part = { seat: 0, partial: new Uint8Array(), evidence: new Uint8Array() };
+          const signer = { partial: () => part };
+          signMap(
+            { ...options(), standing: { ...standing(), inOffice: () => ({ signer }) } as unknown as Standing },
+            body,
+          );
+          return validator.partOf(shardMapToSign(externalAad, body));
+        }
+        if (path !== PATH.shards)
+          return currentMap(options(), ...(path.split("/").slice(-2).map(Number) as [number, number]));
+        const { index, scope } = decodeDeviceCertificate(certificate as Uint8Array);
+        if (tls.mesh.revoked.has(index))
+          throw new SwarmkeepError("revoked", { kind: "refused", code: "revoked", advice: "" });
+        const caller: CertifiedDevice = { kind: "device", by: "certificate", index, scope };
+        return encodeShardAnswer(await holding.give(body, caller));
+      };
+    }
+    const made = await makeDevice(tls.mesh, { shardRoot: await deviceRoot(source, meshId, INDEX) });
+    await made.agent.close();
+    device = await openTestDevice(tls.mesh, made.path, tlsTransport);
+    await device.agent.adoptBundle(tls.mesh.bundle);
+    await device.agent.enrol();
+    shards = await device.agent.shards();
+  });
+  afterEach(async () => {
+    await device.agent.close();
+    await tls.close();
+    for (const { store } of holdings.values()) await store.close();
+  });
+  after(removeScratchFolders);
+
+  const seed = (offline = false): Promise<string> =>
+    shards.withSeed((rebuilt) => Buffer.from(rebuilt).toString("hex"), { offline });
+  const idsOf = async (): Promise<Uint8Array[]> => shards.withSeed((_, { entry }) => entry.shards.map(({ id }) => id));
+
+  it("rebuilds its key, and goes on offline and with a holder of each shard away", async () => {
+    await rotate(1);
+    const first = await seed();
+    expect(await seed(true)).to.equal(first);
+    tls.mesh.validator(1).misbehaviour = "dead";
+    await writeFile(join(device.path, "shards.cbor"), "damaged");
+    expect(await seed()).to.equal(first);
+  });
+
+  it("moves over to the next version, and never back to an older one", async () => {
+    await rotate(1);
+    const first = await seed();
+    const old = await readFile(join(device.path, "shard-map.cbor"));
+    await rotate(2);
+    expect(await seed()).to.not.equal(first);
+    const newest = book;
+    book = new ShardBook();
+    await rotate(1);
+    await expectFailure(seed(), "map-mismatch");
+    book = newest;
+    await writeFile(join(device.path, "shard-map.cbor"), old.subarray(0, -1));
+    await expectFailure(seed(true), "malformed");
+  });
+
+  it("refuses a map that has not begun or has ended, and one that was invalidated", async () => {
+    await expectFailure(seed(), "no-shard-map");
+    await rotate(1, { validFrom: now() + 500 });
+    await expectFailure(seed(), "no-shard-map");
+    await rotate(2);
+    await seed();
+    tell("MapInvalidated", { subject: 0n, version: 2n });
+    await expectFailure(seed(), "no-shard-map");
+  });
+
+  it("gets nothing more once it is revoked or cut off, and nobody gets another's shards", async () => {
+    await rotate(1);
+    const ids = await idsOf();
+    const stranger: CertifiedDevice = { kind: "device", by: "certificate", index: BASE, scope: "geo:u33d" };
+    for (const { holding } of holdings.values()) {
+      expect((await holding.give(encodeShardRequest(ids), stranger)).shards.every((one) => one === null)).to.equal(
+        true,
+      );
+    }
+    await writeFile(join(device.path, "shards.cbor"), "damaged");
+    tell("ScopeLimited", { scope: "geo:u33", until: BigInt(now() - 5) });
+    await expectFailure(seed(), "too-few-shards");
+    await rotate(2, { validFrom: now() - 1 });
+    await seed();
+    await writeFile(join(device.path, "shards.cbor"), "damaged");
+    tls.mesh.revoked.add(INDEX);
+    await expectFailure(seed(), "too-few-shards");
+  });
+
+  it("signs once with each key, also after a restart, and its signatures verify with key and path alone", async () => {
+    await rotate(1);
+    const digest = await messageDigest([new TextEncoder().encode("open the gate")]);
+    const used = new Set<number>();
+    const { signature, root } = await shards.signOnce(digest);
+    expect(verifyOnce(signature, root, digest, used)).to.equal(true);
+    await device.agent.close();
+    device = await openTestDevice(tls.mesh, device.path, tlsTransport);
+    shards = await device.agent.shards();
+    const next = await shards.signOnce(digest, { offline: true });
+    expect(verifyOnce(next.signature, root, digest, used)).to.equal(true);
+    expect([...used]).to.deep.equal([0, 1]);
+    await expectFailure(shards.signOnce(digest), "budget-spent");
+    await writeFile(join(device.path, "one-time.json"), "{}x");
+    await expectFailure(shards.signOnce(digest), "device-folder-damaged");
+  });
+
+  it("seals and opens with keys that live for one use", async () => {
+    await rotate(1);
+    const message = new TextEncoder().encode("23.5 degrees");
+    const about = { domain: "test", epoch: 1, associatedData: new Uint8Array() };
+    const sealed = await shards.withMessageKeys((keys, epoch, budget) =>
+      seal(keys, { ...about, epoch }, message, budget),
+    );
+    const again = await shards.withMessageKeys((keys) => seal(keys, about, message, memoryBudget()), { offline: true });
+    expect(again).to.deep.equal(sealed);
+    const opened = await shards.withMessageKeys((keys) => open(keys, about, sealed), { offline: true });
+    expect(new Uint8Array(opened)).to.deep.equal(message);
+    expect(JSON.parse(await readFile(join(device.path, "messages.json"), "utf8"))).to.deep.equal({ 1: 1_024 });
+  });
+
+  it("holders take from the fleet's registrar alone, for its devices, while the signature and the version last", async () => {
+    await rotate(1);
+    const { holding, store } = holdings.get(1) as { holding: Holding; store: ShardStore };
+    const row = { id: new Uint8Array(32).fill(9), device: INDEX, bytes: new Uint8Array(48) };
+    const content = deliveryContent({ ...place(1), shards: [row] });
+    await expectFailure(holding.take(signed(content, { by: Wallet.createRandom() })), "not-registrar");
+    await expectFailure(holding.take(signed(content, { expiry: now() - 1 })), "expired");
+    await expectFailure(holding.take(signed(content, { expiry: now() + 2 * HOUR })), "expired");
+    const foreign = deliveryContent({ ...place(1), shards: [{ ...row, device: 9 }] });
+    await expectFailure(holding.take(signed(foreign)), "unknown-device");
+    const shown = await holding.show(signed(sampleContent({ ...place(1), ids: [row.id] })));
+    expect(shown.shards).to.deep.equal([null]);
+    expect(shown.count).to.be.above(0);
+    expect(decodeShardAnswer(encodeShardAnswer(shown))).to.deep.equal(shown);
+    tell("MapInvalidated", { subject: 0n, version: 1n });
+    await expectFailure(holding.take(signed(content)), "map-not-served");
+    expect(await holding.deleteExpired()).to.deep.equal(["1-0-1"]);
+    expect(store.usage()).to.deep.equal([]);
+    const large = Array.from({ length: 120 }, (_, i) => ({
+      ...row,
+      id: hmac(row.id, `${i}`),
+      bytes: new Uint8Array(8_000),
+    }));
+    const whole = signed(deliveryContent({ ...place(2), shards: large }));
+    await holding.take(whole);
+    await expectFailure(holding.take(whole), "store-full");
+    expect((await holding.show(signed(sampleContent({ ...place(2), ids: [] })))).count).to.equal(large.length);
+  });
+});
