@@ -1,10 +1,19 @@
-/** `npm run simulate -- sybil`: what an attacker with a share of the weight gets of the committees that are drawn. */
+/**
+ * `npm run simulate -- sybil`: what an attacker with a share of the weight gets of the committees that are drawn.
+ * `npm run simulate -- holders`: how likely shards are lost when holders fail.
+ */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Command, CommanderError } from "commander";
 
 import { type SybilOptions, describeSybil, simulateSybil, sybilCharts } from "../operator/sybil.js";
+import {
+  type HolderLossOptions,
+  describeHolderLoss,
+  holderLossChart,
+  simulateHolderLoss,
+} from "../operator/holder-loss.js";
 import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError, exitCode } from "../runtime/errors.js";
 import { action, asSwarmkeepError, parseCount, renderError } from "./command.js";
@@ -17,6 +26,17 @@ interface Options {
   readonly epochs: string;
   readonly candidates: string;
   readonly draws: string;
+  readonly seed: string;
+  readonly out?: string;
+}
+
+interface HolderOptions {
+  readonly holders: string;
+  readonly replicas: string;
+  readonly churn: string;
+  readonly rounds: string;
+  readonly shards: string;
+  readonly runs: string;
   readonly seed: string;
   readonly out?: string;
 }
@@ -60,6 +80,42 @@ function program(): Command {
         );
       }),
     );
+  simulate
+    .command("holders")
+    .description("probability that a shard is lost, by the copies it has and how often holders fail")
+    .option("--replicas <list>", "copies of each shard", "1,2,3,4,5")
+    .option("--churn <list>", "probabilities that a holder fails between two rounds of challenges", "0.01,0.03,0.1,0.3")
+    .option("--holders <number>", "that there are", "32")
+    .option("--rounds <number>", "of challenges, each followed by copies from who is left", "365")
+    .option("--shards <number>", "that are followed", "500")
+    .option("--runs <number>", "simulated runs for each row; 0 for theory alone", "5")
+    .option("--seed <text>", "of the simulation", "holders")
+    .option("--out <folder>", "write a plot there, as SVG")
+    .option("--json", "print JSON, for programs")
+    .exitOverride()
+    .action(
+      action<HolderOptions>(async (context, options) => {
+        const settings: HolderLossOptions = {
+          holders: parseCount(options.holders, "--holders", 1_024),
+          replicas: numbers(options.replicas, "--replicas", (text) => parseCount(text, "--replicas", 16)),
+          churn: numbers(options.churn, "--churn", (text) => Number(text)),
+          rounds: parseCount(options.rounds, "--rounds", 100_000),
+          shards: parseCount(options.shards, "--shards", 100_000),
+          runs: parseCount(options.runs, "--runs", 10_000),
+          seed: options.seed,
+        };
+        const rows = checked(() => simulateHolderLoss(settings));
+        const plot = options.out === undefined ? undefined : join(options.out, "holder-loss.svg");
+        if (plot !== undefined) {
+          await mkdir(options.out as string, { recursive: true });
+          await writeAtomically(plot, holderLossChart(rows, settings), PUBLIC_FILE);
+        }
+        context.print(
+          { ...settings, rows: rows.map((row) => ({ ...row })), plot },
+          [describeHolderLoss(rows, settings), ...(plot === undefined ? [] : [`plot  ${plot}`])].join("\n"),
+        );
+      }),
+    );
   return simulate;
 }
 
@@ -84,7 +140,7 @@ function usage(message: string): SwarmkeepError {
   return new SwarmkeepError(message, {
     kind: "usage",
     code: "bad-number",
-    advice: "See what the command takes with `npm run simulate -- sybil --help`.",
+    advice: "See what the command takes with `npm run simulate -- <name> --help`.",
   });
 }
 
