@@ -12,8 +12,15 @@ import { explorerBlocksPerSecond, explorerEventsPerSecond } from "./offchain/exp
 import { frostSignMilliseconds5of7 } from "./offchain/frostSignMilliseconds5of7.js";
 import { issuedPerSecondOverBareSign } from "./offchain/issuedPerSecondOverBareSign.js";
 import { mutualTlsHandshakesOverPlain } from "./offchain/mutualTlsHandshakesOverPlain.js";
+import { rebuildOverRoundTrip } from "./offchain/rebuildOverRoundTrip.js";
 import { renewedPerSecondOverBareSign } from "./offchain/renewedPerSecondOverBareSign.js";
 import { revocationSeconds } from "./offchain/revocationSeconds.js";
+import { gcmSivOverBareGcm, sealOverBareGcm } from "./offchain/sealOverBareGcm.js";
+import {
+  shardDevicesPerSecond,
+  shardGenerationOverBareCalls,
+  shardGeneratorPeakMegabytes,
+} from "./offchain/shardGeneration.js";
 import { verifyCertificateOverBareBls } from "./offchain/verifyCertificateOverBareBls.js";
 import { x509IssuedOverCfssl, x509IssuedPerSecond } from "./offchain/x509IssuedPerSecond.js";
 
@@ -32,6 +39,12 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   mutualTlsHandshakesOverPlain,
   crlBytes1M1pct,
   crlMilliseconds1M1pct,
+  shardGenerationOverBareCalls,
+  shardDevicesPerSecond,
+  shardGeneratorPeakMegabytes,
+  rebuildOverRoundTrip,
+  ...sealOverBareGcm,
+  ...gcmSivOverBareGcm,
   explorerIndexOverGetLogs,
   explorerBlocksPerSecond,
   explorerEventsPerSecond,

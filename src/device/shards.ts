@@ -253,7 +253,7 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
           const message = `all ${count} one-time keys of version ${terms.version} have signed`;
           throw new ShardError("budget-spent", message, { count });
         }
-        failpoint("device.after-one-time");
+        failpoint("one-time.after-count");
         return { signature: signOnce(seed, used, count, type, digest), root };
       }, given),
     close() {

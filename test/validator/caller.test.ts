@@ -91,7 +91,8 @@ describe("who calls a validator", () => {
   it("is a device by its pre-shared key or its certificate, until that ends or the device is revoked or held", () => {
     const byKey = caller(undefined, preSharedKeyIdentity(meshId, INDEX));
     expect(byKey).to.deep.equal({ kind: "device", index: INDEX, by: "pre-shared-key" });
-    expect(caller(deviceCertificate())).to.deep.equal({ kind: "device", index: INDEX, by: "certificate" });
+    const byCertificate = { kind: "device", index: INDEX, by: "certificate", scope: "geo:u33db" };
+    expect(caller(deviceCertificate())).to.deep.equal(byCertificate);
     const others = deviceCertificate({ index: INDEX + 1 });
     const word = BigInt(Math.floor(INDEX / 256))
       .toString(16)
