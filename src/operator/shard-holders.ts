@@ -4,6 +4,7 @@ import { Wallet, getBytes, hexlify } from "ethers";
 import { type Holder, decodeHolders, encodeHolders } from "../certificate/shard-map.js";
 import { type Client, createClient } from "../net/client.js";
 import { parseEndpoint } from "../net/endpoint.js";
+import { RemoteError } from "../net/error-body.js";
 import { PATH } from "../protocol/api.js";
 import {
   type MapName,
@@ -15,6 +16,7 @@ import {
   encodeSignedContent,
   sampleContent,
 } from "../protocol/shards.js";
+import { systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { holdersOf } from "../shards/placement.js";
 import { statementDigest } from "../statements/eip712.js";
@@ -31,6 +33,9 @@ const PROBE_MILLISECONDS = 3_000;
 /** For a challenge: who takes longer is as good as away. */
 const CHALLENGE_MILLISECONDS = 5_000;
 const MAXIMUM_ANSWER_BYTES = 1 << 20;
+/** How often a busy holder is asked, and the longest wait that it may wish for. */
+const ATTEMPTS = 8;
+const MAXIMUM_WAIT_SECONDS = 15;
 
 export type ShardRow = ShardDelivery["shards"][number];
 
@@ -71,8 +76,9 @@ export async function reachableHolders(holders: readonly Holder[]): Promise<read
       try {
         await client.request(request);
         return true;
-      } catch {
-        return false;
+      } catch (error) {
+        // One that is busy is there.
+        return error instanceof RemoteError;
       } finally {
         client.close();
       }
@@ -117,7 +123,7 @@ export function openHolders(access: HolderAccess, list: readonly Holder[]): Open
     for (const shards of portions(rows)) {
       const body = sign(fleetId, deliveryContent({ fleetId, subject, version, shards }));
       try {
-        await openClient(holder).request({ method: "POST", path: PATH.shardDelivery, body });
+        await patiently(() => openClient(holder).request({ method: "POST", path: PATH.shardDelivery, body }));
       } catch (cause) {
         throw notTaken(holder, cause);
       }
@@ -137,7 +143,7 @@ export function openHolders(access: HolderAccess, list: readonly Holder[]): Open
       const body = sign(fleetId, sampleContent({ fleetId, subject, version, ids }));
       const timeoutMilliseconds = CHALLENGE_MILLISECONDS;
       const request = { method: "POST", path: PATH.shardSample, body, timeoutMilliseconds } as const;
-      const answer = await openClient(holder).request(request);
+      const answer = await patiently(() => openClient(holder).request(request));
       return decodeShardAnswer(answer.body);
     },
     close() {
@@ -145,6 +151,19 @@ export function openHolders(access: HolderAccess, list: readonly Holder[]): Open
       clients.clear();
     },
   };
+}
+
+/** A holder that has more to do than it can says for how long to leave it alone. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const wait = error instanceof RemoteError ? error.retryAfter : undefined;
+      if (wait === undefined || attempt === ATTEMPTS) throw error;
+      await systemClock.sleep(1_000 * Math.min(wait, MAXIMUM_WAIT_SECONDS));
+    }
+  }
 }
 
 function* portions(rows: readonly ShardRow[]): Generator<ShardRow[]> {

@@ -77,12 +77,7 @@ export const shardTargets: readonly FuzzTarget[] = [
     decodeSignedContent,
     encodeSignedContent,
   ),
-  fuzzTarget(
-    "decodeShardRequest",
-    [encodeShardRequest([bytes(1), bytes(2)])],
-    decodeShardRequest,
-    encodeShardRequest,
-  ),
+  fuzzTarget("decodeShardRequest", [encodeShardRequest([bytes(1), bytes(2)])], decodeShardRequest, encodeShardRequest),
   fuzzTarget(
     "decodeShardAnswer",
     [encodeShardAnswer({ shards: [bytes(4, 48), null], count: 3, bytes: 400 })],
