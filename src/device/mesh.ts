@@ -14,7 +14,7 @@ import { Refusal } from "../certificate/refusal.js";
 import { equalBytes } from "../crypto/bytes.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import { PATH } from "../protocol/api.js";
-import { type Gathered, gather } from "../protocol/gather.js";
+import { GatherError, type Gathered, gather } from "../protocol/gather.js";
 import { byNearness } from "../protocol/nearness.js";
 import { preSharedKeyIdentity, validatorPreSharedKey } from "../protocol/pre-shared-key.js";
 import { type Clock, seconds } from "../runtime/clock.js";
@@ -295,19 +295,32 @@ export class Mesh {
     return times[Math.min(needed, times.length) - 1] ?? 0;
   }
 
-  /** The first good answer of any member. `read` throws at a bad one. @throws GatherError, or the signal's reason */
+  /**
+   * The first good answer of any member. `read` throws at a bad one. Where nobody has one, members of a newer list are asked: whoever
+   * slept through many epochs knows members that are gone, or have no certificate any more.
+   * @throws GatherError, or the signal's reason
+   */
   async fetch<T>(
     path: string,
     read: (body: Uint8Array) => T,
     signal?: AbortSignal,
     limits: Pick<ClientRequest, "maximumAnswerBytes" | "timeoutMilliseconds"> = {},
   ): Promise<T> {
-    const { parts } = await this.ask(
-      1,
-      async (member, stop) => read((await this.request(member, { method: "GET", path, signal: stop, ...limits })).body),
-      { signal },
-    );
-    return (parts[0] as { part: T }).part;
+    const once = async (): Promise<T> => {
+      const { parts } = await this.ask(
+        1,
+        async (member, stop) =>
+          read((await this.request(member, { method: "GET", path, signal: stop, ...limits })).body),
+        { signal },
+      );
+      return (parts[0] as { part: T }).part;
+    };
+    try {
+      return await once();
+    } catch (error) {
+      if (!(error instanceof GatherError) || !(await this.refresh([], signal))) throw error;
+      return once();
+    }
   }
 
   close(): void {

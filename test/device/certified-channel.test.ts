@@ -118,6 +118,15 @@ describe("a device's channel to validators", () => {
     await device.agent.renew();
   });
 
+  it("finds members of a newer list where those that it knows are gone", async () => {
+    const { endpoint } = tls.mesh.validator(1);
+    await tls.mesh.publishBundle(() => "127.0.0.1:1");
+    await born({ changes: { validators: [endpoint] } });
+    await expectFailure(device.agent.head(), "too-few-validators");
+    await tls.mesh.publishBundle();
+    expect((await device.agent.head()).head.number).to.equal(tls.mesh.headNumber);
+  });
+
   it("goes on as before for a device that has no certificate in X.509, or a damaged one", async () => {
     await born();
     tls.mesh.offersX509 = false;
