@@ -46,6 +46,8 @@ export function register(group: Command): void {
     .addOption(fastKeystore())
     .action(
       action<InitOptions>(async (context, options) => {
+        // Before the folder is this role's: whoever mistyped may want it for another.
+        const passphrase = await context.passphrase();
         const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
         try {
           const sidePort = number(options.sidePort);
@@ -61,7 +63,7 @@ export function register(group: Command): void {
           };
           const member = await initialiseValidator(
             folder,
-            await context.passphrase(),
+            passphrase,
             options.operator,
             settings,
             keystoreCost(options),

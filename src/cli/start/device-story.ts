@@ -17,7 +17,7 @@ import { type LampServer, authenticateInTls, enrolByEst, refuseInTls } from "./t
 import { type Verdict, askVerifier } from "./verifier.js";
 
 /** Seconds for which a stapled proof has to last when everything is stopped. */
-const PROOF_LIFE_SECONDS = 32;
+const PROOF_LIFE_SECONDS = 20;
 
 export async function tellDeviceStory(local: LocalMesh, fleet: Fleet, progress: Progress): Promise<void> {
   const seen = await authenticateOffline(local, fleet, progress);
@@ -30,7 +30,7 @@ export async function tellDeviceStory(local: LocalMesh, fleet: Fleet, progress: 
 async function authenticateOffline(local: LocalMesh, { meter, lamp }: Fleet, progress: Progress): Promise<HeadMark> {
   const { running } = local;
   return progress.step("offline", async () => {
-    await until(running, "there is a fresh revocation proof for the meter", 60, async () => {
+    await until(running, "there is a fresh revocation proof for the meter", 120, async () => {
       const proof = decodeDrlProof(await meter.agent.drlProof());
       return proof.head.expires - Date.now() / 1000 > PROOF_LIFE_SECONDS;
     });
