@@ -148,6 +148,8 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
         const mayPass = error instanceof SwarmkeepError && DIFFERENT.has(error.code);
         if (!mayPass || attempt === ATTEMPTS) throw error;
         await clock.sleep(RETRY_MILLISECONDS, signal);
+        // Those asked may have left office since this list was made.
+        await mesh.refresh([], signal);
       }
     }
   };
