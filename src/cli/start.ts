@@ -9,6 +9,7 @@ import { tellDeviceStory } from "./start/device-story.js";
 import { startExplorerProcess } from "./start/explorer-process.js";
 import { bringFleet } from "./start/fleet-story.js";
 import { tellRotationStory } from "./start/rotation-story.js";
+import { tellShardStory } from "./start/shard-story.js";
 import { type LocalMesh, type Running, bringUp } from "./start/local-mesh.js";
 import { type Workspace, openWorkspace } from "./start/workspace.js";
 
@@ -74,6 +75,7 @@ async function tell(workspace: Workspace, running: Running, progress: Progress):
   const local = await bringUp(workspace, running, progress, () => startExplorerProcess(workspace, running, progress));
   const fleet = await bringFleet(local, progress);
   await tellDeviceStory(local, fleet, progress);
+  await tellShardStory(local, fleet, progress);
   await tellRotationStory(local, fleet, progress);
   // Their folders are free again for the commands that are printed next.
   await closeAll(running);
