@@ -28,7 +28,6 @@ import { decodeShardAnswer, encodeShardRequest } from "../protocol/shards.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { type Clock, seconds } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { failpoint } from "../runtime/failpoint.js";
 import { wipe } from "../shards/bytes.js";
 import type { ShardContext } from "../shards/derivation.js";
 import { type MessageBudget, type MessageKeys, messageKeys } from "../shards/deterministic-aead.js";
@@ -255,7 +254,6 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
           const message = `all ${count} one-time keys of version ${terms.version} have signed`;
           throw new ShardError("budget-spent", message, { count });
         }
-        failpoint("one-time.after-count");
         return { signature: signOnce(seed, used, count, type, digest), root };
       }, given),
     close() {
