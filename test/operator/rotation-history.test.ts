@@ -16,7 +16,7 @@ const CANDIDATES = 6;
 
 /** The mesh as commands open it, on the test's own chain. */
 async function ledgerOf(mesh: Mesh): Promise<MeshLedger> {
-  const names = ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations", "rotation"] as const;
+  const names = ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations", "rotation", "shards"] as const;
   const entries = await Promise.all(names.map(async (name) => [name, await mesh[name].getAddress()] as const));
   const addresses = Object.fromEntries(entries) as MeshAddresses;
   const endpoint = {
