@@ -1,8 +1,7 @@
-// `npm test`: everything. Scenarios of real processes mostly wait for blocks, so they run beside the other tests, those that share
-// one mesh in one process and those with meshes of their own in another; what they print comes after the others, and a line of
-// totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
+// `npm test`: everything. Scenarios of real processes mostly wait for blocks, so they run beside the other tests; what they print
+// comes after those, and a line of totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
 import { spawn } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const SCENARIOS = join("test", "e2e");
@@ -28,7 +27,6 @@ const files = readdirSync("test", { recursive: true })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => join("test", name));
 const isScenario = (name) => name.startsWith(SCENARIOS);
-const sharesMesh = (name) => readFileSync(name, "utf8").includes("sharedMesh()");
 const totals = { passing: 0, pending: 0, failing: 0 };
 
 /** Adds the last summary of a run, such as `12 passing (12 mocha)`. */
@@ -49,15 +47,12 @@ async function live(args) {
   return ended;
 }
 
-const scenarios = [true, false].map((shared) => {
-  const some = files.filter((name) => isScenario(name) && sharesMesh(name) === shared);
-  return run(["mocha", ...some.sort()], "pipe");
-});
+const scenarios = run(["mocha", ...files.filter(isScenario).sort()], "pipe");
 const contracts = await live(["solidity"]);
 const units = await live(["mocha", ...files.filter((name) => !isScenario(name)).sort()]);
-const processes = await Promise.all(scenarios.map(({ ended }) => ended));
-for (const { text } of processes) process.stdout.write(text);
-const all = [contracts, units, ...processes];
+const processes = await scenarios.ended;
+process.stdout.write(processes.text);
+const all = [contracts, units, processes];
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);

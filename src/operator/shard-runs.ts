@@ -8,7 +8,6 @@ import { getBytes, hexlify } from "ethers";
 import { decodeHolders, encodeHolders } from "../certificate/shard-map.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { failpoint } from "../runtime/failpoint.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { wipe } from "../shards/bytes.js";
 import { ENTRY_INDEX, type KeySource, deviceRoot, deviceShardKeys, shardId } from "../shards/derivation.js";
@@ -101,7 +100,6 @@ export async function generateShards(generator: Generator, order: ShardOrder): P
     run = await generateAll({ generator, path, entries, holders, chain }, run);
     run = await placeAll({ generator, path, entries, holders }, run);
     run = await saveRun(path, { ...run, validFrom: run.validFrom || (await blockTime(ledger.endpoint)) });
-    failpoint("shards.before-ledger");
     await putOnLedger(generator, run);
     run = await saveRun(path, { ...run, isOnLedger: true });
   } finally {
@@ -195,7 +193,6 @@ async function generateAll(
     }
     const rows = made.flatMap(({ device, shards: own }) => own.map(({ id, bytes }) => ({ id, device, bytes })));
     await holders.deliver(run, run.replicas, rows);
-    failpoint("shards.after-delivery");
     await entries.append(made.map(({ entry }) => entry));
     run = await saveRun(path, { ...run, generated: run.generated + size });
     onProgress?.(run.generated, total, "shards");

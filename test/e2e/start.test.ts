@@ -23,7 +23,7 @@ function processesOf(folder: string): string[] {
 }
 
 describe("swarmkeep start", function () {
-  this.timeout(280_000);
+  this.timeout(600_000);
   after(removeScratchFolders);
 
   before(function () {
