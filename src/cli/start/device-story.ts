@@ -31,7 +31,7 @@ async function authenticateOffline(local: LocalMesh, { meter, lamp }: Fleet, pro
   const { running } = local;
   return progress.step("offline", async () => {
     await until(running, "there is a fresh revocation proof for the meter", 120, async () => {
-      const proof = decodeDrlProof(await meter.agent.drlProof());
+      const proof = decodeDrlProof(await patiently(() => meter.agent.drlProof()));
       return proof.head.expires - Date.now() / 1000 > PROOF_LIFE_SECONDS;
     });
     const pids = [running.node?.pid, ...running.validators.map(({ pid }) => pid)].filter((pid) => pid !== undefined);
