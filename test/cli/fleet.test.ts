@@ -12,6 +12,9 @@ describe("fleet and revoke", () => {
   let folder: string;
   let registrar: string;
 
+  const init = (): ReturnType<typeof swarmkeep> =>
+    swarmkeep(["fleet", "init", "--mesh", join(folder, "mesh.json"), "--data", registrar, "--fast-keystore"]);
+
   before(async () => {
     folder = await scratchFolder();
     registrar = join(folder, "registrar");
@@ -29,15 +32,7 @@ describe("fleet and revoke", () => {
         rootFingerprint: fingerprintOf(rootCertificate),
       }),
     );
-    const made = await swarmkeep([
-      "fleet",
-      "init",
-      "--mesh",
-      join(folder, "mesh.json"),
-      "--data",
-      registrar,
-      "--fast-keystore",
-    ]);
+    const made = await init();
     expect(made.code, made.stderr).to.equal(0);
   });
   after(removeScratchFolders);
@@ -46,15 +41,7 @@ describe("fleet and revoke", () => {
     swarmkeep(["fleet", "provision", "first", "--data", registrar, ...words]);
 
   it("keep the account that was made first", async () => {
-    const again = await swarmkeep([
-      "fleet",
-      "init",
-      "--mesh",
-      join(folder, "mesh.json"),
-      "--data",
-      registrar,
-      "--fast-keystore",
-    ]);
+    const again = await init();
     expectSentence(again, "usage", "registrar-exists");
   });
 
