@@ -6,10 +6,10 @@ import { getBytes } from "ethers";
 
 import { decodeHolders } from "../certificate/shard-map.js";
 import { type MeshLedger, blockTime, withSender } from "../operator/ledger.js";
-import { type Run, keptRuns } from "../operator/shard-folder.js";
+import { type Run, type ShardOrder, keptRuns } from "../operator/shard-folder.js";
 import { checkHolders, replaceHolders } from "../operator/shard-keeping.js";
 import { createMaster, openMaster } from "../operator/shard-master.js";
-import { type Generator, type ShardOrder, countOf, generateShards } from "../operator/shard-runs.js";
+import { type Generator, countOf, generateShards } from "../operator/shard-runs.js";
 import { type ShardEvent, keepShards } from "../operator/shard-service.js";
 import { invalidateShards, limitDevice, limitScope, shortenShards } from "../operator/shard-terms.js";
 import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";

@@ -19,6 +19,7 @@ import type { Sealer } from "../runtime/sealed-file.js";
 import { collectionName, mapOfCollection, type MapName } from "../protocol/shards.js";
 import { wipe } from "../shards/bytes.js";
 import { KEY_LENGTH, type KeySource, nextChain } from "../shards/derivation.js";
+import type { Scheme } from "../shards/splitting.js";
 import { KEY_TYPE, type KeyType } from "../statements/cose.js";
 
 const CHAIN_PURPOSE = "shard chain";
@@ -63,9 +64,10 @@ export async function chainFor(
   return chain;
 }
 
-/** A version that is being made, or was made. */
-export interface Run extends MapName {
-  readonly scheme: 1 | 2;
+/** What a version is to be like. */
+export interface ShardOrder {
+  readonly fleetId: number;
+  readonly scheme: Scheme;
   readonly threshold: number;
   readonly shards: number;
   readonly replicas: number;
@@ -73,6 +75,10 @@ export interface Run extends MapName {
   readonly oneTimeType: KeyType;
   readonly validSeconds: number;
   readonly graceSeconds: number;
+}
+
+/** A version that is being made, or was made. */
+export interface Run extends MapName, ShardOrder {
   /** Seconds since 1970, fixed before the map is sent to the ledger; 0 until then. */
   readonly validFrom: number;
   /** Of the map, in hexadecimal digits; empty until all entries are made. */

@@ -14,12 +14,12 @@ import { ENTRY_INDEX, type KeySource, deviceRoot, deviceShardKeys, shardId } fro
 import { EntryTree, encodePlacedEntry, entryLeaf } from "../shards/entry.js";
 import { type GeneratedDevice, generateDevice } from "../shards/generate.js";
 import { MAXIMUM_ONE_TIME_KEYS } from "../shards/one-time-keys.js";
-import { type Scheme, checkSharing } from "../shards/splitting.js";
-import type { KeyType } from "../statements/cose.js";
+import { checkSharing } from "../shards/splitting.js";
 import { blockTime, type MeshLedger } from "./ledger.js";
 import {
   type EntryFile,
   type Run,
+  type ShardOrder,
   chainFor,
   keptRuns,
   openEntryFile,
@@ -43,19 +43,6 @@ const KEPT_VERSIONS = 2;
 /** After this part of its validity the next version is due. */
 const ROTATE_AT = 0.8;
 export const MAXIMUM_REPLICAS = 16;
-
-/** What a version is to be like. */
-export interface ShardOrder {
-  readonly fleetId: number;
-  readonly scheme: Scheme;
-  readonly threshold: number;
-  readonly shards: number;
-  readonly replicas: number;
-  readonly oneTimeKeys: number;
-  readonly oneTimeType: KeyType;
-  readonly validSeconds: number;
-  readonly graceSeconds: number;
-}
 
 export interface Generator extends HolderAccess {
   readonly sender: TransactionSender;

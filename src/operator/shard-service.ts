@@ -6,9 +6,9 @@ import { getBytes, hexlify } from "ethers";
 
 import { type Holder, decodeHolders } from "../certificate/shard-map.js";
 import { type Clock, seconds } from "../runtime/clock.js";
-import { type Run, readRun, runFolder } from "./shard-folder.js";
+import { type Run, type ShardOrder, readRun, runFolder } from "./shard-folder.js";
 import { checkHolders, replaceHolders } from "./shard-keeping.js";
-import { type Generator, type ShardOrder, generateShards } from "./shard-runs.js";
+import { type Generator, generateShards } from "./shard-runs.js";
 
 export type ShardEvent =
   | { readonly event: "rotated"; readonly run: Run }
