@@ -41,7 +41,7 @@ const CHUNK = 256;
 /** Versions that are kept on disk: the one that serves, and the one before, whose grace may run. */
 const KEPT_VERSIONS = 2;
 /** After this part of its validity the next version is due. */
-const ROTATE_AT = 0.8;
+export const ROTATE_AT = 0.8;
 export const MAXIMUM_REPLICAS = 16;
 
 export interface Generator extends HolderAccess {

@@ -8,7 +8,7 @@ import { type Holder, decodeHolders } from "../certificate/shard-map.js";
 import { type Clock, seconds } from "../runtime/clock.js";
 import { type Run, type ShardOrder, readRun, runFolder } from "./shard-folder.js";
 import { checkHolders, replaceHolders } from "./shard-keeping.js";
-import { type Generator, generateShards } from "./shard-runs.js";
+import { type Generator, ROTATE_AT, generateShards } from "./shard-runs.js";
 
 export type ShardEvent =
   | { readonly event: "rotated"; readonly run: Run }
@@ -18,8 +18,6 @@ export type ShardEvent =
 
 /** Challenges in a row that a holder may fail before it is replaced: one may be a restart. */
 const FAILURES = 2;
-/** Of its time a version may have used up when the next one is due. */
-const DUE_AT = 0.8;
 
 export interface ServiceOptions {
   readonly generator: Generator;
@@ -76,5 +74,5 @@ export async function isDue({ ledger }: Pick<Generator, "ledger">, fleetId: numb
   const { terms, invalidated } = await shards.mapOf(fleetId, 0, version);
   if (invalidated) return true;
   const [from, until] = [Number(terms.validFrom), Number(terms.validUntil)];
-  return now >= Math.min(from + Number(terms.rotationSeconds), from + Math.floor(DUE_AT * (until - from)));
+  return now >= Math.min(from + Number(terms.rotationSeconds), from + Math.floor(ROTATE_AT * (until - from)));
 }
