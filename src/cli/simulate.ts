@@ -66,17 +66,10 @@ function program(): Command {
           seed: options.seed,
         };
         const rows = checked(() => simulateSybil(settings));
-        const plots = options.out === undefined ? [] : sybilCharts(settings.shares, settings.epochs);
-        if (options.out !== undefined) await mkdir(options.out, { recursive: true });
-        for (const { name, svg } of plots) {
-          await writeAtomically(join(options.out as string, name), svg, PUBLIC_FILE);
-        }
+        const plots = await plotted(options.out, () => sybilCharts(settings.shares, settings.epochs));
         context.print(
-          { ...settings, rows: rows.map((row) => ({ ...row })), plots: plots.map(({ name }) => name) },
-          [
-            describeSybil(rows, settings),
-            ...plots.map(({ name }) => `plot  ${join(options.out as string, name)}`),
-          ].join("\n"),
+          { ...settings, rows: rows.map((row) => ({ ...row })), plots },
+          [describeSybil(rows, settings), ...plots.map((path) => `plot  ${path}`)].join("\n"),
         );
       }),
     );
@@ -105,18 +98,31 @@ function program(): Command {
           seed: options.seed,
         };
         const rows = checked(() => simulateHolderLoss(settings));
-        const plot = options.out === undefined ? undefined : join(options.out, "holder-loss.svg");
-        if (plot !== undefined) {
-          await mkdir(options.out as string, { recursive: true });
-          await writeAtomically(plot, holderLossChart(rows, settings), PUBLIC_FILE);
-        }
+        const charts = () => [{ name: "holder-loss.svg", svg: holderLossChart(rows, settings) }];
+        const plots = await plotted(options.out, charts);
         context.print(
-          { ...settings, rows: rows.map((row) => ({ ...row })), plot },
-          [describeHolderLoss(rows, settings), ...(plot === undefined ? [] : [`plot  ${plot}`])].join("\n"),
+          { ...settings, rows: rows.map((row) => ({ ...row })), plots },
+          [describeHolderLoss(rows, settings), ...plots.map((path) => `plot  ${path}`)].join("\n"),
         );
       }),
     );
   return simulate;
+}
+
+/** Paths of the charts that were written into `folder`; none without one. */
+async function plotted(
+  folder: string | undefined,
+  charts: () => readonly { readonly name: string; readonly svg: string }[],
+): Promise<string[]> {
+  if (folder === undefined) return [];
+  await mkdir(folder, { recursive: true });
+  return Promise.all(
+    charts().map(async ({ name, svg }) => {
+      const path = join(folder, name);
+      await writeAtomically(path, svg, PUBLIC_FILE);
+      return path;
+    }),
+  );
 }
 
 function numbers(list: string, option: string, parse: (text: string) => number): number[] {
