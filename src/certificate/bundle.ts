@@ -16,6 +16,7 @@ import { Refusal, malformed } from "./refusal.js";
 import type { SignatureChecks } from "./signatures.js";
 import { MAXIMUM_X509_LENGTH } from "./x509.js";
 import { type MeshFacts, type Validity, verifyCrossCertificate, verifyRootCertificate } from "./x509-root.js";
+import { when } from "../statements/time.js";
 
 /** Generations that one bundle can carry. */
 export const MAXIMUM_GENERATIONS = 16;
@@ -122,7 +123,7 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
 function checkPeriod(what: string, { notBefore, notAfter }: Validity, now: number): void {
   // Written so that a time that is no number is refused.
   if (!(now >= notBefore - CLOCK_SKEW_SECONDS)) {
-    throw new Refusal("not-yet-valid", `the ${what} begins at ${notBefore}, it is ${now}`);
+    throw new Refusal("not-yet-valid", `the ${what} begins at ${when(notBefore)}, it is ${when(now)}`);
   }
-  if (!(now <= notAfter)) throw new Refusal("expired", `the ${what} ended at ${notAfter}, it is ${now}`);
+  if (!(now <= notAfter)) throw new Refusal("expired", `the ${what} ended at ${when(notAfter)}, it is ${when(now)}`);
 }

@@ -16,6 +16,7 @@ import { type DeviceKey, coseKey, readCoseKey } from "./cose-key.js";
 import { bytes, entry, map, text, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import { type GroupKeys, type SignatureChecks, verifyByGroup } from "./signatures.js";
+import { when } from "../statements/time.js";
 
 /** Bytes of the largest certificate that anybody accepts. */
 export const MAXIMUM_CERTIFICATE_LENGTH = 300;
@@ -139,10 +140,10 @@ export function checkValidity(
 ): void {
   // Written so that a time that is no number is refused.
   if (!(now >= notBefore - CLOCK_SKEW_SECONDS)) {
-    throw new Refusal("not-yet-valid", `the certificate begins at ${notBefore}, it is ${now}`);
+    throw new Refusal("not-yet-valid", `the certificate begins at ${when(notBefore)}, it is ${when(now)}`);
   }
   if (!(now < expires)) {
-    throw new Refusal("expired", `the certificate ended at ${expires}, it is ${now}`);
+    throw new Refusal("expired", `the certificate ended at ${when(expires)}, it is ${when(now)}`);
   }
 }
 

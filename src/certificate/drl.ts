@@ -14,6 +14,7 @@ import type { HeadMemory } from "./head-memory.js";
 import { type Reader, bytes, nullable, oneOf, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import { type GroupKeys, type SignatureChecks, verifyByGroup } from "./signatures.js";
+import { when } from "../statements/time.js";
 
 /** Devices per word of the list. */
 export const WORD_BITS = 256;
@@ -184,10 +185,10 @@ export function verifyDrlHead(
   const now = memory.lowerBound(clock);
   // Written so that a time that is no number is refused.
   if (now !== undefined && !(now < head.expires)) {
-    throw new Refusal("head-stale", `the head ended at ${head.expires}, it is ${now}`);
+    throw new Refusal("head-stale", `the head ended at ${when(head.expires)}, it is ${when(now)}`);
   }
   if (clock !== undefined && !(head.issued <= clock + CLOCK_SKEW_SECONDS)) {
-    throw new Refusal("head-future", `the head is of ${head.issued}, it is ${clock}`);
+    throw new Refusal("head-future", `the head is of ${when(head.issued)}, it is ${when(clock)}`);
   }
   memory.checkOrder(head);
   const statement = concatBytes(drlHeadDigest(head, trust.revocations), trust.keys.bls, trust.keys.ed25519);

@@ -22,6 +22,7 @@ import {
   readDistributionPoint,
   readNumber,
 } from "./x509-extensions.js";
+import { when } from "../statements/time.js";
 
 /** Bytes of the longest list that is made or read. */
 export const MAXIMUM_CRL_LENGTH = 1 << 26;
@@ -254,7 +255,7 @@ export function verifyCrl(
     throw new Refusal("wrong-mesh", "the revocation list is of another mesh", { field: "crl.issuer" });
   }
   if (!(now < list.nextUpdate)) {
-    throw new Refusal("head-stale", `the revocation list ended at ${list.nextUpdate}, it is ${now}`);
+    throw new Refusal("head-stale", `the revocation list ended at ${when(list.nextUpdate)}, it is ${when(now)}`);
   }
   checkSignedBySwarm(list, groupKey, signatures, "revocation list");
   return list;

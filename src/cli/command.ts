@@ -184,8 +184,3 @@ export function parseDuration(text: string, what: string): number {
   }
   return Number(match[1]) * unit;
 }
-
-/** A time of day in UTC, as people read it. */
-export function when(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-}

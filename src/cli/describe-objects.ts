@@ -16,7 +16,8 @@ import { SwarmkeepError } from "../runtime/errors.js";
 import { COSE_ALG, KEY_TYPE } from "../statements/cose.js";
 import { X509_OID } from "../statements/x509.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { type Printable, when } from "./command.js";
+import { when } from "../statements/time.js";
+import { type Printable } from "./command.js";
 
 type Fields = { readonly [key: string]: Printable };
 

@@ -10,7 +10,8 @@ import { PRIVATE_FILE, PUBLIC_FILE, writeAtomically } from "../runtime/atomic-fi
 import { SwarmkeepError, fileError } from "../runtime/errors.js";
 import { type MessageContext, type Source, openStream, sealStream, syntheticIv } from "../shards/deterministic-aead.js";
 import { encodeOneTimeSignature, messageDigest } from "../shards/one-time-keys.js";
-import { type CommandContext, action, parseHex, when } from "./command.js";
+import { when } from "../statements/time.js";
+import { type CommandContext, action, parseHex } from "./command.js";
 
 type WithAgent = (context: CommandContext, work: (agent: Agent, signal: AbortSignal) => Promise<void>) => Promise<void>;
 

@@ -20,6 +20,7 @@ import { PRE_SHARED_KEY_LENGTH } from "../protocol/pre-shared-key.js";
 import { PUBLIC_FILE, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readPassphrase } from "../runtime/passphrase.js";
+import { when } from "../statements/time.js";
 import {
   type CommandContext,
   action,
@@ -30,7 +31,6 @@ import {
   parseHex,
   readInput,
   renderError,
-  when,
 } from "./command.js";
 import { derOfPem } from "../device/x509-files.js";
 import { registerShardCommands } from "./device-shards.js";

@@ -34,7 +34,8 @@ import { readMeshFile } from "../runtime/mesh-file.js";
 import { readPassphrase } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
-import { type CommandContext, action, parseCount, parseDuration, readInput, when } from "./command.js";
+import { when } from "../statements/time.js";
+import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
 import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
 import { withLedger, withRegistrar, withValidators } from "./sessions.js";
 

@@ -17,6 +17,7 @@ import { systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { DEFAULT_ONE_TIME_KEYS, decodeOneTimeSignature, messageDigest, verifyOnce } from "../shards/one-time-keys.js";
 import { SCHEME } from "../shards/splitting.js";
+import { when } from "../statements/time.js";
 import {
   type CommandContext,
   action,
@@ -25,7 +26,6 @@ import {
   parseDuration,
   parseHex,
   renderError,
-  when,
 } from "./command.js";
 import { checkedScope, choose, parseKeyType } from "./options.js";
 import { withLedger, withRegistrar } from "./sessions.js";

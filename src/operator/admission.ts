@@ -4,15 +4,9 @@ import { getBytes } from "ethers";
 import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MeshLedger } from "./ledger.js";
-import {
-  ProposalFields,
-  type ProposalPlace,
-  type Proposed,
-  formatProposal,
-  gatherProposed,
-  shownTime,
-} from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
+import { when } from "../statements/time.js";
 
 /** An admission as it is proposed. */
 export interface AdmissionProposal extends ProposalPlace {
@@ -59,7 +53,7 @@ export function proposedAdmission(admission: AdmissionProposal): Proposed {
     description: [
       `The account ${account} may register as a validator`,
       `  of        operator ${operator}`,
-      `  submitted until ${shownTime(expiry)}`,
+      `  submitted until ${when(Number(expiry))}`,
       `  in mesh   ${meshId}, chain ${chainId}, validator registry ${registry}`,
       "Once it has a stake there it can get a seat in the committee, and with it a share of the group keys.",
     ].join("\n"),

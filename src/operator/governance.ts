@@ -13,9 +13,9 @@ import {
   formatProposal,
   gatherProposed,
   proposedDigest,
-  shownTime,
 } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
+import { when } from "../statements/time.js";
 
 /** A grant as it is proposed. */
 export interface GrantProposal extends ProposalPlace {
@@ -81,7 +81,7 @@ export function proposedGrant(grant: GrantProposal): Proposed {
     description: [
       `The account ${registrar} may register up to ${indexes} devices`,
       `  within    ${scopes.join(", ")}`,
-      `  until     ${shownTime(expiry)}`,
+      `  until     ${when(Number(expiry))}`,
       `  in mesh   ${meshId}, chain ${chainId}, fleet registry ${fleets}`,
       "Each of these devices can get certificates of this mesh. The ledger takes the grant once.",
     ].join("\n"),

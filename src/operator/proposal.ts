@@ -145,11 +145,6 @@ export function badStatement(field: string, found: unknown, cause?: unknown): Sw
   );
 }
 
-/** As people read it. */
-export function shownTime(seconds: bigint): string {
-  return new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z");
-}
-
 function fieldsOf(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);

@@ -4,15 +4,9 @@ import { getBytes } from "ethers";
 import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MeshLedger } from "./ledger.js";
-import {
-  ProposalFields,
-  type ProposalPlace,
-  type Proposed,
-  formatProposal,
-  gatherProposed,
-  shownTime,
-} from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
+import { when } from "../statements/time.js";
 
 /** A successor as it is proposed. */
 export interface SuccessorProposal extends ProposalPlace {
@@ -61,7 +55,7 @@ export function proposedSuccessor(successor: SuccessorProposal): Proposed {
       `The mesh ${meshId}`,
       `  of        chain ${chainId}, trust anchor ${anchor}`,
       `  goes on   as mesh ${nextMeshId}, chain ${nextChainId}, trust anchor ${nextAnchor}`,
-      `  submitted until ${shownTime(expiry)}`,
+      `  submitted until ${when(Number(expiry))}`,
       "A mesh names a successor once and for ever.",
     ].join("\n"),
   };
