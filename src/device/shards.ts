@@ -23,6 +23,7 @@ import {
 import type { Client, ClientCredentials } from "../net/client.js";
 import { PATH } from "../protocol/api.js";
 import { coseStatementDigest } from "../protocol/evidence.js";
+import { RemoteError } from "../net/error-body.js";
 import { GatherError } from "../protocol/gather.js";
 import { decodeShardAnswer, encodeShardRequest } from "../protocol/shards.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
@@ -146,9 +147,10 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
       } catch (error) {
         const mayPass = error instanceof SwarmkeepError && DIFFERENT.has(error.code);
         if (!mayPass || attempt === ATTEMPTS) throw error;
+        // Those asked may have left office since this list was made. Where nobody answers, and nobody knows of others, there is no use.
+        const isNewer = await mesh.refresh([], signal);
+        if (!isNewer && !wasAnswered(error)) throw error;
         await clock.sleep(RETRY_MILLISECONDS, signal);
-        // Those asked may have left office since this list was made.
-        await mesh.refresh([], signal);
       }
     }
   };
@@ -262,6 +264,13 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
     },
   };
 }
+
+/** Whether any member gave an answer, though a bad one, rather than none. */
+function wasAnswered({ code, cause }: SwarmkeepError): boolean {
+  return !(cause instanceof GatherError) || code !== "too-few-validators" || cause.failures.some(isAnswer);
+}
+
+const isAnswer = ({ error }: { readonly error: unknown }): boolean => error instanceof RemoteError;
 
 function olderThan(known: ShardMapTerms, found: ShardMapTerms): ShardError {
   const message = `the map is of version ${found.version}, and version ${known.version} was seen before`;

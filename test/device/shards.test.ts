@@ -10,6 +10,7 @@ import { Wallet, getBytes, hexlify } from "ethers";
 
 import { decodeHolders, encodeHolders, shardMapToSign } from "../../src/certificate/shard-map.js";
 import { decodeDeviceCertificate } from "../../src/certificate/x509-leaf.js";
+import type { Transport } from "../../src/device/mesh.js";
 import { tlsTransport } from "../../src/device/open.js";
 import type { DeviceShards } from "../../src/device/shards.js";
 import type { Projection } from "../../src/ledger/projection.js";
@@ -63,6 +64,17 @@ describe("a device and the holders of its shards", () => {
   let shards: DeviceShards;
   let book: ShardBook;
   let holdings: Map<number, { holding: Holding; store: ShardStore }>;
+
+  /** Paths that the device has asked for, whether or not anybody answered. */
+  const asked: string[] = [];
+  const noting: Transport = (...to) => {
+    const client = tlsTransport(...to);
+    const request: typeof client.request = (one) => {
+      asked.push(one.path);
+      return client.request(one);
+    };
+    return { request, close: () => client.close() };
+  };
 
   const standing = (): Standing =>
     ({
@@ -162,7 +174,7 @@ describe("a device and the holders of its shards", () => {
     }
     const made = await makeDevice(tls.mesh, { shardRoot: await deviceRoot(source, meshId, INDEX) });
     await made.agent.close();
-    device = await openTestDevice(tls.mesh, made.path, tlsTransport);
+    device = await openTestDevice(tls.mesh, made.path, noting);
     await device.agent.adoptBundle(tls.mesh.bundle);
     await device.agent.enrol();
     shards = await device.agent.shards();
@@ -182,9 +194,18 @@ describe("a device and the holders of its shards", () => {
     await rotate(1);
     const first = await seed();
     expect(await seed(true)).to.equal(first);
-    tls.mesh.validator(1).misbehaviour = "dead";
+    await tls.servers[0]?.close(0);
     await writeFile(join(device.path, "shards.cbor"), "damaged");
     expect(await seed()).to.equal(first);
+  });
+
+  it("asks once where nobody answers, and goes on with the map and the shards that it keeps", async () => {
+    await rotate(1);
+    const first = await seed();
+    await Promise.all(tls.servers.map((server) => server.close(0)));
+    asked.length = 0;
+    expect(await seed()).to.equal(first);
+    expect(asked.filter((path) => path.startsWith(PATH.shardMap))).to.have.length(tls.servers.length);
   });
 
   it("moves over to the next version, and never back to an older one", async () => {
