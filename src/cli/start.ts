@@ -153,6 +153,8 @@ function commandsToTry({ workspace, running }: LocalMesh): string {
     command("operator", "beacon", "verify"),
     command("devices/lamp", "device", "renew"),
     command("devices/meter", "device", "show"),
+    command("devices/lamp", "device", "reconstruct"),
+    command("registrar", "shards", "check", "--fleet", "1"),
     command("registrar", "revoke", "--index", "1"),
     command("registrar", "fleet", "provision", "second", "--identity-keys", "10", "--scope", "geo:u33"),
     command("registrar", "fleet", "register", "second"),
