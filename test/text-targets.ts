@@ -56,7 +56,7 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     textTarget("parseParameters", formatParameters(LOCAL_PARAMETERS), (text) =>
       parseParameters(text, "parameters.json"),
     ),
-    textTarget("decodeProvisioning", provisioning, decodeProvisioning),
+    textTarget("decodeProvisioning", provisioning, (text) => decodeProvisioning(text, "a file")),
     fuzzTarget("decodeRecord", [Uint8Array.of(1, 1, ...new Uint8Array(65))], (content) => decodeRecord(content, 0)),
     // Of a server that may be anybody: whatever it answers becomes an error, and none is thrown on the way.
     fuzzTarget(

@@ -13,6 +13,7 @@ const VALIDATORS = 7;
 const silent: Progress = {
   step: async (_, work) => (await work()).value,
   say: () => undefined,
+  giveUp: () => undefined,
 };
 
 /** Runs `work` on a new mesh, and ends everything afterwards. */

@@ -13,8 +13,8 @@ import { decodeBundle } from "../certificate/bundle.js";
 import { CHALLENGE_LENGTH } from "../certificate/presentation.js";
 import { type DeviceSecret, readDelivery, readShardRoot } from "../device/keystore.js";
 import { initDevice, openDevice } from "../device/open.js";
-import { MAXIMUM_PROVISIONING_LENGTH, decodeProvisioning, keyTypeName } from "../device/provisioning.js";
-import { readDeviceFiles } from "../device/store.js";
+import { keyTypeName } from "../device/provisioning.js";
+import { readDeviceFiles, readProvisioning } from "../device/store.js";
 import { type TlsFolderEvent, keepTlsFolder, runHook, writeTlsFolder } from "../device/tls-folder.js";
 import { PRE_SHARED_KEY_LENGTH } from "../protocol/pre-shared-key.js";
 import { PUBLIC_FILE, readLimited, writeAtomically } from "../runtime/atomic-file.js";
@@ -200,7 +200,7 @@ async function init(context: CommandContext, options: InitOptions, delivery?: st
       advice: "Name the folder that `fleet provision` wrote, or give --provisioning with --key or --psk.",
     });
   }
-  const provisioning = decodeProvisioning(await readLimited(file, MAXIMUM_PROVISIONING_LENGTH));
+  const provisioning = await readProvisioning(file);
   const passphrase = await context.passphrase();
   const secret = await secretFrom(options, delivery, passphrase);
   const shardRoot = await shardRootFrom(options, delivery, passphrase);

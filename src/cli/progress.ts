@@ -4,6 +4,8 @@ export interface Progress {
   step<T>(name: string, work: () => Promise<{ readonly detail: string; readonly value: T }>): Promise<T>;
   /** A line of plain text. */
   say(text: string): void;
+  /** The running step is given up: it and what follows from that end as stopped, and did not fail. */
+  giveUp(): void;
 }
 
 const NAME_WIDTH = 12;
@@ -16,6 +18,7 @@ function seconds(milliseconds: number): string {
 /** Progress on a stream; on a terminal the running step is shown too. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   const terminal = stream.isTTY;
+  let givenUp = false;
   const mark = (symbol: string, colour: number): string => (terminal ? `\u001b[${colour}m${symbol}\u001b[0m` : symbol);
   return {
     async step(name, work) {
@@ -28,12 +31,15 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
         stream.write(line("✓", 32, detail));
         return value;
       } catch (error) {
-        stream.write(line("✗", 31, "failed"));
+        stream.write(givenUp ? line("·", 33, "stopped") : line("✗", 31, "failed"));
         throw error;
       }
     },
     say(text) {
       stream.write(`${text}\n`);
+    },
+    giveUp() {
+      givenUp = true;
     },
   };
 }
@@ -49,5 +55,6 @@ export function jsonProgressOn(stream: NodeJS.WriteStream): Progress {
       return value;
     },
     say() {},
+    giveUp() {},
   };
 }

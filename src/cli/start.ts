@@ -1,7 +1,7 @@
 /** `swarmkeep start` (and `npm start`): a whole mesh on this machine, from the first key to a revoked device. */
 import type { Command } from "commander";
 
-import type { SwarmkeepError } from "../runtime/errors.js";
+import { SwarmkeepError } from "../runtime/errors.js";
 import { quorumOf } from "../statements/quorum.js";
 import { type CommandContext, action } from "./command.js";
 import { type Progress, jsonProgressOn, progressOn } from "./progress.js";
@@ -52,7 +52,11 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   const story = tell(workspace, running, progress);
   try {
     const local = await Promise.race([story, interrupted.happened]);
-    if (local === undefined) return;
+    if (local === undefined) {
+      progress.giveUp();
+      if (options.once === true) throw stoppedEarly();
+      return;
+    }
     const took = `Done in ${((performance.now() - begun) / 1000).toFixed(0)} s.`;
     progress.say(options.once === true ? `\n${took}` : `\n${took} ${commandsToTry(local)}`);
     if (options.once === true) return;
@@ -69,6 +73,15 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
     // Not before: unheard, a second signal would end us and leave behind what still runs.
     interrupted.stop();
   }
+}
+
+/** Whoever runs it `--once`, as a check, takes exit code 0 for all that was to be shown. */
+function stoppedEarly(): SwarmkeepError {
+  return new SwarmkeepError("it was stopped before all was shown", {
+    kind: "environment",
+    code: "interrupted",
+    advice: "Run it again and let it end by itself; with --persist the next start goes on with this mesh.",
+  });
 }
 
 async function tell(workspace: Workspace, running: Running, progress: Progress): Promise<LocalMesh> {

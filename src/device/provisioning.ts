@@ -100,11 +100,11 @@ export function keyTypeName(key: DeviceKey): KeyTypeName {
 }
 
 /**
- * Reads a file's content, and checks that its manifest path leads to its manifest root.
- * @throws SwarmkeepError `bad-provisioning`, naming the field
+ * Reads the content of `file`, and checks that its manifest path leads to its manifest root.
+ * @throws SwarmkeepError `bad-provisioning`, naming file and field
  */
-export function decodeProvisioning(content: Uint8Array | string): Provisioning {
-  const fields = new FieldReader(parse(content));
+export function decodeProvisioning(content: Uint8Array | string, file: string): Provisioning {
+  const fields = new FieldReader(file, parse(content, file));
   const keyType = fields.oneOf("keyType", Object.keys(KEY_TYPE_NAMES) as KeyTypeName[]);
   const enrolment: Enrolment = {
     fleetId: fields.integer("fleetId"),
@@ -134,37 +134,41 @@ export function decodeProvisioning(content: Uint8Array | string): Provisioning {
     checkManifest({ ...enrolment, index: provisioning.index }, enrolment);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    throw badProvisioning("path", error.message);
+    throw badProvisioning(file, "path", error.message);
   }
   return provisioning;
 }
 
-function parse(content: Uint8Array | string): Readonly<Record<string, unknown>> {
+function parse(content: Uint8Array | string, file: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(typeof content === "string" ? content : new TextDecoder().decode(content));
   } catch {
-    throw badProvisioning("file", "it is not JSON");
+    throw badProvisioning(file, "format", "it is not JSON");
   }
   const object = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  if (object["format"] !== PROVISIONING_FORMAT) throw badProvisioning("format", `it is not "${PROVISIONING_FORMAT}"`);
+  if (object["format"] !== PROVISIONING_FORMAT) {
+    throw badProvisioning(file, "format", `it is not "${PROVISIONING_FORMAT}"`);
+  }
   return object;
 }
 
-function badProvisioning(field: string, problem: string): SwarmkeepError {
-  return new SwarmkeepError(`the provisioning file is wrong at ${field}: ${problem}`, {
+function badProvisioning(file: string, field: string, problem: string): SwarmkeepError {
+  return new SwarmkeepError(`${file} is no good provisioning file, at ${field}: ${problem}`, {
     kind: "usage",
     code: "bad-provisioning",
     advice: "Take the file as `fleet provision` wrote it, unchanged.",
-    details: { field },
+    details: { file, field },
   });
 }
 
 /** Reads fields of the file by name (`path.3` is an item of a list), each error naming its field. */
 class FieldReader {
+  readonly #file: string;
   readonly #fields: Readonly<Record<string, unknown>>;
 
-  constructor(fields: Readonly<Record<string, unknown>>) {
+  constructor(file: string, fields: Readonly<Record<string, unknown>>) {
+    this.#file = file;
     this.#fields = fields;
   }
 
@@ -177,7 +181,7 @@ class FieldReader {
   text(name: string, what: string, accept: (text: string) => boolean): string {
     const value = this.#get(name);
     if (typeof value === "string" && accept(value)) return value;
-    throw badProvisioning(name, `it takes ${what}, not ${JSON.stringify(value)}`);
+    throw badProvisioning(this.#file, name, `it takes ${what}, not ${JSON.stringify(value)}`);
   }
 
   bytes(name: string, length: number): Uint8Array {
@@ -188,14 +192,18 @@ class FieldReader {
   integer(name: string, maximum = Number.MAX_SAFE_INTEGER, minimum = 0): number {
     const value = this.#get(name);
     if (typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum) return value;
-    throw badProvisioning(name, `it takes a whole number from ${minimum} to ${maximum}, not ${JSON.stringify(value)}`);
+    throw badProvisioning(
+      this.#file,
+      name,
+      `it takes a whole number from ${minimum} to ${maximum}, not ${JSON.stringify(value)}`,
+    );
   }
 
   oneOf<const T extends string>(name: string, allowed: readonly T[]): T {
     const value = this.#get(name);
     const found = allowed.find((text) => text === value);
     if (found !== undefined) return found;
-    throw badProvisioning(name, `it takes ${allowed.join(" or ")}, not ${JSON.stringify(value)}`);
+    throw badProvisioning(this.#file, name, `it takes ${allowed.join(" or ")}, not ${JSON.stringify(value)}`);
   }
 
   texts(name: string, maximum: number): string[] {
@@ -203,6 +211,6 @@ class FieldReader {
     if (Array.isArray(value) && value.length <= maximum && value.every((item) => typeof item === "string")) {
       return value as string[];
     }
-    throw badProvisioning(name, `it takes a list of at most ${maximum} texts`);
+    throw badProvisioning(this.#file, name, `it takes a list of at most ${maximum} texts`);
   }
 }

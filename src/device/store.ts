@@ -23,12 +23,17 @@ import { join } from "node:path";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
-import { PUBLIC_FILE, readIfPresent, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, readLimited, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { type DataFolder, hasDataFolder, openDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { failpoint } from "../runtime/failpoint.js";
 import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../statements/cose.js";
-import { type Provisioning, decodeProvisioning, encodeProvisioning } from "./provisioning.js";
+import {
+  MAXIMUM_PROVISIONING_LENGTH,
+  type Provisioning,
+  decodeProvisioning,
+  encodeProvisioning,
+} from "./provisioning.js";
 
 /** Name of a device in `folder.json`. */
 export const DEVICE_ROLE = "device";
@@ -108,14 +113,20 @@ export async function createDeviceStore(
   }
 }
 
+/** What the factory wrote for one device. @throws SwarmkeepError `bad-provisioning`, and those of files */
+export async function readProvisioning(file: string): Promise<Provisioning> {
+  return decodeProvisioning(await readLimited(file, MAXIMUM_PROVISIONING_LENGTH), file);
+}
+
 /** @throws SwarmkeepError `no-device`, `bad-provisioning`, and those of data folders. */
 export async function openDeviceStore(path: string): Promise<DeviceStore> {
   if (!(await hasDataFolder(path))) throw noDevice(path);
   const folder = await openDataFolder(path, DEVICE_ROLE);
   try {
-    const content = await readIfPresent(folder.file("provisioning.json"));
+    const file = folder.file("provisioning.json");
+    const content = await readIfPresent(file);
     if (content === undefined) throw noDevice(path);
-    return storeOf(folder, decodeProvisioning(content));
+    return storeOf(folder, decodeProvisioning(content, file));
   } catch (error) {
     await folder.close();
     throw error;
@@ -140,7 +151,7 @@ export async function readDeviceFiles(path: string): Promise<DeviceFiles> {
   if (content === undefined) throw noDevice(path);
   const request = await read("request.json");
   return {
-    provisioning: decodeProvisioning(content),
+    provisioning: decodeProvisioning(content, join(path, "provisioning.json")),
     bundle: await read("bundle.cbor"),
     certificate: await read("certificate.cbor"),
     x509: await read("certificate.pem"),

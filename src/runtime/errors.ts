@@ -65,6 +65,15 @@ const FILE_ERRORS: ReadonlyMap<string, { code: string; problem: string; advice: 
       advice: "Free some space or raise the quota; nothing that was stored before is lost.",
     },
   ],
+  ["EISDIR", { code: "not-a-file", problem: "is a folder, not a file", advice: "Name a file in it." }],
+  [
+    "ENOTDIR",
+    {
+      code: "not-a-folder",
+      problem: "goes through a file as if that were a folder",
+      advice: "Check the path.",
+    },
+  ],
   [
     "EMFILE",
     {

@@ -6,12 +6,15 @@ import { SwarmkeepError } from "../../src/runtime/errors.js";
 import { keySecret } from "./device-fixture.js";
 import { TestMesh } from "./mesh-fixture.js";
 
+const FILE = "devices/7/provisioning.json";
+
 function fieldOfError(content: string): unknown {
   try {
-    decodeProvisioning(content);
+    decodeProvisioning(content, FILE);
   } catch (error) {
     expect(error).to.be.instanceOf(SwarmkeepError);
     expect((error as SwarmkeepError).code).to.equal("bad-provisioning");
+    expect((error as SwarmkeepError).message).to.contain(FILE);
     return (error as SwarmkeepError).details["field"];
   }
   return undefined;
@@ -27,7 +30,7 @@ describe("a provisioning file", () => {
     JSON.stringify({ ...(JSON.parse(content) as object), [name]: value });
 
   it("is read as it was written", () => {
-    expect(encodeProvisioning(decodeProvisioning(content))).to.equal(content);
+    expect(encodeProvisioning(decodeProvisioning(content, FILE))).to.equal(content);
   });
 
   it("names the field that is wrong", () => {

@@ -14,7 +14,8 @@ import type { Agent } from "../../src/device/agent.js";
 import type { DeviceIdentity } from "../../src/device/identity.js";
 import { type SealedKeystore, readDelivery } from "../../src/device/keystore.js";
 import { initDevice, openDevice } from "../../src/device/open.js";
-import { type Provisioning, decodeProvisioning } from "../../src/device/provisioning.js";
+import type { Provisioning } from "../../src/device/provisioning.js";
+import { readProvisioning } from "../../src/device/store.js";
 import { type Client, createClient } from "../../src/net/client.js";
 import { parseEndpoint } from "../../src/net/endpoint.js";
 import { RemoteError } from "../../src/net/error-body.js";
@@ -29,7 +30,6 @@ import {
   uploadChannelKeys,
 } from "../../src/operator/registrar.js";
 import { PATH, type PartialAnswer, decodePartialAnswer } from "../../src/protocol/api.js";
-import { readLimited } from "../../src/runtime/atomic-file.js";
 import { blstBls } from "../../src/runtime/blst.js";
 import { nativeSignatures } from "../../src/runtime/device-signatures.js";
 import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
@@ -137,8 +137,8 @@ export interface Device {
 }
 
 /** What the factory made for the device in a position of the batch. */
-export async function provisioningOf({ batch }: Fleet, position: number): Promise<Provisioning> {
-  return decodeProvisioning(await readLimited(batch.file("devices", String(position), "provisioning.json"), 65_536));
+export function provisioningOf({ batch }: Fleet, position: number): Promise<Provisioning> {
+  return readProvisioning(batch.file("devices", String(position), "provisioning.json"));
 }
 
 export async function openFrom(fleet: Fleet, position: number): Promise<Device> {

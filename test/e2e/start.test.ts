@@ -48,15 +48,17 @@ describe("swarmkeep start", function () {
 
   it("^C in the middle ends it in order, and leaves no process behind", async () => {
     const folder = await scratchFolder();
-    const { child, ended } = command(["start", "--data", folder]);
+    const { child, ended } = command(["start", "--once", "--data", folder]);
     await eventually(
       "a validator runs",
       async () => (processesOf(join(folder, "validators")).length > 0 ? true : undefined),
       120,
     );
     child.kill("SIGINT");
-    const { code } = await ended;
-    expect(code).to.be.oneOf([0, 130]);
+    const { code, stdout, stderr } = await ended;
+    expect(stdout).to.contain("stopped").and.not.to.contain("failed");
+    expect(stderr).to.contain("(interrupted)");
+    expect(code).to.equal(3);
     expect(processesOf(folder)).to.deep.equal([]);
   });
 });

@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { checkManifest } from "../../src/certificate/manifest.js";
 import { generateDeviceKey, softwareIdentity } from "../../src/device/identity.js";
 import { manifestKeyOf, readDelivery } from "../../src/device/keystore.js";
-import { decodeProvisioning } from "../../src/device/provisioning.js";
+import { readProvisioning } from "../../src/device/store.js";
 import {
   type BatchFolder,
   RECORD_LENGTH,
@@ -84,8 +84,9 @@ describe("factory", () => {
         expect(batch.facts.count).to.equal(identities + shared + others);
         for (let position = 0; position < batch.facts.count; position++) {
           // Decoding checks the path; the index and the class are in the leaf.
-          const file = await readFile(batch.file("devices", String(position), "provisioning.json"));
-          const { index, enrolment } = decodeProvisioning(file);
+          const { index, enrolment } = await readProvisioning(
+            batch.file("devices", String(position), "provisioning.json"),
+          );
           expect(index).to.equal(256 + position);
           expect(bytesToHex(enrolment.root)).to.equal(bytesToHex(batch.facts.manifestRoot));
           expect(() => checkManifest({ ...enrolment, index: index + 1 }, enrolment)).to.throw();
@@ -103,7 +104,7 @@ describe("factory", () => {
     for (const position of [0, 1]) {
       const file = (name: string): string => batch.file("devices", String(position), name);
       const secret = await readDelivery(file, PASSPHRASE);
-      const { enrolment } = decodeProvisioning(await readFile(file("provisioning.json")));
+      const { enrolment } = await readProvisioning(file("provisioning.json"));
       expect(manifestKeyOf(secret)).to.deep.equal(enrolment.key);
       const content = await Promise.all((await readdir(file("."))).map((name) => readFile(file(name), "latin1")));
       const bytes =
@@ -130,7 +131,7 @@ describe("factory", () => {
     const moved = await rebaseBatch(batch, 1_024, CONTEXT);
     expect(bytesToHex(moved.facts.manifestRoot)).not.to.equal(bytesToHex(batch.facts.manifestRoot));
     const before = decodeRecord(await batch.records(), 1);
-    const { index, enrolment } = decodeProvisioning(await readFile(moved.file("devices", "1", "provisioning.json")));
+    const { index, enrolment } = await readProvisioning(moved.file("devices", "1", "provisioning.json"));
     expect([index, enrolment.base]).to.deep.equal([1_025, 1_024]);
     expect(enrolment.key).to.deep.equal(before.key);
     expect((await openBatchFolder(moved.path)).facts).to.deep.equal(moved.facts);

@@ -75,8 +75,9 @@ describe("files on a machine that says no", () => {
     await writeFile(join(folder, "large"), new Uint8Array(11));
     expect((await errorOf(readLimited(join(folder, "large"), 10))).code).to.equal("file-too-large");
     expect((await errorOf(writeAtomically(join(folder, "none", "file"), "x"))).code).to.equal("file-missing");
+    expect((await errorOf(readLimited(folder))).code).to.equal("not-a-file");
     const error = await errorOf(writeAtomically(join(folder, "large", "file"), "x"));
-    expect(error.code).to.equal("file-error");
+    expect(error.code).to.equal("not-a-folder");
     expect(error.advice).to.not.equal("");
   });
 

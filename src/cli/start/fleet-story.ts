@@ -12,7 +12,8 @@ import { initDevice, openDevice } from "../../device/open.js";
 import type { Agent, EnrolOptions } from "../../device/agent.js";
 import { generateDeviceKey, softwareIdentity } from "../../device/identity.js";
 import { type SealedKeystore, readDelivery, readShardRoot } from "../../device/keystore.js";
-import { JOIN_METHOD_BITS, decodeProvisioning } from "../../device/provisioning.js";
+import { JOIN_METHOD_BITS } from "../../device/provisioning.js";
+import { readProvisioning } from "../../device/store.js";
 import { type BatchFolder, openBatchFolder } from "../../operator/batch-folder.js";
 import { fundFromNode } from "../../operator/dev-account.js";
 import { type DeviceLot, provisionBatch, range, writeProvisioning } from "../../operator/factory.js";
@@ -230,7 +231,7 @@ async function enrolDevice(
     if (!(await hasDataFolder(path))) {
       await mkdir(workspace.folder.file("devices"), { recursive: true, mode: PRIVATE_FOLDER });
       const delivered = (file: string): string => batch.file("devices", String(position), file);
-      const provisioning = decodeProvisioning(await readLimited(delivered("provisioning.json")));
+      const provisioning = await readProvisioning(delivered("provisioning.json"));
       const secret =
         key === undefined
           ? await readDelivery(delivered, workspace.passphrase)
