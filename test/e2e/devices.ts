@@ -232,16 +232,22 @@ export function clientOf(member: CommitteeMember): Client {
   return createClient({ endpoint: parseEndpoint(member.endpoint), trust: { kind: "pin", pin: member.tlsPin } });
 }
 
-/** Asks one validator for its part, again where it is too busy. @throws RemoteError with what it refused */
-export async function askOne(member: CommitteeMember, order: Order, trust: MeshTrust): Promise<PartialAnswer> {
+/** What one validator answers, asked again where it is too busy: that is no answer yet. */
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await askOnce(member, order, trust);
+      return await ask();
     } catch (error) {
-      if (!(error instanceof RemoteError) || error.code !== "overloaded") throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter ?? 1)));
+      if ((error as { code?: string }).code !== "overloaded") throw error;
+      const { retryAfter = 1 } = error as { retryAfter?: number };
+      await new Promise((resolve) => setTimeout(resolve, 1000 * retryAfter));
     }
   }
+}
+
+/** Asks one validator for its part. @throws RemoteError with what it refused */
+export function askOne(member: CommitteeMember, order: Order, trust: MeshTrust): Promise<PartialAnswer> {
+  return patiently(() => askOnce(member, order, trust));
 }
 
 async function askOnce(member: CommitteeMember, order: Order, trust: MeshTrust): Promise<PartialAnswer> {

@@ -34,6 +34,7 @@ import {
   makeFleet,
   messageOf,
   openFrom,
+  patiently,
   provisioningOf,
   requestOf,
 } from "./devices.js";
@@ -79,25 +80,28 @@ describe("a swarm of which some members fail", function () {
   it("two of seven dead: certificates under both keys, heads and revocation lists go on", async () => {
     const dead = mesh.validators.slice(0, 2);
     await Promise.all(dead.map((validator) => validator.kill()));
-    const { agent } = await device(0);
-    for (const algorithm of [COSE_ALG.bls, COSE_ALG.eddsa]) {
-      expect((await agent.enrol({ algorithm })).algorithm).to.equal(algorithm);
-    }
-    const [alive] = mesh.validators.slice(2) as [ValidatorProcess];
-    await mesh.untilNewHead(alive);
-    const verifier = new OfflineVerifier((await mesh.clients()).trust);
-    expect(await verifier.judge((challenge) => agent.prove(challenge))).to.include({ accepted: true });
+    try {
+      const { agent } = await device(0);
+      for (const algorithm of [COSE_ALG.bls, COSE_ALG.eddsa]) {
+        expect((await agent.enrol({ algorithm })).algorithm).to.equal(algorithm);
+      }
+      const [alive] = mesh.validators.slice(2) as [ValidatorProcess];
+      await mesh.untilNewHead(alive);
+      const verifier = new OfflineVerifier((await mesh.clients()).trust);
+      expect(await verifier.judge((challenge) => agent.prove(challenge))).to.include({ accepted: true });
 
-    // With a third one frozen there are too few, and the device's request waits for it.
-    const second = await device(1);
-    await second.agent.refreshBundle();
-    await alive.signal("SIGSTOP");
-    const enrolled = second.agent.enrol();
-    await eventually("the device has asked", () => readFile(`${second.path}/request.json`));
-    await alive.signal("SIGCONT");
-    await enrolled;
-    await Promise.all(dead.map((validator) => validator.start()));
-    await Promise.all(dead.map((validator) => validator.inOffice()));
+      // With a third one frozen there are too few, and the device's request waits for it.
+      const second = await device(1);
+      await second.agent.refreshBundle();
+      await alive.signal("SIGSTOP");
+      const enrolled = second.agent.enrol();
+      await eventually("the device has asked", () => readFile(`${second.path}/request.json`));
+      await alive.signal("SIGCONT");
+      await enrolled;
+    } finally {
+      await Promise.all(dead.map((validator) => validator.start()));
+      await Promise.all(dead.map((validator) => validator.inOffice()));
+    }
   });
 
   it("a validator that answers with wrong parts is named by its own evidence, and left out of the same request", async () => {
@@ -132,8 +136,10 @@ describe("a swarm of which some members fail", function () {
         const body = (binding: Uint8Array): Promise<Uint8Array> =>
           signRequest(requestOf(order, binding), order.identity, trust.externalAad);
         const signed = { message, digest: coseStatementDigest(message) };
-        const signal = AbortSignal.timeout(10_000);
-        const lie = await askPartial(asked, member, { path: PATH.issue, body, signed, signal }, checks).then(
+        const lie = await patiently(() => {
+          const signal = AbortSignal.timeout(10_000);
+          return askPartial(asked, member, { path: PATH.issue, body, signed, signal }, checks);
+        }).then(
           () => undefined,
           (error: unknown) => error as { code: string; details: object },
         );
@@ -146,7 +152,7 @@ describe("a swarm of which some members fail", function () {
           trust: { kind: "pin", pin: member.tlsPin },
         });
         const { partial, evidence } = await askOne(member, order, trust);
-        const { serverKey } = await client.request({ method: "GET", path: PATH.status });
+        const { serverKey } = await patiently(() => client.request({ method: "GET", path: PATH.status }));
         client.close();
         const statement = evidenceDigest(evidenceDomain(trust), coseStatementDigest(message), partial);
         expect(verifyEvidence(serverKey as Uint8Array, statement, evidence, checks.device)).to.equal(true);
@@ -157,9 +163,9 @@ describe("a swarm of which some members fail", function () {
     } finally {
       await liar.kill();
       await putBack();
+      await liar.start();
+      await liar.inOffice();
     }
-    await liar.start();
-    await liar.inOffice();
   });
 
   it("f members that hold a device's channel keys cannot enrol it: it has to ask with its own key", async () => {
@@ -184,7 +190,7 @@ describe("a swarm of which some members fail", function () {
         const request = { ...requestOf(order, binding), joinMethod: JOIN_METHOD.preSharedKey, keyProof };
         return signRequest(request, conspirator, trust.externalAad);
       };
-      refusals.push(await codeOf(client.request({ method: "POST", path: PATH.issue, body })));
+      refusals.push(await codeOf(patiently(() => client.request({ method: "POST", path: PATH.issue, body }))));
       client.close();
     }
     sealer.wipe();
