@@ -8,13 +8,14 @@ import { decodeHolders } from "../certificate/shard-map.js";
 import { type MeshLedger, blockTime, withSender } from "../operator/ledger.js";
 import { type Run, type ShardOrder, keptRuns } from "../operator/shard-folder.js";
 import { checkHolders, replaceHolders } from "../operator/shard-keeping.js";
-import { createMaster, openMaster } from "../operator/shard-master.js";
+import { createMaster, createTokenMaster, openMaster } from "../operator/shard-master.js";
 import { type Generator, countOf, generateShards } from "../operator/shard-runs.js";
 import { type ShardEvent, keepShards } from "../operator/shard-service.js";
 import { invalidateShards, limitDevice, limitScope, shortenShards } from "../operator/shard-terms.js";
 import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import { systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
+import { readPin } from "../runtime/passphrase.js";
 import { DEFAULT_ONE_TIME_KEYS, decodeOneTimeSignature, messageDigest, verifyOnce } from "../shards/one-time-keys.js";
 import { SCHEME } from "../shards/splitting.js";
 import { when } from "../statements/time.js";
@@ -46,6 +47,12 @@ export function register(group: Command): void {
   group
     .command("init")
     .description("make the master that devices' keys come from, before devices are provisioned")
+    .option(
+      "--pkcs11 <module>",
+      "make it inside a token, which it never leaves: the shared library of the token's vendor",
+    )
+    .option("--token <label>", "of the token; its PIN is read from SWARMKEEP_PIN_FILE or SWARMKEEP_PIN")
+    .option("--key-label <label>", "of the key in it; by default it names the registrar's account")
     .action(action(init));
   orderOptions(
     group.command("generate").description("make the next version of a fleet's shards; goes on where it stopped"),
@@ -161,13 +168,31 @@ function progressBar(): NonNullable<Generator["onProgress"]> {
   };
 }
 
-async function init(context: CommandContext): Promise<void> {
+interface InitOptions {
+  readonly pkcs11?: string;
+  readonly token?: string;
+  readonly keyLabel?: string;
+}
+
+async function init(context: CommandContext, { pkcs11: module, token, keyLabel }: InitOptions): Promise<void> {
+  if ((module === undefined) !== (token === undefined) || (module === undefined && keyLabel !== undefined)) {
+    throw new SwarmkeepError("a master in a token needs both --pkcs11 and --token", {
+      kind: "usage",
+      code: "option-missing",
+      advice: "Name the vendor's module and the token's label; or neither, for a master in a sealed file.",
+    });
+  }
   await withRegistrar(context, async (registrar) => {
-    await createMaster(registrar);
-    context.print(
-      { folder: registrar.folder.file("shards") },
-      "the master is made: batches that `swarmkeep fleet provision` makes from now on give each device the root of its shards",
-    );
+    const folder = registrar.folder.file("shards");
+    const next = "batches that `swarmkeep fleet provision` makes from now on give each device the root of its shards";
+    if (module === undefined || token === undefined) {
+      await createMaster(registrar);
+      return context.print({ folder }, `the master is made: ${next}`);
+    }
+    const place = { module, token, key: keyLabel ?? `swarmkeep shards ${registrar.address}` };
+    const isNew = await createTokenMaster(registrar, place, await readPin());
+    const what = isNew ? "the master is made inside" : "a master that was made before is in";
+    context.print({ folder, ...place, isNew }, `${what} the token ${token} as ${place.key}: ${next}`);
   });
 }
 

@@ -40,6 +40,11 @@ export interface DeviceShardKeys {
   wipe(): void;
 }
 
+/** By which one master is told from another: 32 bytes, of no use for anything else. */
+export async function masterName(source: KeySource): Promise<Uint8Array> {
+  return source.mac(Buffer.from(TAG.shardMaster));
+}
+
 /** The secret that a device gets at the factory, or sealed to its identity key. 32 bytes; the caller wipes it. */
 export async function deviceRoot(source: KeySource, meshId: Uint8Array, device: number): Promise<Uint8Array> {
   return source.mac(Buffer.concat([Buffer.from(TAG.shardDevice), meshId, u64(device)]));

@@ -25,6 +25,7 @@ export const TAG = {
   manifestKey: "swarmkeep/manifest-key/v1",
   draw: "swarmkeep/draw/v1",
   /** Shards (section 20): what is derived from the generator's master, the device's root, and the rebuilt seed. */
+  shardMaster: "swarmkeep/shard-master/v1",
   shardRatchet: "swarmkeep/shard-ratchet/v1",
   shardDevice: "swarmkeep/shard-device/v1",
   shardStream: "swarmkeep/shard-stream/v1",
