@@ -25,7 +25,7 @@ import {
   registerFleet,
   uploadChannelKeys,
 } from "../operator/registrar.js";
-import { type RegistrarFolder, createRegistrarFolder } from "../operator/registrar-folder.js";
+import { type RegistrarFolder, batchesFolder, createRegistrarFolder } from "../operator/registrar-folder.js";
 import { findMaster } from "../operator/shard-master.js";
 import { contactsOf } from "../operator/swarm-signature.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
@@ -221,7 +221,7 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
         `manifest     ${Buffer.from(manifestRoot).toString("hex")}`,
         `folder       ${batch.path}; what each device is given is in devices/<position>`,
         master === undefined
-          ? "shards       none: `swarmkeep shards init` comes before, where devices are to rebuild keys"
+          ? "shards       with `swarmkeep shards init`, each device gets the root of its own with its first shards"
           : "shards       each device gets the root of its own",
         `next         swarmkeep fleet register ${name}`,
       ].join("\n"),
@@ -408,7 +408,7 @@ async function provisioningContext(ledger: MeshLedger): Promise<ProvisioningCont
 
 function batchPath(registrar: RegistrarFolder, name: string): string {
   expectName(name);
-  return join(registrar.folder.path, "batches", name);
+  return join(batchesFolder(registrar), name);
 }
 
 function expectName(name: string): void {

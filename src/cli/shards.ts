@@ -8,6 +8,7 @@ import { decodeHolders } from "../certificate/shard-map.js";
 import { type MeshLedger, blockTime, withSender } from "../operator/ledger.js";
 import { type Run, type ShardOrder, keptRuns } from "../operator/shard-folder.js";
 import { checkHolders, replaceHolders } from "../operator/shard-keeping.js";
+import { batchesFolder } from "../operator/registrar-folder.js";
 import { createMaster, createTokenMaster, openMaster } from "../operator/shard-master.js";
 import { type Generator, countOf, generateShards } from "../operator/shard-runs.js";
 import { type ShardEvent, keepShards } from "../operator/shard-service.js";
@@ -46,7 +47,7 @@ interface OrderOptions {
 export function register(group: Command): void {
   group
     .command("init")
-    .description("make the master that devices' keys come from, before devices are provisioned")
+    .description("make the master that devices' keys come from")
     .option(
       "--pkcs11 <module>",
       "make it inside a token, which it never leaves: the shared library of the token's vendor",
@@ -140,11 +141,12 @@ async function withGenerator(
     const source = await openMaster(registrar);
     const { privateKey, sealer } = registrar;
     const folder = await registrar.folder.folder("shards");
+    const batches = batchesFolder(registrar);
     const nowSeconds = (): number => Math.floor(Date.now() / 1000);
     try {
       await withLedger(registrar.mesh, (ledger) =>
         withSender(ledger.endpoint, privateKey, (sender) =>
-          work({ ledger, sender, privateKey, sealer, folder, source, nowSeconds, onProgress: progressBar() }, ledger),
+          work({ ledger, sender, privateKey, sealer, folder, batches, source, nowSeconds, onProgress: progressBar() }, ledger),
         ),
       );
     } finally {
@@ -184,7 +186,7 @@ async function init(context: CommandContext, { pkcs11: module, token, keyLabel }
   }
   await withRegistrar(context, async (registrar) => {
     const folder = registrar.folder.file("shards");
-    const next = "batches that `swarmkeep fleet provision` makes from now on give each device the root of its shards";
+    const next = "devices get the root of their shards from `swarmkeep fleet provision`, or with their first shards";
     if (module === undefined || token === undefined) {
       await createMaster(registrar);
       return context.print({ folder }, `the master is made: ${next}`);

@@ -342,8 +342,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
     async shards() {
       const { createDeviceShards } = await import("./shards.js");
-      const root = async (): Promise<Uint8Array> => (await keystore.shardRoot?.()) ?? noShardRoot();
-      shards ??= createDeviceShards({ store, mesh, transport, checks, clock, root, credentials });
+      shards ??= createDeviceShards({ store, mesh, transport, checks, clock, keystore, credentials });
       return shards;
     },
 
@@ -355,14 +354,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     },
   };
   return agent;
-}
-
-function noShardRoot(): never {
-  throw new SwarmkeepError("this device was given no root of its shards", {
-    kind: "usage",
-    code: "no-shard-root",
-    advice: "Have its registrar run `swarmkeep shards init` before `swarmkeep fleet provision`.",
-  });
 }
 
 /** Refusals after which a device proves itself by its manifest key again. */

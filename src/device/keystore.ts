@@ -32,6 +32,8 @@ export interface DeviceKeystore {
   privateKey?(key: DeviceKey): Promise<KeyObject>;
   /** The root of the device's shards, which the caller wipes; undefined on a device that was given none. */
   shardRoot?(): Promise<Uint8Array | undefined>;
+  /** Keeps the root that came with the device's first shards. Absent where `shardRoot` is. */
+  keepShardRoot?(root: Uint8Array): Promise<void>;
   /** Erases all keys but the identity and these. */
   keepOnly(keys: readonly DeviceKey[]): Promise<void>;
   /** Wipes what is in memory. */
@@ -139,6 +141,7 @@ export async function openSealedKeystore(folder: DataFolder, passphrase: string)
       return isSameKey(key, identity.key) ? identity : softwareIdentity(await privateKey(key));
     },
     shardRoot: () => sealer.readIfPresent(folder.file(FILE.shardRoot), PURPOSE.shardRoot),
+    keepShardRoot: (root) => sealShardRoot(sealer, (name) => folder.file(name), root),
     async keepOnly(keys) {
       const kept = new Set(keys.map((key) => basename(pathOf(key))));
       const files = await readdir(await folder.folder(FILE.keys));

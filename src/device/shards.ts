@@ -36,9 +36,11 @@ import { checkEntry, decodePlacedEntry } from "../shards/entry.js";
 import { ShardError } from "../shards/errors.js";
 import { type OneTimeSignature, signOnce } from "../shards/one-time-keys.js";
 import { type FetchedShards, checkMapTime, fetchShards, withSeed } from "../shards/reconstruct.js";
+import type { DeviceKeystore } from "./keystore.js";
 import type { Mesh, Transport } from "./mesh.js";
 import { judgeFailures, tooFewAnswers } from "./refusals.js";
 import { durableBudget, takeNumbers } from "./shard-counters.js";
+import { findRoot, noShardRoot } from "./shard-root.js";
 import type { DeviceStore } from "./store.js";
 import { type SigningChecks, signByBls } from "./swarm-signing.js";
 
@@ -48,8 +50,8 @@ export interface DeviceShardsOptions {
   readonly transport: Transport;
   readonly checks: SigningChecks;
   readonly clock: Clock;
-  /** The device root, which is wiped after each use. @throws SwarmkeepError `no-shard-root` */
-  readonly root: () => Promise<Uint8Array>;
+  /** Has the device root, or opens one that is sealed to the identity key. */
+  readonly keystore: DeviceKeystore;
   /** What the device shows to holders. */
   readonly credentials: () => Promise<ClientCredentials | undefined>;
 }
@@ -92,7 +94,7 @@ const readCache = tuple({
 });
 
 export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
-  const { store, mesh, transport, checks, clock } = options;
+  const { store, mesh, transport, checks, clock, keystore } = options;
   const { index, meshId, enrolment } = store.provisioning;
   const file = {
     map: store.folder.file("shard-map.cbor"),
@@ -185,19 +187,34 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
     return decodeShardAnswer(answer.body).shards[0] ?? undefined;
   };
 
+  const showCertificate = async (): Promise<void> => {
+    shown = await options.credentials();
+    if (shown === undefined) throw noCertificate();
+  };
+  const nearest = (holders: readonly Holder[]): readonly Holder[] => mesh.nearestFirst(holders);
+
   const fromHolders = async (
     root: Uint8Array,
     context: ShardContext,
     terms: ShardMapTerms,
     signal?: AbortSignal,
   ): Promise<FetchedShards> => {
-    shown = await options.credentials();
-    if (shown === undefined) throw noCertificate();
-    const nearest = (holders: readonly Holder[]): readonly Holder[] => mesh.nearestFirst(holders);
+    await showCertificate();
     const fetched = await fetchShards(root, context, terms, (holder, id) => fetchFrom(holder, id, signal), nearest);
     const sealed = [...fetched.sealed].map(([at, shard]) => [at, shard] as const);
     await writeAtomically(file.shards, encodeCbor([fetched.placed, sealed]));
     return fetched;
+  };
+
+  /** Of a device that no factory gave a root: it comes with the first shards. */
+  const firstShards = async (context: ShardContext, terms: ShardMapTerms, signal?: AbortSignal) => {
+    await showCertificate();
+    return findRoot(context, terms, {
+      keystore,
+      fetch: (holder, id) => fetchFrom(holder, id, signal),
+      nearest,
+      shardsOf: (root) => fromHolders(root, context, terms, signal),
+    });
   };
 
   const cachedShards = async (context: ShardContext, terms: ShardMapTerms): Promise<FetchedShards | undefined> => {
@@ -218,12 +235,15 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
     use: (seed: Uint8Array, rebuilt: Rebuilt) => Promise<T> | T,
     given: UseOptions = {},
   ): Promise<T> => {
-    const root = await options.root();
+    let root = await keystore.shardRoot?.();
     try {
+      if (root === undefined && given.offline === true) throw noShardRoot(undefined);
       const terms = await currentMap(given);
       const context: ShardContext = { meshId, device: index, version: terms.version };
-      let fetched = await cachedShards(context, terms);
-      if (fetched === undefined) {
+      let fetched = root && (await cachedShards(context, terms));
+      if (root === undefined) {
+        ({ root, fetched } = await firstShards(context, terms, given.signal));
+      } else if (fetched === undefined) {
         if (given.offline === true) throw new ShardError("too-few-shards", "no shards of this version are kept here");
         fetched = await fromHolders(root, context, terms, given.signal);
       }

@@ -30,6 +30,11 @@ export interface RegistrarFolder {
   close(): Promise<void>;
 }
 
+/** Where its batches of devices are. */
+export function batchesFolder({ folder }: Pick<RegistrarFolder, "folder">): string {
+  return folder.file("batches");
+}
+
 /** Makes the folder and an account. @throws SwarmkeepError `registrar-exists`, and those of data folders. */
 export async function createRegistrarFolder(
   path: string,

@@ -13,9 +13,11 @@ import { SwarmkeepError } from "../runtime/errors.js";
 import { sha256 } from "../shards/bytes.js";
 import { checkEntry, decodeEntry, decodePlacedEntry } from "../shards/entry.js";
 import { holdersOf } from "../shards/placement.js";
+import { sealedRootId } from "../shards/sealed-root.js";
 import { type EntryFile, type Run, openEntryFile, runFolder, saveRun } from "./shard-folder.js";
 import { type OpenHolders, type ShardRow, openHolders, reachableHolders, registeredHolders } from "./shard-holders.js";
-import { type Generator, countOf, entryIdOf } from "./shard-runs.js";
+import { type RootRecipient, rootRecipients } from "./shard-roots.js";
+import { type Generator, countOf, entryIdOf, sealedRootRows } from "./shard-runs.js";
 
 /** Shards that a holder has to show in one challenge. */
 const SAMPLE = 8;
@@ -115,9 +117,10 @@ export async function replaceHolders(generator: Generator, run: Run, failed: rea
   const open = openHolders(generator, after);
   try {
     const total = countOf(run);
+    const recipient = await rootRecipients(generator.batches, ledger, run.fleetId);
     for (let at = 0; at < total; at += COPIED_AT_ONCE) {
       const chunk = await entries.read(at, Math.min(COPIED_AT_ONCE, total - at));
-      await copyShards({ generator, run, open, before, after, isFailed }, chunk);
+      await copyShards({ generator, run, open, before, after, isFailed, recipient }, chunk);
     }
     const holders = hexlify(encodeHolders(after));
     const values = [run.fleetId, run.subject, run.version, holders] as const;
@@ -142,6 +145,7 @@ interface Copying {
   readonly before: readonly Holder[];
   readonly after: readonly Holder[];
   readonly isFailed: (holder: Holder) => boolean;
+  readonly recipient: RootRecipient;
 }
 
 /** A shard or an entry that changes hands. */
@@ -152,7 +156,6 @@ interface Moving {
   readonly isGood: (shown: Uint8Array) => boolean;
   /** Who has it and is not lost, in the order in which they are asked. */
   readonly from: readonly Holder[];
-  /** Who is to keep it from now on and did not before. */
   readonly to: readonly Holder[];
 }
 
@@ -161,18 +164,32 @@ async function copyShards(copying: Copying, chunk: readonly Uint8Array[]): Promi
   const moving = (await Promise.all(chunk.map((encoded) => movingOf(copying, encoded)))).flat();
   const copies = await goodCopies(open, run, moving);
   const rows = new Map<Holder, ShardRow[]>();
-  for (const [i, { id, device, to }] of moving.entries()) {
-    for (const holder of to) {
-      const row = { id, device, bytes: copies[i] as Uint8Array };
-      rows.set(holder, [...(rows.get(holder) ?? []), row]);
-    }
-  }
+  const hand = (row: ShardRow, to: readonly Holder[]): void => {
+    for (const holder of to) rows.set(holder, [...(rows.get(holder) ?? []), row]);
+  };
+  for (const [i, { id, device, to }] of moving.entries()) hand({ id, device, bytes: copies[i] as Uint8Array }, to);
+  for (const row of await sealedAnew(copying, chunk)) hand(row, newHoldersOf(copying, row.id));
   await Promise.all([...rows].map(([holder, own]) => open.deliverTo(holder, run, own)));
+}
+
+/** Sealed roots are not copied: nothing says of a copy that it is good, and the generator can make them. */
+async function sealedAnew(copying: Copying, chunk: readonly Uint8Array[]): Promise<readonly ShardRow[]> {
+  const { generator, run, recipient } = copying;
+  const { meshId } = generator.ledger.mesh;
+  const contexts = chunk.map((encoded) => ({ meshId, device: decodeEntry(encoded).device, version: run.version }));
+  const changing = contexts.filter((context) => newHoldersOf(copying, sealedRootId(context)).length > 0);
+  return (await Promise.all(changing.map((one) => sealedRootRows(generator.source, recipient, one)))).flat();
+}
+
+/** Who is to keep what has this id from now on, and did not before. */
+function newHoldersOf({ run, before, after }: Copying, id: Uint8Array): readonly Holder[] {
+  const hadIt = namedIn(holdersOf(id, before, run.replicas));
+  return holdersOf(id, after, run.replicas).filter((holder) => !hadIt(holder));
 }
 
 /** What one device has that changes hands. */
 async function movingOf(copying: Copying, encoded: Uint8Array): Promise<Moving[]> {
-  const { generator, run, before, after, isFailed } = copying;
+  const { generator, run, before, isFailed } = copying;
   const { meshId } = generator.ledger.mesh;
   const { device, shards } = decodeEntry(encoded);
   const isOwnEntry = (shown: Uint8Array): boolean => {
@@ -184,10 +201,8 @@ async function movingOf(copying: Copying, encoded: Uint8Array): Promise<Moving[]
     { id: await entryIdOf(generator.source, meshId, device, run.version), isGood: isOwnEntry },
   ];
   return wanted.flatMap(({ id, isGood }) => {
-    const had = holdersOf(id, before, run.replicas);
-    const hadIt = namedIn(had);
-    const to = holdersOf(id, after, run.replicas).filter((holder) => !hadIt(holder));
-    const from = had.filter((holder) => !isFailed(holder));
+    const to = newHoldersOf(copying, id);
+    const from = holdersOf(id, before, run.replicas).filter((holder) => !isFailed(holder));
     return to.length === 0 ? [] : [{ id, device, isGood, from, to }];
   });
 }

@@ -127,7 +127,7 @@ export async function openMaster(registrar: RegistrarFolder, pin?: () => Promise
   throw new SwarmkeepError("this registrar has no master for shards yet", {
     kind: "usage",
     code: "no-shard-master",
-    advice: "Make one with `swarmkeep shards init`, before devices are provisioned.",
+    advice: "Make one with `swarmkeep shards init`.",
     details: { path: pathOf(registrar) },
   });
 }

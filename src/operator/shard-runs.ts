@@ -10,10 +10,18 @@ import type { TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { wipe } from "../shards/bytes.js";
-import { ENTRY_INDEX, type KeySource, deviceRoot, deviceShardKeys, shardId } from "../shards/derivation.js";
+import {
+  ENTRY_INDEX,
+  type KeySource,
+  type ShardContext,
+  deviceRoot,
+  deviceShardKeys,
+  shardId,
+} from "../shards/derivation.js";
 import { EntryTree, encodePlacedEntry, entryLeaf } from "../shards/entry.js";
 import { type GeneratedDevice, generateDevice } from "../shards/generate.js";
 import { MAXIMUM_ONE_TIME_KEYS } from "../shards/one-time-keys.js";
+import { sealRoot, sealedRootId } from "../shards/sealed-root.js";
 import { checkSharing } from "../shards/splitting.js";
 import { blockTime, type MeshLedger } from "./ledger.js";
 import {
@@ -31,10 +39,12 @@ import {
 import {
   type HolderAccess,
   type OpenHolders,
+  type ShardRow,
   openHolders,
   reachableHolders,
   registeredHolders,
 } from "./shard-holders.js";
+import { type RootRecipient, rootRecipients } from "./shard-roots.js";
 
 /** Devices that are made and delivered at once. */
 const CHUNK = 256;
@@ -50,6 +60,8 @@ export interface Generator extends HolderAccess {
   /** The folder `shards` of the registrar. */
   readonly folder: string;
   readonly source: KeySource;
+  /** The folder of the registrar's batches: devices in it that no factory gave the root of their shards get it sealed. */
+  readonly batches: string;
   readonly onProgress?: (done: number, total: number, what: "shards" | "entries") => void;
 }
 
@@ -170,21 +182,37 @@ async function generateAll(
   const { version, scheme, threshold, shards, oneTimeKeys, oneTimeType } = begun;
   const oneTime = { count: oneTimeKeys, type: oneTimeType };
   const total = countOf(begun);
+  const recipient = await rootRecipients(generator.batches, ledger, begun.fleetId);
   let run = begun;
   while (run.generated < total) {
     const size = Math.min(CHUNK, total - run.generated);
     const made: GeneratedDevice[] = [];
+    const rows: ShardRow[] = [];
     for (let i = 0; i < size; i++) {
       const context = { meshId: ledger.mesh.meshId, device: deviceAt(run, run.generated + i), version };
-      made.push(await generateDevice(context, { source, chain, sharing: { scheme, threshold, shards }, oneTime }));
+      const one = await generateDevice(context, { source, chain, sharing: { scheme, threshold, shards }, oneTime });
+      made.push(one);
+      rows.push(...one.shards.map(({ id, bytes }) => ({ id, device: one.device, bytes })));
+      rows.push(...(await sealedRootRows(source, recipient, context)));
     }
-    const rows = made.flatMap(({ device, shards: own }) => own.map(({ id, bytes }) => ({ id, device, bytes })));
     await holders.deliver(run, run.replicas, rows);
     await entries.append(made.map(({ entry }) => entry));
     run = await saveRun(path, { ...run, generated: run.generated + size });
     onProgress?.(run.generated, total, "shards");
   }
   return run;
+}
+
+/** What holders keep beside the shards of a device that no factory gave its root. */
+export async function sealedRootRows(
+  source: KeySource,
+  recipient: RootRecipient,
+  context: ShardContext,
+): Promise<readonly ShardRow[]> {
+  const key = recipient(context.device);
+  if (key === undefined) return [];
+  const bytes = await sealRoot(source, key, context);
+  return [{ id: sealedRootId(context), device: context.device, bytes }];
 }
 
 /** Hands each device's entry, with its path to the root, to the holders that its id names. */

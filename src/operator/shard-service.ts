@@ -1,6 +1,6 @@
 /**
  * Rotation and upkeep without operators: the newest version is made anew before it ends, or at once where the ledger shortened or
- * invalidated it, and its holders are challenged; one that fails twice in a row is replaced.
+ * invalidated it or devices joined the fleet, and its holders are challenged; one that fails twice in a row is replaced.
  */
 import { getBytes, hexlify } from "ethers";
 
@@ -8,7 +8,7 @@ import { type Holder, decodeHolders } from "../certificate/shard-map.js";
 import { type Clock, seconds } from "../runtime/clock.js";
 import { type Run, type ShardOrder, readRun, runFolder } from "./shard-folder.js";
 import { checkHolders, replaceHolders } from "./shard-keeping.js";
-import { type Generator, ROTATE_AT, generateShards } from "./shard-runs.js";
+import { type Generator, ROTATE_AT, countOf, devicesOf, generateShards } from "./shard-runs.js";
 
 export type ShardEvent =
   | { readonly event: "rotated"; readonly run: Run }
@@ -44,7 +44,7 @@ async function look(
   { generator, order, clock, onEvent }: ServiceOptions,
   failures: Map<string, number>,
 ): Promise<void> {
-  if (await isDue(generator, order.fleetId, seconds(clock))) {
+  if ((await isDue(generator, order.fleetId, seconds(clock))) || (await hasGrown(generator, order.fleetId))) {
     const made = await generateShards(generator, order);
     failures.clear();
     return onEvent({ event: "rotated", run: made });
@@ -64,6 +64,15 @@ async function look(
   if (gone.length === 0) return;
   const { holders } = await replaceHolders(generator, run, gone);
   onEvent({ event: "holders-replaced", holders: decodeHolders(getBytes(holders)) });
+}
+
+/** Whether devices joined the fleet since its newest version was made: they have no shards until the next one. */
+async function hasGrown({ ledger, folder }: Generator, fleetId: number): Promise<boolean> {
+  const version = Number(await ledger.contracts.shards.latestVersion(fleetId, 0));
+  const run = await readRun(runFolder(folder, { fleetId, subject: 0, version }));
+  if (run === undefined) return false;
+  const devices = await devicesOf(ledger, fleetId);
+  return devices.reduce((sum, [, count]) => sum + count, 0) > countOf(run);
 }
 
 /** Whether the next version is due, as the ledger has the newest one: shortened and invalidated where it was. */

@@ -17,7 +17,7 @@ import { meshAuthority } from "../certificate/x509-authority.js";
 import { deviceCertificateToSign } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { CLOCK_SKEW_SECONDS, type GroupAlgorithm, JOIN_METHOD } from "../statements/cose.js";
-import { SwarmkeepError } from "../statements/errors.js";
+import { SwarmkeepError, deviceRevoked } from "../statements/errors.js";
 import { scopeContains } from "../statements/scope.js";
 import { MAXIMUM_SERIALS_PER_DEVICE } from "../statements/x509.js";
 import { isX509Offered, serialsPerDevice } from "./crl.js";
@@ -133,11 +133,7 @@ export function judgeIssuance(
       { index: request.index },
     );
   }
-  if (ledger.isRevoked(request.index)) {
-    throw refused("revoked", `device ${request.index} is revoked or held`, "Ask the fleet's registrar.", {
-      index: request.index,
-    });
-  }
+  if (ledger.isRevoked(request.index)) throw deviceRevoked(request.index);
   checkPolicy(request, device.policy, ledger, now);
   if (channel.device !== undefined && channel.device.index !== request.index) {
     throw refused(

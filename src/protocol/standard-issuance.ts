@@ -24,7 +24,7 @@ import { meshLabel } from "../certificate/x509-names.js";
 import { MAXIMUM_X509_LENGTH } from "../certificate/x509.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { JOIN_METHOD } from "../statements/cose.js";
-import { SwarmkeepError } from "../statements/errors.js";
+import { SwarmkeepError, deviceRevoked } from "../statements/errors.js";
 import { type EnrolmentCode, hashOfKey } from "./enrolment-codes.js";
 import {
   type CertificateSlot,
@@ -169,9 +169,7 @@ function registered(ledger: IssuanceLedger, index: number): RegisteredDevice {
       index,
     });
   }
-  if (ledger.isRevoked(index)) {
-    throw refused("revoked", `device ${index} is revoked or held`, "Ask the fleet's registrar.", { index });
-  }
+  if (ledger.isRevoked(index)) throw deviceRevoked(index);
   return device;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Holder, ShardMapTerms } from "../certificate/shard-map.js";
 import { equalBytes } from "../crypto/bytes.js";
+import { SwarmkeepError } from "../statements/errors.js";
 import { sha256, wipe } from "./bytes.js";
 import { ENTRY_INDEX, type ShardContext, deviceShardKeys, shardId } from "./derivation.js";
 import { type ShardEntry, checkEntry, decodePlacedEntry } from "./entry.js";
@@ -62,7 +63,10 @@ export async function fetchShards(
       return { placed, entry };
     });
     if (found === undefined) {
-      throw problems.find((problem) => problem instanceof ShardError) ?? tooFew(0, terms.threshold, problems);
+      const refusal = refusalOfAll(problems, keptBy(entryId).length);
+      throw (
+        refusal ?? problems.find((problem) => problem instanceof ShardError) ?? tooFew(0, terms.threshold, problems)
+      );
     }
     const { entry, placed } = found;
     const sealed = new Map<number, Uint8Array>();
@@ -94,6 +98,19 @@ function expectNames(entry: ShardEntry, naming: Uint8Array, { version, device }:
     device,
     index: wrong,
   });
+}
+
+/**
+ * What all that were asked refuse alike, such as that the device is revoked: no other try helps then. One that says so alone may lie.
+ * @param asked how many answers there could have been
+ */
+export function refusalOfAll(problems: readonly unknown[], asked: number): SwarmkeepError | undefined {
+  const refusals = problems.filter(
+    (problem) => problem instanceof SwarmkeepError && !(problem instanceof ShardError) && problem.kind === "refused",
+  ) as SwarmkeepError[];
+  const [first] = refusals;
+  const isCommon = refusals.length === asked && refusals.every(({ code }) => code === first?.code);
+  return isCommon ? first : undefined;
 }
 
 async function firstGood<T>(

@@ -37,3 +37,13 @@ export class SwarmkeepError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** What a device is told by whoever does not serve it any more. */
+export function deviceRevoked(index: number): SwarmkeepError {
+  return new SwarmkeepError(`device ${index} is revoked or held`, {
+    kind: "refused",
+    code: "revoked",
+    advice: "Ask the fleet's registrar which of both: a hold can be released, a revocation is for good.",
+    details: { index },
+  });
+}

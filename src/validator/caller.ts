@@ -15,7 +15,7 @@ import { equalBytes } from "../crypto/bytes.js";
 import type { Member } from "../ledger/projection.js";
 import type { Peer } from "../net/server.js";
 import { indexOfIdentity } from "../protocol/pre-shared-key.js";
-import { SwarmkeepError } from "../statements/errors.js";
+import { SwarmkeepError, deviceRevoked } from "../statements/errors.js";
 import { isRevoked } from "./issuing.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
@@ -90,12 +90,7 @@ function byDeviceCertificate(options: CallerOptions, encoded: Uint8Array): Calle
   if (!isRevoked(standing.projection, index, standing.finalised?.number ?? 0)) {
     return { kind: "device", index, by: "certificate", scope };
   }
-  throw new SwarmkeepError(`device ${index} is revoked or held`, {
-    kind: "refused",
-    code: "revoked",
-    advice: "Ask the fleet's registrar.",
-    details: { index },
-  });
+  throw deviceRevoked(index);
 }
 
 function hasKey({ contact }: Member, tlsKey: Uint8Array): boolean {

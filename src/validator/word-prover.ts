@@ -5,7 +5,7 @@
 import { isPassing } from "../ledger/errors.js";
 import type { MeshReader } from "../ledger/mesh-reader.js";
 import type { VerifiedHeader } from "../ledger/state-proof.js";
-import { SwarmkeepError } from "../statements/errors.js";
+import { deviceRevoked } from "../statements/errors.js";
 import type { Standing } from "./standing.js";
 
 /** Blocks for which a proven word is used again: a crowd of devices shares a few words. */
@@ -39,12 +39,7 @@ export class WordProver {
     await this.#proveBatch(index, header);
     const effective = await this.#word(Math.floor(index / 256), header);
     if (((effective >> BigInt(index % 256)) & 1n) === 0n) return;
-    throw new SwarmkeepError(`device ${index} is revoked or held`, {
-      kind: "refused",
-      code: "revoked",
-      advice: "Ask the fleet's registrar.",
-      details: { index },
-    });
+    throw deviceRevoked(index);
   }
 
   async #proveBatch(index: number, header: VerifiedHeader): Promise<void> {

@@ -25,7 +25,7 @@ import {
   encodeSignedContent,
   sampleContent,
 } from "../../src/protocol/shards.js";
-import { SwarmkeepError } from "../../src/runtime/errors.js";
+import { deviceRevoked } from "../../src/statements/errors.js";
 import { hmac } from "../../src/shards/bytes.js";
 import { type KeySource, deviceRoot, nextChain } from "../../src/shards/derivation.js";
 import { memoryBudget, open, seal } from "../../src/shards/deterministic-aead.js";
@@ -33,6 +33,7 @@ import { EntryTree, encodePlacedEntry, entryLeaf } from "../../src/shards/entry.
 import { generateDevice } from "../../src/shards/generate.js";
 import { messageDigest, verifyOnce } from "../../src/shards/one-time-keys.js";
 import { holdersOf } from "../../src/shards/placement.js";
+import { sealRoot, sealedRootId } from "../../src/shards/sealed-root.js";
 import { SCHEME } from "../../src/shards/splitting.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { statementDigest } from "../../src/statements/eip712.js";
@@ -104,8 +105,21 @@ describe("a device and the holders of its shards", () => {
     return holdings.get(seat)?.holding as Holding;
   };
 
+  /** A device that is enrolled, with what the factory gave it. */
+  async function bring(shardRoot: Uint8Array | undefined): Promise<void> {
+    const made = await makeDevice(tls.mesh, shardRoot && { shardRoot });
+    await made.agent.close();
+    device = await openTestDevice(tls.mesh, made.path, noting);
+    await device.agent.adoptBundle(tls.mesh.bundle);
+    await device.agent.enrol();
+    shards = await device.agent.shards();
+  }
+
   /** Makes a version, delivers it and puts it on the ledger. */
-  async function rotate(version: number, terms: { validFrom?: number } = {}): Promise<void> {
+  async function rotate(
+    version: number,
+    terms: { readonly validFrom?: number; readonly rootRow?: (at: number) => Promise<Uint8Array> } = {},
+  ): Promise<void> {
     const holders = holdersNow();
     let chain: Uint8Array = await nextChain(source, meshId, 1);
     for (let period = 2; period <= version; period++) chain = await nextChain(source, meshId, period, chain);
@@ -123,6 +137,12 @@ describe("a device and the holders of its shards", () => {
           await holdingOf(tlsPin).take(signed(content));
         }
       }
+    }
+    const { rootRow } = terms;
+    const id = sealedRootId({ meshId, device: INDEX, version });
+    for (const [at, { tlsPin }] of rootRow === undefined ? [] : holdersOf(id, holders, REPLICAS).entries()) {
+      const row = { id, device: INDEX, bytes: (await rootRow?.(at)) as Uint8Array };
+      await holdingOf(tlsPin).take(signed(deliveryContent({ ...place(version), shards: [row] })));
     }
     const validFrom = terms.validFrom ?? now() - 10;
     const map = {
@@ -166,18 +186,12 @@ describe("a device and the holders of its shards", () => {
         if (path !== PATH.shards)
           return currentMap(options(), ...(path.split("/").slice(-2).map(Number) as [number, number]));
         const { index, scope } = decodeDeviceCertificate(certificate as Uint8Array);
-        if (tls.mesh.revoked.has(index))
-          throw new SwarmkeepError("revoked", { kind: "refused", code: "revoked", advice: "" });
+        if (tls.mesh.revoked.has(index)) throw deviceRevoked(index);
         const caller: CertifiedDevice = { kind: "device", by: "certificate", index, scope };
         return encodeShardAnswer(await holding.give(body, caller));
       };
     }
-    const made = await makeDevice(tls.mesh, { shardRoot: await deviceRoot(source, meshId, INDEX) });
-    await made.agent.close();
-    device = await openTestDevice(tls.mesh, made.path, noting);
-    await device.agent.adoptBundle(tls.mesh.bundle);
-    await device.agent.enrol();
-    shards = await device.agent.shards();
+    await bring(await deviceRoot(source, meshId, INDEX));
   });
   afterEach(async () => {
     await device.agent.close();
@@ -244,12 +258,48 @@ describe("a device and the holders of its shards", () => {
     }
     await writeFile(join(device.path, "shards.cbor"), "damaged");
     tell("ScopeLimited", { scope: "geo:u33", until: BigInt(now() - 5) });
-    await expectFailure(seed(), "too-few-shards");
+    await expectFailure(seed(), "map-limited");
     await rotate(2, { validFrom: now() - 1 });
     await seed();
     await writeFile(join(device.path, "shards.cbor"), "damaged");
     tls.mesh.revoked.add(INDEX);
-    await expectFailure(seed(), "too-few-shards");
+    const told = await expectFailure(seed(), "revoked");
+    expect(told).to.have.property("advice").that.contains("for good");
+  });
+
+  it("without a root from the factory, gets it with its first shards, sealed to its identity key, past a holder that lies", async () => {
+    await device.agent.close();
+    await bring(undefined);
+    const { key } = device.keystore.identity;
+    const evil: KeySource = { ...source, mac: (message) => hmac(new Uint8Array(32), message) };
+    const sealedBy = (by: KeySource, version: number) => sealRoot(by, key, { meshId, device: INDEX, version });
+    await rotate(1);
+    await expectFailure(seed(true), "no-shard-root");
+    await expectFailure(seed(), "no-shard-root");
+    await rotate(2, { rootRow: () => sealedBy(evil, 2) });
+    await expectFailure(seed(), "no-shard-root");
+    expect(await device.keystore.shardRoot?.()).to.equal(undefined);
+    await rotate(3, { rootRow: (at) => sealedBy(at === 0 ? evil : source, 3) });
+    const first = await seed();
+    expect(await device.keystore.shardRoot?.()).to.deep.equal(
+      Uint8Array.from(await deviceRoot(source, meshId, INDEX)),
+    );
+    await device.agent.close();
+    device = await openTestDevice(tls.mesh, device.path, noting);
+    shards = await device.agent.shards();
+    expect(await seed(true)).to.equal(first);
+    // From now on as every other device.
+    await rotate(4);
+    expect(await seed()).to.not.equal(first);
+  });
+
+  it("without a root from the factory, and revoked, is told so", async () => {
+    await device.agent.close();
+    await bring(undefined);
+    const { key } = device.keystore.identity;
+    await rotate(1, { rootRow: () => sealRoot(source, key, { meshId, device: INDEX, version: 1 }) });
+    tls.mesh.revoked.add(INDEX);
+    await expectFailure(seed(), "revoked");
   });
 
   it("signs once with each key, also after a restart, and its signatures verify with key and path alone", async () => {

@@ -19,7 +19,12 @@ import { fundFromNode } from "../../operator/dev-account.js";
 import { type DeviceLot, provisionBatch, range, writeProvisioning } from "../../operator/factory.js";
 import { type GrantProposal, grantDigest, proposedGrant, submitGrant } from "../../operator/governance.js";
 import { withSender } from "../../operator/ledger.js";
-import { type RegistrarFolder, createRegistrarFolder, openRegistrarFolder } from "../../operator/registrar-folder.js";
+import {
+  type RegistrarFolder,
+  batchesFolder,
+  createRegistrarFolder,
+  openRegistrarFolder,
+} from "../../operator/registrar-folder.js";
 import { createMaster, openMaster } from "../../operator/shard-master.js";
 import { nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
 import { PRIVATE_FOLDER, readIfPresent, readLimited } from "../../runtime/atomic-file.js";
@@ -129,7 +134,7 @@ async function registerBatch(
 ): Promise<BatchFolder> {
   const { workspace, ledger, mesh } = local;
   return progress.step("fleet", async () => {
-    const path = join(registrar.folder.path, "batches", BATCH);
+    const path = join(batchesFolder(registrar), BATCH);
     const { certificatePeriodSeconds } = await ledger.contracts.anchor.parameters();
     const validators = await local.validators();
     const context = {

@@ -11,6 +11,7 @@ import type { DeviceShards } from "../../device/shards.js";
 import { withSender } from "../../operator/ledger.js";
 import { type Run, type ShardOrder } from "../../operator/shard-folder.js";
 import { checkHolders, replaceHolders } from "../../operator/shard-keeping.js";
+import { batchesFolder } from "../../operator/registrar-folder.js";
 import { openMaster } from "../../operator/shard-master.js";
 import { type Generator, countOf, generateShards } from "../../operator/shard-runs.js";
 import { invalidateShards } from "../../operator/shard-terms.js";
@@ -42,12 +43,13 @@ export async function tellShardStory(local: LocalMesh, fleet: Fleet, progress: P
   const fleetId = lamp.agent.provisioning.enrolment.fleetId;
   const source = await openMaster(registrar);
   const folder = await registrar.folder.folder("shards");
+  const batches = batchesFolder(registrar);
   const { privateKey, sealer } = registrar;
   const shards = await lamp.agent.shards();
   try {
     await withSender(ledger.endpoint, privateKey, async (sender) => {
       const nowSeconds = (): number => Math.floor(Date.now() / 1000);
-      const generator: Generator = { ledger, sender, privateKey, sealer, folder, source, nowSeconds };
+      const generator: Generator = { ledger, sender, privateKey, sealer, folder, batches, source, nowSeconds };
       const order = { ...ORDER, fleetId };
       const first = await generate(generator, order, progress);
       await useKey(local, shards, first, progress);
