@@ -146,7 +146,10 @@ async function withGenerator(
     try {
       await withLedger(registrar.mesh, (ledger) =>
         withSender(ledger.endpoint, privateKey, (sender) =>
-          work({ ledger, sender, privateKey, sealer, folder, batches, source, nowSeconds, onProgress: progressBar() }, ledger),
+          work(
+            { ledger, sender, privateKey, sealer, folder, batches, source, nowSeconds, onProgress: progressBar() },
+            ledger,
+          ),
         ),
       );
     } finally {
@@ -280,6 +283,7 @@ async function check(
     const lines = rows.map(({ holder, isGood, shards, bytes, problem }) =>
       isGood ? `good         ${holder}: ${shards} shards, ${bytes} bytes` : `failed       ${holder}: ${problem}`,
     );
+    lines.unshift(`version      ${run.version} of fleet ${fleetId}`);
     if (replaced) lines.push(`replaced     ${failed.length}: the others have copies of what they kept`);
     context.print({ fleetId, version: run.version, holders: rows, replaced }, lines.join("\n"));
   });

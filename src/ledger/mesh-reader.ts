@@ -2,15 +2,16 @@
  * Reads from the mesh's contracts what a member signs about, each word proven under the state root of a finalised block:
  * a lying endpoint cannot make a member certify a revoked device, or one that nobody registered.
  */
-import { ZeroAddress, concat, getAddress, toBeHex } from "ethers";
+import { ZeroAddress, concat, getAddress, keccak256, toBeHex } from "ethers";
 
 import type { RevocationWord } from "./bitmap.js";
 import { type MeshAddresses, shardsOf } from "./contracts.js";
 import { LedgerError } from "./errors.js";
 import { batchHash, type Batch, type Fleet, type Projection } from "./projection.js";
+import type { MapFields, MapVersion } from "./shard-book.js";
 import type { LedgerSource } from "./source.js";
 import { wordHex, type VerifiedHeader } from "./state-proof.js";
-import { ANCHOR_SLOTS, FLEET_SLOTS, OFFICE_SLOTS, REVOCATION_SLOTS, bitsOf } from "./storage-layout.js";
+import { ANCHOR_SLOTS, FLEET_SLOTS, OFFICE_SLOTS, REVOCATION_SLOTS, SHARD_SLOTS, bitsOf } from "./storage-layout.js";
 
 export interface ProvenKeys {
   readonly generation: bigint;
@@ -132,6 +133,36 @@ export class MeshReader {
     return { fleet, batch, revoked: bitsOf(word.revoked, bit, 1n) === 1n, held: bitsOf(word.held, bit, 1n) === 1n };
   }
 
+  /**
+   * That the newest two versions of a shard map are as the events say, shortened and invalidated where they were, and that there is none
+   * after them.
+   * @param versions of one subject, the newest last
+   * @throws LedgerError `bad-proof`
+   */
+  async proveShardMaps(versions: readonly MapVersion[], block: VerifiedHeader): Promise<void> {
+    const recent = versions.slice(-2);
+    const [{ fleetId, subject } = { fleetId: 0n, subject: 0n }] = recent;
+    const slots = recent.flatMap(({ map: { version } }) => [
+      ...SHARD_SLOTS.record(fleetId, subject, version),
+      SHARD_SLOTS.invalidated(fleetId, subject, version),
+    ]);
+    const words = await this.#source.storage(
+      this.#addresses.shards,
+      [SHARD_SLOTS.latest(fleetId, subject), ...slots],
+      block,
+    );
+    const expected = recent.flatMap(({ map, holders, invalidated }) => [
+      shardMapWord(map),
+      BigInt(map.root),
+      BigInt(keccak256(holders)),
+      invalidated ? 1n : 0n,
+    ]);
+    const isSame = [BigInt(versions.length), ...expected].every((word, i) => word === words[i]);
+    if (isSame) return;
+    const message = `the logs and the state of the shard map of fleet ${fleetId}, subject ${subject} differ`;
+    throw new LedgerError("bad-proof", message, { fleetId, subject, blockNumber: block.number });
+  }
+
   async #proveBatch(fleet: Fleet, batch: Batch, block: VerifiedHeader): Promise<void> {
     const key = `${batch.fleetId}/${batch.batch}`;
     if (this.#provenBatches.has(key)) return;
@@ -150,4 +181,21 @@ export class MeshReader {
     }
     this.#provenBatches.add(key);
   }
+}
+
+/** The first word of a version's record. */
+function shardMapWord(map: MapFields): bigint {
+  const { version, scheme, threshold, shards, replicas, validFrom, validUntil, graceSeconds, rotationSeconds } = map;
+  const fields = [
+    [version, 32n],
+    [scheme, 8n],
+    [threshold, 8n],
+    [shards, 8n],
+    [replicas, 8n],
+    [validFrom, 48n],
+    [validUntil, 48n],
+    [graceSeconds, 32n],
+    [rotationSeconds, 32n],
+  ] as const;
+  return fields.reduceRight((word, [value, bits]) => (word << bits) | value, 0n);
 }

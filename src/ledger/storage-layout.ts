@@ -14,7 +14,7 @@ export function bitsOf(word: bigint, from: bigint, bits: bigint): bigint {
   return (word >> from) & ((1n << bits) - 1n);
 }
 
-// Slot 0 of these three is the mapping of used statements.
+// Slot 0 of these four is the mapping of used statements.
 
 export const ANCHOR_SLOTS = {
   /** Six addresses in the order of `Contracts`, from bit 0 of a slot each. */
@@ -32,6 +32,19 @@ export const FLEET_SLOTS = {
 export const REVOCATION_SLOTS = {
   revoked: (word: number): bigint => mappingSlot(BigInt(word), 1n),
   held: (word: number): bigint => mappingSlot(BigInt(word), 2n),
+} as const;
+
+export const SHARD_SLOTS = {
+  /** uint32 from bit 0: the newest version of a subject's map. */
+  latest: (fleetId: bigint, subject: bigint): bigint => mappingSlot(subject, mappingSlot(fleetId, 1n)),
+  /** A version: the fields of `IShardMap.Map` before its root, in their order from bit 0; the root; the holders' hash. */
+  record: (fleetId: bigint, subject: bigint, version: bigint): readonly [bigint, bigint, bigint] => {
+    const first = mappingSlot(version, mappingSlot(subject, mappingSlot(fleetId, 4n)));
+    return [first, first + 1n, first + 2n];
+  },
+  /** bool from bit 0. */
+  invalidated: (fleetId: bigint, subject: bigint, version: bigint): bigint =>
+    mappingSlot(version, mappingSlot(subject, mappingSlot(fleetId, 5n))),
 } as const;
 
 /** There are two offices, the one in office and the one before, of `size` slots each from slot 0 on. */

@@ -55,6 +55,7 @@ import { type ValidatorKeys, type ValidatorSettings, parseListen } from "./setti
 import type { Signer } from "./signer.js";
 import { type FinalisedBlock, Standing, notInOffice } from "./standing.js";
 import { VoteRecord, Voting } from "./voting.js";
+import { MapProver } from "./map-prover.js";
 import { WordProver } from "./word-prover.js";
 import { X509Files } from "./x509-files.js";
 import { fileRoutes } from "./x509-routes.js";
@@ -365,7 +366,8 @@ class Validator implements RunningValidator {
       keys.sealer.wipe();
     });
 
-    const prover = new WordProver(new MeshReader(source, addresses), standing, nowSeconds);
+    const reader = new MeshReader(source, addresses);
+    const prover = new WordProver(reader, standing, nowSeconds);
     const devices = new TokenBuckets(DEVICE_RATE);
     const nodes = new ManifestNodes();
     const issuing = { context, standing, issued, inheritance, prover, checks, nodes, devices, nowSeconds };
@@ -393,6 +395,7 @@ class Validator implements RunningValidator {
         codes: est.codes,
         heads,
         holding,
+        maps: new MapProver(reader),
         files,
         topics: () => this.#office?.signing.topics ?? {},
         identity: keys.tls,

@@ -8,6 +8,7 @@ import type { MapVersion } from "../ledger/shard-book.js";
 import type { PartialAnswer } from "../protocol/api.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { SERVED } from "./holding.js";
+import type { MapProver } from "./map-prover.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
 
@@ -36,14 +37,22 @@ export function currentMap({ standing, nowSeconds }: MapSigningOptions, fleetId:
   });
 }
 
+export interface MapProofOptions extends MapSigningOptions {
+  readonly maps: Pick<MapProver, "prove">;
+}
+
 /**
- * This member's part of the swarm's signature, if the payload is what `currentMap` gives here.
- * @throws SwarmkeepError `map-differs`, `no-shard-map`, and those of `Standing.inOffice`
+ * This member's part of the swarm's signature, if the payload is what `currentMap` gives here and the state proves.
+ * @throws SwarmkeepError `map-differs`, `no-shard-map`, and those of `Standing.inOffice`; LedgerError `bad-proof`
  */
-export function signMap(options: MapSigningOptions, payload: Uint8Array): PartialAnswer {
-  const { context, standing } = options;
-  const { signer } = standing.inOffice();
+export async function signMap(options: MapProofOptions, payload: Uint8Array): Promise<PartialAnswer> {
+  const { context, standing, maps } = options;
   const { fleetId, subject } = decodeShardMapPayload(payload);
+  const { projection, finalised } = standing.inOffice();
+  const versions = projection.shards.versions(BigInt(fleetId), BigInt(subject));
+  if (versions.length > 0) await maps.prove(versions, finalised);
+  // Compared after the proof: what the ledger said meanwhile counts.
+  const { signer } = standing.inOffice();
   if (!equalBytes(payload, currentMap(options, fleetId, subject))) {
     throw new SwarmkeepError("the current shard map here is another one", {
       kind: "refused",

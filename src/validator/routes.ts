@@ -30,6 +30,7 @@ import type { Holding } from "./holding.js";
 import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
 import { type FrostTopics, topicOf } from "./frost-signing.js";
+import type { MapProver } from "./map-prover.js";
 import { currentMap, signMap } from "./map-signing.js";
 import type { InOfficeParts } from "./office.js";
 import type { PskStore } from "./psk-store.js";
@@ -50,6 +51,7 @@ export interface RouteOptions {
   readonly codes: CodeBook;
   readonly heads: HeadStore;
   readonly holding: Holding;
+  readonly maps: MapProver;
   readonly files: X509Files;
   /** What this member signs with the Ed25519 group key on others' request. */
   readonly topics: () => FrostTopics;
@@ -237,7 +239,9 @@ function apiRoutes(options: RouteOptions): ApiRoute[] {
     {
       method: "POST",
       path: PATH.shardMapSign,
-      handle: ({ body }) => ({ body: encodePartialAnswer(signMap(issuing, body)) }),
+      handle: async ({ body }) => ({
+        body: encodePartialAnswer(await signMap({ ...issuing, maps: options.maps }, body)),
+      }),
     },
     {
       method: "POST",

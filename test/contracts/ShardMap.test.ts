@@ -9,6 +9,7 @@ const { loadFixture, time } = networkHelpers;
 
 /** Whole transactions, a list of seven holders included. */
 const ROTATE_FLEET_CEILING = 250_000n;
+const ROTATE_DEVICE_CEILING = 155_000n;
 const STATUS = { none: 0n, pending: 1n, active: 2n, grace: 3n, ended: 4n, invalidated: 5n };
 const LIMIT = 31_622_400n;
 
@@ -159,6 +160,14 @@ describe("ShardMap", () => {
         expect(await gasOf(shards.rotate(1, current(now), holders))).to.be.at.most(ROTATE_FLEET_CEILING);
       });
     }
+
+    it("of one device stays under its gas ceiling", async () => {
+      const { mesh } = await loadFixture(withMap);
+      const now = BigInt(await time.latest());
+      const holders = `0x${"ab".repeat(7 * 64)}`;
+      const shards = mesh.shards.connect(mesh.registrar);
+      expect(await gasOf(shards.rotateDevice(BATCH, 7, current(now), holders))).to.be.at.most(ROTATE_DEVICE_CEILING);
+    });
   });
 
   describe("status", () => {

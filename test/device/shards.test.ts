@@ -177,10 +177,9 @@ describe("a device and the holders of its shards", () => {
         if (path === PATH.shardMapSign) {
           const part = { seat: 0, partial: new Uint8Array(), evidence: new Uint8Array() };
           const signer = { partial: () => part };
-          signMap(
-            { ...options(), standing: { ...standing(), inOffice: () => ({ signer }) } as unknown as Standing },
-            body,
-          );
+          const inOffice = () => ({ signer, projection: standing().projection });
+          const maps = { prove: async () => undefined };
+          await signMap({ ...options(), maps, standing: { ...standing(), inOffice } as unknown as Standing }, body);
           return validator.partOf(shardMapToSign(externalAad, body));
         }
         if (path !== PATH.shards)
@@ -281,9 +280,7 @@ describe("a device and the holders of its shards", () => {
     expect(await device.keystore.shardRoot?.()).to.equal(undefined);
     await rotate(3, { rootRow: (at) => sealedBy(at === 0 ? evil : source, 3) });
     const first = await seed();
-    expect(await device.keystore.shardRoot?.()).to.deep.equal(
-      Uint8Array.from(await deviceRoot(source, meshId, INDEX)),
-    );
+    expect(await device.keystore.shardRoot?.()).to.deep.equal(Uint8Array.from(await deviceRoot(source, meshId, INDEX)));
     await device.agent.close();
     device = await openTestDevice(tls.mesh, device.path, noting);
     shards = await device.agent.shards();

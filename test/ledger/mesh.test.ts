@@ -10,8 +10,10 @@ import { Follower } from "../../src/ledger/follower.js";
 import { MeshReader, provenAddresses } from "../../src/ledger/mesh-reader.js";
 import { Projection } from "../../src/ledger/projection.js";
 import { TransactionSender } from "../../src/ledger/sender.js";
+import type { MapVersion } from "../../src/ledger/shard-book.js";
 import { LedgerSource } from "../../src/ledger/source.js";
 import { FAR, PARAMETERS, SCOPES, openMesh, registrationOf, secretOf, word, type Mesh } from "../contracts/mesh.js";
+import { HOLDERS, mapOf } from "../contracts/shard-map-fixture.js";
 import { endpointOf } from "./support/chain.js";
 import { failure } from "./support/failure.js";
 import { Proxy } from "./support/proxy.js";
@@ -184,6 +186,34 @@ describe("ledger layer on a mesh", () => {
     const blind = await project();
     expect(blind.bitmap.touchedWords()).to.deep.equal([]);
     expect((await reader.device(blind, 7n, await source.finalised()))?.revoked).to.equal(true);
+  });
+
+  it("a node that keeps back what happened to a shard map, or makes it up, is caught by the state", async () => {
+    const shards = mesh.shards.connect(mesh.registrar);
+    const now = BigInt((await source.finalised()).timestamp);
+    const map = mapOf({ validFrom: now, validUntil: now + 3_600n });
+    await shards.rotate(1, map, HOLDERS);
+    await shards.rotate(1, { ...map, version: 2n, validFrom: now + 60n }, HOLDERS);
+    await shards.shorten(1, 0, 2, now + 1_800n, 30);
+    await shards.invalidate(1, 0, 1);
+    const versions = (await project()).shards.versions(1n, 0n);
+    const [first, second] = versions as [MapVersion, MapVersion];
+    const block = await source.finalised();
+    await reader.proveShardMaps(versions, block);
+
+    const told = (change: Partial<MapVersion["map"]>): MapVersion => ({ ...second, map: { ...second.map, ...change } });
+    const lies: Record<string, readonly MapVersion[]> = {
+      "a rotation": [first],
+      "an invalidation": [{ ...first, invalidated: false }, second],
+      "an invalidation that never was": [first, { ...second, invalidated: true }],
+      "a shorter schedule": [first, told({ validUntil: now + 3_600n, graceSeconds: 600n })],
+      "another root": [first, told({ root: word(666) })],
+      "other holders": [first, { ...second, holders: "0x8180" }],
+      "a version that never was": [first, second, told({ version: 3n })],
+    };
+    for (const [what, lie] of Object.entries(lies)) {
+      expect((await failure(reader.proveShardMaps(lie, block))).code, what).to.equal("bad-proof");
+    }
   });
 
   it("a node that invents a batch is caught by the state", async () => {
