@@ -205,7 +205,7 @@ async function init(context: CommandContext, options: InitOptions, delivery?: st
   const secret = await secretFrom(options, delivery, passphrase);
   const shardRoot = await shardRootFrom(options, delivery, passphrase);
   const folder = context.dataFolder("device");
-  await initDevice(folder, passphrase, provisioning, secret, shardRoot).finally(() => shardRoot?.fill(0));
+  await initDevice(folder, passphrase, provisioning, secret, { shardRoot }).finally(() => shardRoot?.fill(0));
   const { index, joinMethod, scope } = provisioning;
   context.print({ folder, index, joinMethod, scope }, `device ${index} is ready in ${folder}: enroll it next`);
 }

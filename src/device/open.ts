@@ -13,6 +13,7 @@ import {
   manifestKeyOf,
   isSameKey,
   openSealedKeystore,
+  type KeystoreOptions,
 } from "./keystore.js";
 import type { Transport } from "./mesh.js";
 import type { Provisioning } from "./provisioning.js";
@@ -34,7 +35,6 @@ export async function loadChecks(device: DeviceSignatures = nativeSignatures): P
 
 /**
  * Makes a device's data folder from what the factory gave it.
- * @param shardRoot root of its shards, where it was given one
  * @throws SwarmkeepError `device-exists`, `wrong-device-key`, and those of data folders.
  */
 export async function initDevice(
@@ -42,7 +42,7 @@ export async function initDevice(
   passphrase: string,
   provisioning: Provisioning,
   secret: DeviceSecret,
-  shardRoot?: Uint8Array,
+  options?: KeystoreOptions,
 ): Promise<void> {
   if (!isSameKey(manifestKeyOf(secret), provisioning.enrolment.key)) {
     throw new SwarmkeepError("the device's key is not the one that its provisioning file lists", {
@@ -53,7 +53,7 @@ export async function initDevice(
     });
   }
   const store = await createDeviceStore(path, provisioning, async (folder) => {
-    (await createSealedKeystore(folder, passphrase, secret, { shardRoot })).close();
+    (await createSealedKeystore(folder, passphrase, secret, options)).close();
   });
   await store.close();
 }

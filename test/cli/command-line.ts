@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
-const MAIN = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
 export const PASSPHRASE = "correct horse battery staple";
 
 export interface Outcome {

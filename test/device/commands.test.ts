@@ -14,16 +14,18 @@ import { enrolmentOf } from "../../src/certificate/csr-proofs.js";
 import { requestedNames, verifyCertificateRequest } from "../../src/certificate/pkcs10.js";
 import { nobleSignatures } from "../../src/certificate/signatures.js";
 import { PRE_SHARED_KEY_LENGTH, preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
-import { DEVICE_KDF, type DeviceSecret, writeDelivery } from "../../src/device/keystore.js";
+import { type DeviceSecret, writeDelivery } from "../../src/device/keystore.js";
+import { initDevice } from "../../src/device/open.js";
 import { encodeProvisioning } from "../../src/device/provisioning.js";
-import { openSealer } from "../../src/runtime/sealed-file.js";
+import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { generateDeviceKey } from "../../src/device/identity.js";
 import { meshId } from "../certificate/fixtures.js";
+import { MAIN } from "../cli/command-line.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
 import { type TlsMesh, startTlsMesh } from "./tls-mesh.js";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const PASSPHRASE = "correct horse";
 const CHALLENGE = "ab".repeat(16);
 
 interface Outcome {
@@ -42,20 +44,16 @@ describe("commands of a device", function () {
     tls = await startTlsMesh(4);
     folder = await scratchFolder();
     passphraseFile = join(folder, "passphrase");
-    await writeFile(passphraseFile, "correct horse\n", { mode: 0o600 });
+    await writeFile(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   });
   afterEach(() => tls.close());
   after(removeScratchFolders);
 
   const start = (args: readonly string[], failpoint?: string): ChildProcess =>
-    spawn(
-      process.execPath,
-      ["--import", "tsx", main, "--data", join(folder, "device"), "--passphrase-file", passphraseFile, ...args],
-      {
-        env: { ...process.env, HOME: folder, ...(failpoint === undefined ? {} : { SWARMKEEP_FAILPOINT: failpoint }) },
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    spawn(process.execPath, [MAIN, "--data", join(folder, "device"), "--passphrase-file", passphraseFile, ...args], {
+      env: { ...process.env, HOME: folder, ...(failpoint === undefined ? {} : { SWARMKEEP_FAILPOINT: failpoint }) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
 
   async function run(args: readonly string[], failpoint?: string): Promise<Outcome> {
     const child = start(args, failpoint);
@@ -81,11 +79,17 @@ describe("commands of a device", function () {
     return outcome.stderr;
   }
 
-  /** A delivery as a factory makes it, and a device's folder made of it. */
+  /** The folder of a device, whose passphrase is hashed weakly: many processes open it. */
   async function init(secret: DeviceSecret): Promise<void> {
+    const provisioning = tls.mesh.provision(secret, { validators: [tls.mesh.validator(1).endpoint] });
+    await initDevice(join(folder, "device"), PASSPHRASE, provisioning, secret, { cost: LIGHT_KDF });
+  }
+
+  /** The same by the command, from a delivery as a factory makes it. */
+  async function initFromDelivery(secret: DeviceSecret): Promise<void> {
     const delivery = join(folder, "delivery");
     await mkdir(delivery);
-    const sealer = await openSealer(join(delivery, "seal.json"), "correct horse", DEVICE_KDF);
+    const sealer = await openSealer(join(delivery, "seal.json"), PASSPHRASE, LIGHT_KDF);
     await writeDelivery(sealer, (name) => join(delivery, name), secret);
     const validators = [tls.mesh.validator(1).endpoint];
     await writeFile(
@@ -121,7 +125,7 @@ describe("commands of a device", function () {
   it("enrol by pre-shared key, over channels that it secures", async () => {
     const preSharedKey = new Uint8Array(randomBytes(PRE_SHARED_KEY_LENGTH));
     tls.mesh.sharePreSharedKey(preSharedKeyIdentity(meshId, 257), preSharedKey);
-    await init({ kind: "pre-shared-key", preSharedKey });
+    await initFromDelivery({ kind: "pre-shared-key", preSharedKey });
     await succeed(["device", "enroll"]);
     await succeed(["device", "renew", "--alg", "ed25519"]);
     expect(await succeed(["cert", "show", join(folder, "device", "certificate.cbor")])).to.contain("ed25519");
@@ -219,7 +223,7 @@ describe("commands of a device", function () {
     await fail(["device", "init"], 2, "option-missing");
     await fail(["device", "init", join(folder, "nowhere")], 3, "file-missing");
     await fail(["cert", "show", passphraseFile], 2, "unknown-object");
-    await init(identityKey());
+    await initFromDelivery(identityKey());
     await fail(["device", "prove", CHALLENGE], 2, "no-certificate");
     await fail(["device", "init", join(folder, "delivery")], 2, "device-exists");
     await fail(["device", "enroll", "--alg", "rsa"], 2, "bad-choice");

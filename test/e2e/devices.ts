@@ -145,7 +145,7 @@ export async function openFrom(fleet: Fleet, position: number): Promise<Device> 
   const inDelivery = (name: string): string => fleet.batch.file("devices", String(position), name);
   const secret = await readDelivery(inDelivery, PASSPHRASE);
   const path = join(fleet.mesh.folder, `device-${fleet.batch.facts.base + position}`);
-  await initDevice(path, PASSPHRASE, await provisioningOf(fleet, position), secret);
+  await initDevice(path, PASSPHRASE, await provisioningOf(fleet, position), secret, { cost: LIGHT_KDF });
   return { path, ...(await openDevice(path, PASSPHRASE)) };
 }
 

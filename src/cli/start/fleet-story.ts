@@ -242,7 +242,7 @@ async function enrolDevice(
           ? await readDelivery(delivered, workspace.passphrase)
           : ({ kind: "key", privateKey: key } as const);
       const shardRoot = await readShardRoot(delivered, workspace.passphrase);
-      await initDevice(path, workspace.passphrase, provisioning, secret, shardRoot);
+      await initDevice(path, workspace.passphrase, provisioning, secret, { shardRoot });
       shardRoot?.fill(0);
     }
     const { agent, keystore } = await openDevice(path, workspace.passphrase);
