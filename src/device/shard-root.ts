@@ -39,7 +39,7 @@ export async function findRoot(
     let root: Uint8Array | undefined;
     try {
       const sealed = await fetch(holder, id);
-      root = sealed && privateKey && openRoot(privateKey, context, sealed);
+      root = sealed && privateKey && (await openRoot(privateKey, context, sealed));
       if (root === undefined) continue;
       const fetched = await shardsOf(root);
       await keystore.keepShardRoot?.(root);

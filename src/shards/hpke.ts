@@ -4,79 +4,42 @@
  * HKDF-SHA256); HKDF-SHA256 and AES-256-GCM follow. That one key signs and decrypts is sound for both: Thormarker, ePrint 2021/509, for
  * Ed25519 and X25519; Degabriele and others, CT-RSA 2012, for ECDSA and ECIES. Base mode says nothing about who sent it.
  */
-import {
-  ECDH,
-  type KeyObject,
-  createCipheriv,
-  createDecipheriv,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-} from "node:crypto";
+import { ECDH, type KeyObject } from "node:crypto";
 
+import { Aes128Gcm, Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke/core";
 import { ed25519 } from "@noble/curves/ed25519.js";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
 import { KEY_TYPE } from "../statements/cose.js";
-import { hmac, u16, wipe } from "./bytes.js";
+import { wipe } from "./bytes.js";
 
-interface Kem {
-  readonly id: number;
-  /** SubjectPublicKeyInfo up to the public key. */
-  readonly spki: Buffer;
-  /** Bytes of a public key, and so of an encapsulated one. */
-  readonly length: number;
-  readonly generate: () => { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
-}
-
-const X25519: Kem = {
-  id: 0x0020,
-  spki: Buffer.from("302a300506032b656e032100", "hex"),
-  length: 32,
-  generate: () => generateKeyPairSync("x25519"),
+/** What is sealed with; the shorter one is that of RFC 9180's vectors. */
+const AEADS = { aes128gcm: Aes128Gcm, aes256gcm: Aes256Gcm };
+const KEMS = {
+  x25519: { make: DhkemX25519HkdfSha256, encapsulatedLength: 32 },
+  p256: { make: DhkemP256HkdfSha256, encapsulatedLength: 65 },
 };
-const P256: Kem = {
-  id: 0x0010,
-  spki: Buffer.from("3059301306072a8648ce3d020106082a8648ce3d030107034200", "hex"),
-  length: 65,
-  generate: () => generateKeyPairSync("ec", { namedCurve: "P-256" }),
-};
-/** PKCS#8 up to the secret of an X25519 key (RFC 8410, section 7). */
-const X25519_PKCS8_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex");
-
-/** Those of RFC 9180 that are used or that its vectors take. */
-export const HPKE_AEAD = {
-  aes128gcm: { id: 1, cipher: "aes-128-gcm", keyLength: 16 },
-  aes256gcm: { id: 2, cipher: "aes-256-gcm", keyLength: 32 },
-} as const;
-type Aead = (typeof HPKE_AEAD)[keyof typeof HPKE_AEAD];
-
-const HKDF_SHA256 = 1;
-const TAG_LENGTH = 16;
-const VERSION = "HPKE-v1";
+type Kem = keyof typeof KEMS;
 
 /** What binds a message to its purpose and place. */
 export interface HpkeContext {
   readonly info: Uint8Array;
   readonly associatedData: Uint8Array;
-  /** AES-256-GCM if not given. */
-  readonly aead?: Aead;
+  /** `aes256gcm` if not given. */
+  readonly aead?: keyof typeof AEADS;
 }
 
 /** Encapsulated key | ciphertext | tag. @throws Error where the key is no point of its curve */
-export function hpkeSeal(to: DeviceKey, plaintext: Uint8Array, context: HpkeContext): Uint8Array {
-  const kem = kemOf(to);
-  const recipient = agreementKey(to);
-  const { privateKey, publicKey } = kem.generate();
-  const encapsulated = rawOf(kem, publicKey);
-  const dh = diffieHellman({ privateKey, publicKey: publicOf(kem, recipient) });
-  const { key, nonce, cipher } = schedule(kem, dh, encapsulated, recipient, context);
+export async function hpkeSeal(to: DeviceKey, plaintext: Uint8Array, context: HpkeContext): Promise<Uint8Array> {
+  const suite = suiteOf(to.type === KEY_TYPE.ed25519 ? "x25519" : "p256", context);
+  const recipientPublicKey = await suite.kem.deserializePublicKey(bufferOf(agreementKey(to)));
+  const sender = await suite.createSenderContext({ recipientPublicKey, info: bufferOf(context.info) });
+  const secret = bufferOf(plaintext);
   try {
-    const sealing = createCipheriv(cipher, key, nonce).setAAD(context.associatedData);
-    return Buffer.concat([encapsulated, sealing.update(plaintext), sealing.final(), sealing.getAuthTag()]);
+    const sealed = await sender.seal(secret, bufferOf(context.associatedData));
+    return Buffer.concat([new Uint8Array(sender.enc), new Uint8Array(sealed)]);
   } finally {
-    wipe(key, dh);
+    wipe(new Uint8Array(secret));
   }
 }
 
@@ -84,37 +47,34 @@ export function hpkeSeal(to: DeviceKey, plaintext: Uint8Array, context: HpkeCont
  * The plaintext, which the caller wipes; undefined where it was sealed to another key, or for another purpose, or was changed.
  * @param privateKey Ed25519 or P-256, whose public half it was sealed to; or X25519
  */
-export function hpkeOpen(privateKey: KeyObject, sealed: Uint8Array, context: HpkeContext): Uint8Array | undefined {
-  const kem = privateKey.asymmetricKeyType === "ec" ? P256 : X25519;
-  if (sealed.length < kem.length + TAG_LENGTH) return undefined;
-  const own = privateKey.asymmetricKeyType === "ed25519" ? montgomeryKey(privateKey) : privateKey;
-  const recipient = rawOf(kem, createPublicKey(own));
-  const encapsulated = sealed.subarray(0, kem.length);
-  let dh: Buffer | undefined;
-  let key: Uint8Array | undefined;
+export async function hpkeOpen(
+  privateKey: KeyObject,
+  sealed: Uint8Array,
+  context: HpkeContext,
+): Promise<Uint8Array | undefined> {
+  const kem = privateKey.asymmetricKeyType === "ec" ? "p256" : "x25519";
+  const { encapsulatedLength } = KEMS[kem];
+  const suite = suiteOf(kem, context);
+  const secret = agreementSecret(privateKey);
   try {
+    const recipientKey = await suite.kem.deserializePrivateKey(secret);
+    const enc = bufferOf(sealed.subarray(0, encapsulatedLength));
     // Refuses points that are on no curve, and such of small order.
-    dh = diffieHellman({ privateKey: own, publicKey: publicOf(kem, encapsulated) });
-    const derived = schedule(kem, dh, encapsulated, recipient, context);
-    key = derived.key;
-    const opening = createDecipheriv(derived.cipher, key, derived.nonce, { authTagLength: TAG_LENGTH });
-    opening.setAAD(context.associatedData).setAuthTag(sealed.subarray(-TAG_LENGTH));
-    const plaintext = opening.update(sealed.subarray(kem.length, -TAG_LENGTH));
-    try {
-      opening.final();
-      return Uint8Array.from(plaintext);
-    } finally {
-      wipe(plaintext);
-    }
+    const recipient = await suite.createRecipientContext({ recipientKey, enc, info: bufferOf(context.info) });
+    const opened = await recipient.open(
+      bufferOf(sealed.subarray(encapsulatedLength)),
+      bufferOf(context.associatedData),
+    );
+    return new Uint8Array(opened);
   } catch {
     return undefined;
   } finally {
-    wipe(dh, key);
+    wipe(new Uint8Array(secret));
   }
 }
 
-function kemOf({ type }: DeviceKey): Kem {
-  return type === KEY_TYPE.ed25519 ? X25519 : P256;
+function suiteOf(kem: Kem, { aead = "aes256gcm" }: HpkeContext): CipherSuite {
+  return new CipherSuite({ kem: new KEMS[kem].make(), kdf: new HkdfSha256(), aead: new AEADS[aead]() });
 }
 
 /** The public key in the form that the KEM takes. */
@@ -123,54 +83,19 @@ function agreementKey({ type, bytes }: DeviceKey): Uint8Array {
   return ECDH.convertKey(bytes, "prime256v1", undefined, undefined, "uncompressed") as Buffer;
 }
 
-function montgomeryKey(privateKey: KeyObject): KeyObject {
-  const pkcs8 = privateKey.export({ format: "der", type: "pkcs8" });
-  const secret = ed25519.utils.toMontgomerySecret(pkcs8.subarray(-32));
-  const der = Buffer.concat([X25519_PKCS8_PREFIX, secret]);
+/** The secret scalar in the form that the KEM takes. */
+function agreementSecret(privateKey: KeyObject): ArrayBuffer {
+  const { d = "" } = privateKey.export({ format: "jwk" });
+  const scalar = Buffer.from(d, "base64url");
+  const secret = privateKey.asymmetricKeyType === "ed25519" ? ed25519.utils.toMontgomerySecret(scalar) : scalar;
   try {
-    return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+    return bufferOf(secret);
   } finally {
-    wipe(pkcs8, secret, der);
+    wipe(scalar, secret);
   }
 }
 
-function publicOf({ spki }: Kem, raw: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([spki, raw]), format: "der", type: "spki" });
-}
-
-function rawOf({ spki }: Kem, key: KeyObject): Buffer {
-  return key.export({ format: "der", type: "spki" }).subarray(spki.length);
-}
-
-/** Section 4.1 ExtractAndExpand, then section 5.1 KeySchedule without a pre-shared key. */
-function schedule(
-  { id }: Kem,
-  dh: Uint8Array,
-  encapsulated: Uint8Array,
-  recipient: Uint8Array,
-  { info, aead = HPKE_AEAD.aes256gcm }: HpkeContext,
-): { readonly key: Uint8Array; readonly nonce: Uint8Array; readonly cipher: Aead["cipher"] } {
-  const kemSuite = Buffer.concat([Buffer.from("KEM"), u16(id)]);
-  const suite = Buffer.concat([Buffer.from("HPKE"), u16(id), u16(HKDF_SHA256), u16(aead.id)]);
-  const none = new Uint8Array();
-  const extract = (of: Uint8Array, salt: Uint8Array, label: string, input: Uint8Array): Buffer =>
-    hmac(salt, VERSION, of, label, input);
-  // One block of HKDF-SHA256 is enough for all of them.
-  const expand = (of: Uint8Array, from: Uint8Array, label: string, about: Uint8Array, length: number): Buffer =>
-    hmac(from, u16(length), VERSION, of, label, about, Uint8Array.of(1)).subarray(0, length);
-
-  const extracted = extract(kemSuite, none, "eae_prk", dh);
-  const shared = expand(kemSuite, extracted, "shared_secret", Buffer.concat([encapsulated, recipient]), 32);
-  const about = Buffer.concat([
-    Uint8Array.of(0),
-    extract(suite, none, "psk_id_hash", none),
-    extract(suite, none, "info_hash", info),
-  ]);
-  const secret = extract(suite, shared, "secret", none);
-  try {
-    const key = expand(suite, secret, "key", about, aead.keyLength);
-    return { key, nonce: expand(suite, secret, "base_nonce", about, 12), cipher: aead.cipher };
-  } finally {
-    wipe(extracted, shared, secret);
-  }
+/** The library takes buffers whole; a Buffer may lie in one that others share. */
+function bufferOf(bytes: Uint8Array): ArrayBuffer {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
 }

@@ -24,15 +24,19 @@ function purposeOf({ meshId, device, version }: ShardContext): HpkeContext {
 export async function sealRoot(source: KeySource, key: DeviceKey, context: ShardContext): Promise<Uint8Array> {
   const root = await deviceRoot(source, context.meshId, context.device);
   try {
-    return hpkeSeal(key, root, purposeOf(context));
+    return await hpkeSeal(key, root, purposeOf(context));
   } finally {
     wipe(root);
   }
 }
 
 /** The root, which the caller wipes; undefined where it is not sealed to this key for this device and version. */
-export function openRoot(privateKey: KeyObject, context: ShardContext, sealed: Uint8Array): Uint8Array | undefined {
-  const root = hpkeOpen(privateKey, sealed, purposeOf(context));
+export async function openRoot(
+  privateKey: KeyObject,
+  context: ShardContext,
+  sealed: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const root = await hpkeOpen(privateKey, sealed, purposeOf(context));
   if (root === undefined || root.length === KEY_LENGTH) return root;
   wipe(root);
   return undefined;

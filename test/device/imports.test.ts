@@ -28,6 +28,7 @@ describe("the agent of a device", () => {
   it("loads no chain library, no server and no X.509 library", () => {
     expect([...packagesOf(entry)].sort()).to.deep.equal([
       "@chainsafe/blst",
+      "@hpke/core",
       "@noble/curves",
       "@noble/hashes",
       "cborg",
