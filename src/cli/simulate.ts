@@ -2,7 +2,6 @@
  * `npm run simulate -- sybil`: what an attacker with a share of the weight gets of the committees that are drawn.
  * `npm run simulate -- holders`: how likely shards are lost when holders fail.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Command, CommanderError } from "commander";
@@ -14,7 +13,7 @@ import {
   holderLossChart,
   simulateHolderLoss,
 } from "../operator/holder-loss.js";
-import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, PUBLIC_FOLDER, makeFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError, exitCode } from "../runtime/errors.js";
 import { action, asSwarmkeepError, parseCount, renderError } from "./command.js";
 
@@ -115,7 +114,7 @@ async function plotted(
   charts: () => readonly { readonly name: string; readonly svg: string }[],
 ): Promise<string[]> {
   if (folder === undefined) return [];
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder, PUBLIC_FOLDER);
   return Promise.all(
     charts().map(async ({ name, svg }) => {
       const path = join(folder, name);

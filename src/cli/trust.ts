@@ -1,5 +1,4 @@
 /** Whom a command trusts: a bundle under a pinned root, from files, from a device's folder, or from a validator. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
@@ -9,6 +8,7 @@ import { loadChecks, tlsTransport } from "../device/open.js";
 import { readDeviceFiles } from "../device/store.js";
 import type { SigningChecks } from "../device/swarm-signing.js";
 import { PATH } from "../protocol/api.js";
+import { makeFolder } from "../runtime/atomic-file.js";
 import { hasDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type CommandContext, parseHex, readInput } from "./command.js";
@@ -80,7 +80,7 @@ async function bundleFrom({ bundle, validator }: TrustOptions, stored: Uint8Arra
 /** A verifier's memory lives as long as the machine: an older head must not pass after a restart. */
 async function defaultMemory(context: CommandContext, { meshId }: MeshTrust): Promise<string> {
   const folder = context.dataFolder("verifier");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   return join(folder, `heads-${Buffer.from(meshId.subarray(0, 8)).toString("hex")}.json`);
 }
 

@@ -1,11 +1,11 @@
 /** `validator approve`: this validator's operator agrees to one exact statement, on this machine (docs/protocol.md, section 8). */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Command } from "commander";
 
 import { proposedDigest } from "../operator/proposal.js";
 import { parseProposal } from "../operator/proposals.js";
+import { makeFolder } from "../runtime/atomic-file.js";
 import { hasDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { approve } from "../validator/approvals.js";
@@ -46,6 +46,6 @@ export function registerApprove(group: Command): void {
 /** Beside a running validator, which holds the folder's lock: approvals are files of their own. */
 async function approvalsFolder(path: string): Promise<string> {
   const folder = join(path, "approvals");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   return folder;
 }

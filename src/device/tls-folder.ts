@@ -10,12 +10,18 @@
  * ```
  */
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { PRIVATE_FILE, PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import {
+  PRIVATE_FILE,
+  PUBLIC_FILE,
+  PUBLIC_FOLDER,
+  makeFolder,
+  readIfPresent,
+  writeAtomically,
+} from "../runtime/atomic-file.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
-import { SwarmkeepError, fileError } from "../runtime/errors.js";
+import { SwarmkeepError } from "../runtime/errors.js";
 import type { Agent } from "./agent.js";
 import type { SealedKeystore } from "./keystore.js";
 import { tlsMaterial } from "./tls.js";
@@ -29,8 +35,6 @@ const MODES = {
 } as const;
 export type TlsFileName = keyof typeof MODES;
 
-/** Other accounts read all but the key. */
-const PUBLIC_FOLDER = 0o755;
 const HOOK_MILLISECONDS = 60_000;
 
 export interface TlsFolderOptions {
@@ -60,9 +64,7 @@ export async function writeTlsFolder(options: TlsFolderOptions, signal?: AbortSi
     "tls.crt": chain,
     "crl.pem": crl,
   };
-  await mkdir(folder, { recursive: true, mode: PUBLIC_FOLDER }).catch((error: unknown) => {
-    throw fileError(folder, error);
-  });
+  await makeFolder(folder, PUBLIC_FOLDER);
   const changed: TlsFileName[] = [];
   for (const [name, mode] of Object.entries(MODES) as [TlsFileName, number][]) {
     const path = join(folder, name);

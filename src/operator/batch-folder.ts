@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
 import { ManifestTree, manifestLeaf } from "../certificate/manifest.js";
-import { PRIVATE_FOLDER, readLimited, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
+import { PRIVATE_FOLDER, makeFolder, readLimited, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError, fileError, systemCode } from "../runtime/errors.js";
 import { JOIN_METHOD, KEY_TYPE, type KeyType } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
@@ -107,7 +107,7 @@ export async function createBatchFolder(
 ): Promise<BatchFolder> {
   const unfinished = join(dirname(path), `.${facts.count}-${process.pid}.unfinished`);
   try {
-    await mkdir(dirname(path), { recursive: true, mode: PRIVATE_FOLDER });
+    await makeFolder(dirname(path));
     if ((await readdir(dirname(path))).some((name) => join(dirname(path), name) === path)) throw batchExists(path);
     await mkdir(unfinished, { mode: PRIVATE_FOLDER });
     await writeLarge(join(unfinished, FILE.devices), records);

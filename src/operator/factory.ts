@@ -12,7 +12,7 @@ import { generateDeviceKey, preSharedIdentityKey, softwareIdentity } from "../de
 import { DEVICE_KDF, SHARD_ROOT_FILE, sealShardRoot, writeDelivery } from "../device/keystore.js";
 import { JOIN_METHOD_BITS, type JoinMethod, type Provisioning, encodeProvisioning } from "../device/provisioning.js";
 import { PRE_SHARED_KEY_LENGTH, validatorPreSharedKey } from "../protocol/pre-shared-key.js";
-import { PRIVATE_FOLDER, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { PRIVATE_FOLDER, makeFolder, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import type { MeshFile } from "../runtime/mesh-file.js";
 import { type KdfCost, type Sealer, openSealer } from "../runtime/sealed-file.js";
@@ -191,13 +191,13 @@ async function writeSecrets(file: FileOf, order: BatchOrder, made: Made, deliver
       ),
     ]) {
       const inDevice = (name: string): string => file(...deliveryPath(position), name);
-      await mkdir(file(...deliveryPath(position)), { recursive: true, mode: PRIVATE_FOLDER });
+      await makeFolder(file(...deliveryPath(position)));
       await copyFile(header, inDevice("seal.json"));
       await writeDelivery(sealer, inDevice, secret);
     }
     for (const position of master === undefined ? [] : range(deliveries)) {
       const inDevice = (name: string): string => file(...deliveryPath(position), name);
-      await mkdir(file(...deliveryPath(position)), { recursive: true, mode: PRIVATE_FOLDER });
+      await makeFolder(file(...deliveryPath(position)));
       await copyFile(header, inDevice("seal.json"));
       const root = await deviceRoot(master as KeySource, order.mesh.meshId, order.base + position);
       await sealShardRoot(sealer, inDevice, root).finally(() => root.fill(0));
@@ -246,7 +246,7 @@ export async function writeProvisioning(
         path: tree.path(position),
       },
     };
-    await mkdir(file(...deliveryPath(position)), { recursive: true, mode: PRIVATE_FOLDER });
+    await makeFolder(file(...deliveryPath(position)));
     await writeAtomically(file(...deliveryPath(position), "provisioning.json"), encodeProvisioning(provisioning));
   }
 }

@@ -10,10 +10,10 @@
  * A record has the same length for all devices of a version, so that any one is found without reading the others:
  * u32 length | entry | zeros up to the record's length.
  */
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
+import { makeFolder, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { collectionName, mapOfCollection, type MapName } from "../protocol/shards.js";
@@ -170,7 +170,7 @@ export async function openEntryFile(
   path: string,
   { shards, generated }: Pick<Run, "shards" | "generated">,
 ): Promise<EntryFile> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path);
   const file: FileHandle = await open(join(path, ENTRIES_FILE), "a+", 0o600);
   const length = recordLength(shards);
   await file.truncate(generated * length);

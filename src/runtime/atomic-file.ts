@@ -4,7 +4,7 @@
  * `errors.ts` (`file-missing`, `file-forbidden`, `disk-full`, ...).
  */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { SwarmkeepError, fileError, systemCode } from "./errors.js";
@@ -15,6 +15,40 @@ export const PRIVATE_FILE = 0o600;
 /** Readable by everybody: for what is signed, or meant to be handed on. */
 export const PUBLIC_FILE = 0o644;
 export const PRIVATE_FOLDER = 0o700;
+export const PUBLIC_FOLDER = 0o755;
+
+/**
+ * Makes a folder and those that it lies in, as `mkdir -p` does; one that is there is left as it is. The recursive form of Node is not
+ * used: it goes on for ever where a file system says of a folder's parent that it does not exist and of the parent that it does,
+ * as /proc does (seen with Node 20 and 22).
+ * @returns the outermost folder that was made, if any
+ * @throws SwarmkeepError
+ */
+export async function makeFolder(path: string, mode = PRIVATE_FOLDER): Promise<string | undefined> {
+  try {
+    return await madeFolder(path, mode);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+async function madeFolder(path: string, mode: number): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode });
+    return path;
+  } catch (error) {
+    const isFolder = (of: string): Promise<boolean> =>
+      stat(of).then(
+        (found) => found.isDirectory(),
+        () => false,
+      );
+    if (systemCode(error) === "EEXIST" && (await isFolder(path))) return undefined;
+    const parent = dirname(path);
+    if (systemCode(error) !== "ENOENT" || parent === path || (await isFolder(parent))) throw error;
+    const first = await madeFolder(parent, mode);
+    return (await madeFolder(path, mode)) === undefined ? first : (first ?? path);
+  }
+}
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 

@@ -3,10 +3,17 @@
  * `folder.json` says which role it belongs to and in which format it is. Nothing in it is ever deleted as a whole: a
  * folder that shall make room is set aside under another name.
  */
-import { access, chmod, mkdir, rename } from "node:fs/promises";
+import { access, chmod, rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
-import { PRIVATE_FOLDER, readIfPresent, sweepTemporaries, syncFolder, writeAtomically } from "./atomic-file.js";
+import {
+  PRIVATE_FOLDER,
+  makeFolder,
+  readIfPresent,
+  sweepTemporaries,
+  syncFolder,
+  writeAtomically,
+} from "./atomic-file.js";
 import { SwarmkeepError, fileError, systemCode } from "./errors.js";
 import { takeLock } from "./lock.js";
 
@@ -32,7 +39,7 @@ export interface DataFolder {
  */
 export async function openDataFolder(path: string, role: string): Promise<DataFolder> {
   const root = resolve(path);
-  await makeFolder(root);
+  await makeLastingFolder(root);
   const lock = await takeLock(root);
   try {
     await chmod(root, PRIVATE_FOLDER);
@@ -47,7 +54,7 @@ export async function openDataFolder(path: string, role: string): Promise<DataFo
     path: root,
     file,
     async folder(...names) {
-      await makeFolder(file(...names));
+      await makeLastingFolder(file(...names));
       return file(...names);
     },
     close: () => lock.release(),
@@ -87,15 +94,13 @@ export async function setAside(path: string, now: Date = new Date()): Promise<st
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
-  try {
-    const first = await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
-    if (first !== undefined) await syncFolder(dirname(first));
-  } catch (error) {
-    // On a read-only file system the recursive form says that the folder does not exist; the plain one says why.
-    const cause = systemCode(error) === "ENOENT" ? await mkdir(path).catch((plain: unknown) => plain) : error;
-    throw fileError(path, cause ?? error);
-  }
+/** A folder that a power cut does not undo. */
+async function makeLastingFolder(path: string): Promise<void> {
+  const first = await makeFolder(path);
+  if (first === undefined) return;
+  await syncFolder(dirname(first)).catch((error: unknown) => {
+    throw fileError(path, error);
+  });
 }
 
 async function checkVersion(root: string, role: string): Promise<void> {

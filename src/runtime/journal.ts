@@ -6,10 +6,10 @@
  * A journal is a folder of segments, `<first sequence number>.journal`; records are numbered from 1 without gaps.
  * The format is in `journal-format.ts`. One process uses a journal at a time: its data folder's lock sees to that.
  */
-import { type FileHandle, mkdir, open, readFile, readdir, rm } from "node:fs/promises";
+import { type FileHandle, open, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { PRIVATE_FILE, PRIVATE_FOLDER, syncFolder } from "./atomic-file.js";
+import { PRIVATE_FILE, makeFolder, syncFolder } from "./atomic-file.js";
 import { SwarmkeepError, fileError } from "./errors.js";
 import { failpoint } from "./failpoint.js";
 import { MAXIMUM_RECORD, SEGMENT_HEADER, encodeRecord, scanRecord } from "./journal-format.js";
@@ -41,7 +41,7 @@ const SEGMENT_NAME = /^[0-9]{16}\.journal$/;
  */
 export async function openJournal(folder: string, options: JournalOptions = {}): Promise<Journal> {
   try {
-    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    await makeFolder(folder);
     const segments = await listSegments(folder);
     const last = segments.at(-1);
     if (last === undefined) {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 
 import { expect } from "chai";
 
-import { readLimited, writeAtomically } from "../../src/runtime/atomic-file.js";
+import { makeFolder, readLimited, writeAtomically } from "../../src/runtime/atomic-file.js";
 import { hasDataFolder, openDataFolder } from "../../src/runtime/data-folder.js";
 import type { SwarmkeepError } from "../../src/runtime/errors.js";
 import { openJournal } from "../../src/runtime/journal.js";
@@ -79,6 +79,17 @@ describe("files on a machine that says no", () => {
     const error = await errorOf(writeAtomically(join(folder, "large", "file"), "x"));
     expect(error.code).to.equal("not-a-folder");
     expect(error.advice).to.not.equal("");
+  });
+
+  it("make folders with those that they lie in, and end where a file system makes none", async () => {
+    const inner = join(folder, "a", "b", "c");
+    expect(await makeFolder(inner)).to.equal(join(folder, "a"));
+    expect((await stat(inner)).mode & 0o777).to.equal(0o700);
+    expect(await makeFolder(inner)).to.equal(undefined);
+    await writeFile(join(inner, "file"), "");
+    expect((await errorOf(makeFolder(join(inner, "file", "d")))).code).to.equal("not-a-folder");
+    expect((await errorOf(makeFolder(join(inner, "file")))).details["system"]).to.equal("EEXIST");
+    expect((await errorOf(makeFolder("/proc/swarmkeep/data"))).code).to.equal("file-missing");
   });
 
   it("name what may not be written", async function () {

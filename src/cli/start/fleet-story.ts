@@ -1,7 +1,6 @@
 /** A tenant arrives: the swarm grants it devices, it registers a fleet, and three devices get certificates. */
 import { execFile } from "node:child_process";
 import { randomBytes, type KeyObject } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -27,7 +26,7 @@ import {
 } from "../../operator/registrar-folder.js";
 import { createMaster, openMaster } from "../../operator/shard-master.js";
 import { nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
-import { PRIVATE_FOLDER, readIfPresent, readLimited } from "../../runtime/atomic-file.js";
+import { makeFolder, readIfPresent, readLimited } from "../../runtime/atomic-file.js";
 import { hasDataFolder } from "../../runtime/data-folder.js";
 import { SwarmkeepError, systemCode } from "../../runtime/errors.js";
 import { LIGHT_KDF } from "../../runtime/sealed-file.js";
@@ -109,7 +108,7 @@ async function grantRegistrar(local: LocalMesh, progress: Progress): Promise<Reg
     };
     for (const [i] of running.validators.entries()) {
       const approvals = join(validatorFolder(workspace, i + 1), "approvals");
-      await mkdir(approvals, { recursive: true, mode: PRIVATE_FOLDER });
+      await makeFolder(approvals);
       await approve(approvals, grantDigest(grant), proposedGrant(grant).request);
     }
     // The committee may change while it is asked.
@@ -234,7 +233,7 @@ async function enrolDevice(
   return progress.step(`enrol`, async () => {
     const path = workspace.folder.file("devices", name);
     if (!(await hasDataFolder(path))) {
-      await mkdir(workspace.folder.file("devices"), { recursive: true, mode: PRIVATE_FOLDER });
+      await makeFolder(workspace.folder.file("devices"));
       const delivered = (file: string): string => batch.file("devices", String(position), file);
       const provisioning = await readProvisioning(delivered("provisioning.json"));
       const secret =

@@ -1,5 +1,4 @@
 /** A whole mesh on this machine: a chain, a root CA, contracts and validators, each step of which sees whether it is done. */
-import { mkdir } from "node:fs/promises";
 
 import { certifyGroupKeys } from "../../operator/certification.js";
 import { fundFromNode } from "../../operator/dev-account.js";
@@ -10,7 +9,7 @@ import { type OperatorFolder, createOperatorFolder, openOperatorFolder } from ".
 import { LOCAL_PARAMETERS } from "../../operator/parameters.js";
 import { type Validators, openValidators } from "../../operator/swarm-signature.js";
 import { LOCAL_CHAIN_ID, type LocalNode, startLocalNode } from "../../ledger/local-node.js";
-import { PRIVATE_FOLDER, readIfPresent } from "../../runtime/atomic-file.js";
+import { makeFolder, readIfPresent } from "../../runtime/atomic-file.js";
 import { hasDataFolder, openDataFolder } from "../../runtime/data-folder.js";
 import { SwarmkeepError } from "../../runtime/errors.js";
 import { type MeshFile, fingerprintOf } from "../../runtime/mesh-file.js";
@@ -62,7 +61,7 @@ export async function bringUp(
   afterFounding?: () => Promise<unknown>,
 ): Promise<LocalMesh> {
   const { folder } = workspace;
-  await mkdir(folder.file("logs"), { recursive: true, mode: PRIVATE_FOLDER });
+  await makeFolder(folder.file("logs"));
 
   const node = await progress.step("chain", async () => {
     const kind = workspace.persist ? "anvil" : "hardhat";
