@@ -28,6 +28,7 @@ const BY_CONTRACT: Readonly<Record<string, string>> = {
   ceremony: "key ceremonies",
   rotation: "draws",
   groupKeys: "draws",
+  shards: "shard maps",
 };
 
 export const DEPLOYMENT = "founding";

@@ -5,7 +5,7 @@
 import type { Database } from "./database.js";
 
 /** Raised when tables change: an index of another format is made again from the chain. */
-export const INDEX_FORMAT = 2;
+export const INDEX_FORMAT = 3;
 
 /**
  * Rows are numbered in the order of the chain: block * 2^20 + twice the place in the block, and events one more, so that a list of

@@ -2,7 +2,18 @@
 
 /** Kinds of things that have a page. */
 export type LinkKind =
-  "address" | "validator" | "block" | "transaction" | "device" | "fleet" | "grant" | "ceremony" | "epoch" | "contract";
+  | "address"
+  | "validator"
+  | "block"
+  | "transaction"
+  | "device"
+  | "fleet"
+  | "grant"
+  | "ceremony"
+  | "epoch"
+  | "contract"
+  /** Fleet and subject, then perhaps the version: "1/0", "1/0/2". */
+  | "shards";
 
 export type Part = string | { readonly kind: LinkKind; readonly value: string; readonly label?: string };
 

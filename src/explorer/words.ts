@@ -61,6 +61,27 @@ const ceremony = (args: Args): Part[] => {
 };
 const fleet = (args: Args): Part => link("fleet", text(args["fleetId"]), `fleet ${text(args["fleetId"])}`);
 const epoch = (args: Args): Part => link("epoch", text(args["epoch"]), `epoch ${text(args["epoch"])}`);
+/** "version 2 of the shards of device 7 of fleet 1"; `terms` where the version is in a map's. */
+const shards = (args: Args, terms?: Json): Part[] => {
+  const subject = text(args["subject"]);
+  const version = text((terms as Args | undefined)?.["version"] ?? args["version"]);
+  const place = `${text(args["fleetId"])}/${subject}/${version}`;
+  const whose =
+    subject === "0" ? [] : [link("device", String(BigInt(subject) - 1n), `device ${BigInt(subject) - 1n}`), " of "];
+  return [link("shards", place, `version ${version}`), " of the shards of ", ...whose, fleet(args)];
+};
+const sharing = (terms: Args): string => {
+  const [threshold, all, replicas] = [text(terms["threshold"]), text(terms["shards"]), text(terms["replicas"])];
+  const rebuilt = terms["scheme"] === "2" ? `any ${threshold} of ${all} shards` : `all ${all} segments`;
+  return `${rebuilt} rebuild a key, and ${replicas === "1" ? "one holder keeps" : `${replicas} holders keep`} each`;
+};
+/** Of a call, which names the device in a batch. */
+const deviceIn = (args: Args): Part => link("device", text(args["index"]), `device ${text(args["index"])}`);
+const fleetIn = (args: Args): Part => fleet((args["batch"] ?? {}) as Args);
+const subjectOfDevice = (args: Args): Args => ({
+  fleetId: ((args["batch"] ?? {}) as Args)["fleetId"] ?? "",
+  subject: String(BigInt(text(args["index"]) || "0") + 1n),
+});
 const grant = (args: Args): Part => link("grant", text(args["grantId"]), `grant ${text(args["grantId"])}`);
 
 /** "devices 3, 7 and 10 to 12". */
@@ -150,6 +171,20 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   Unjailed: (args) => say`${validator(args)} may be drawn again`,
   ReporterPaid: (args) => say`${link("address", text(args["reporter"]))} got ${ether(args["amount"])} for its report`,
   CheckpointPosted: (args) => say`Checkpoint ${text(args["number"])} was posted`,
+  MapRotated: (args) => {
+    const terms = (args["terms"] ?? {}) as Args;
+    return say`${shards(args, terms)} serves from ${utc(terms["validFrom"])} until ${utc(terms["validUntil"])}: ${sharing(terms)}`;
+  },
+  MapShortened: (args) =>
+    say`${shards(args)} ends sooner, at ${utc(args["validUntil"])}, and is served for ${text(args["graceSeconds"])} s after that`,
+  MapInvalidated: (args) => say`${shards(args)} was invalidated: holders delete it, and nobody is served from it`,
+  HoldersReplaced: (args) => say`${shards(args)} is kept by other holders than before`,
+  ScopeLimited: (args) =>
+    say`Devices of ${fleet(args)} that are certified within ${text(args["scope"])} get no shards after ${utc(args["until"])} of versions that began before`,
+  DeviceLimited: (args) =>
+    say`${deviceIn(args)} of ${fleet(args)} gets no shards after ${utc(args["until"])} of versions that began before`,
+  HolderAdded: (args) => say`${deviceIn(args)} offers to keep shards of ${fleet(args)}, at ${text(args["endpoint"])}`,
+  HolderRemoved: (args) => say`${deviceIn(args)} does not offer to keep shards of ${fleet(args)} any more`,
 };
 
 /** After "0x... ": what the sender did. */
@@ -190,6 +225,18 @@ const CALLS: Readonly<Record<string, Tell>> = {
   acknowledge: (args) => say`acknowledged its new shares as seat ${text(args["receiver"])} in ${ceremony(args)}`,
   activate: (args) => say`put the committee of ${ceremony(args)} into office`,
   advance: (args) => say`moved ${ceremony(args)} on to its next phase`,
+  rotate: (args) => say`put ${shards({ ...args, subject: "0" }, args["map"])} on the ledger`,
+  rotateDevice: (args) => say`put ${shards(subjectOfDevice(args), args["map"])} on the ledger`,
+  rotateBySwarm: (args) => say`put ${shards(args, args["map"])} on the ledger for the swarm`,
+  shorten: (args) => say`had ${shards(args)} end sooner, at ${utc(args["validUntil"])}`,
+  invalidate: (args) => say`invalidated ${shards(args)}`,
+  replaceHolders: (args) => say`named other holders of ${shards(args)}`,
+  limitScope: (args) =>
+    say`cut devices of ${fleet(args)} within ${text(args["scope"])} off from its shards after ${utc(args["until"])}`,
+  limitDevice: (args) => say`cut ${deviceIn(args)} of ${fleetIn(args)} off from its shards after ${utc(args["until"])}`,
+  addHolder: (args) =>
+    say`offered ${deviceIn(args)} as a holder of shards of ${fleetIn(args)}, at ${text(args["endpoint"])}`,
+  removeHolder: (args) => say`took back that ${deviceIn(args)} keeps shards of ${fleetIn(args)}`,
 };
 
 function number(value: Json | undefined): string {

@@ -29,6 +29,31 @@ export type ShardEvent = Extract<LedgerEvent, { contract: "shards" }>;
 /** Where a version stands at a time: `IShardMap.Status`. */
 export type MapStatus = "pending" | "active" | "grace" | "ended" | "invalidated";
 
+/** Versions that devices get shards of. */
+export const SERVED: ReadonlySet<MapStatus> = new Set(["active", "grace"]);
+
+/** @param terms `end` is the version's own, or the beginning of the next one where that is sooner. */
+export function mapStatus(
+  terms: {
+    readonly validFrom: number;
+    readonly end: number;
+    readonly graceSeconds: number;
+    readonly invalidated: boolean;
+  },
+  time: number,
+): MapStatus {
+  const { validFrom, end, graceSeconds, invalidated } = terms;
+  if (invalidated) return "invalidated";
+  if (time < validFrom) return "pending";
+  if (time < end) return "active";
+  return time < end + graceSeconds ? "grace" : "ended";
+}
+
+/** Whether a limit counts at `time` for a version that begins at `validFrom`. */
+export function limitConcerns(until: number, validFrom: number, time: number): boolean {
+  return time > until && validFrom < until;
+}
+
 export class ShardBook {
   /** Versions by ascending number, by fleet and subject. */
   readonly #versions = new Map<string, MapVersion[]>();
@@ -90,17 +115,20 @@ export class ShardBook {
   }
 
   statusAt({ fleetId, subject, map, invalidated }: MapVersion, time: number): MapStatus {
-    if (invalidated) return "invalidated";
-    if (time < Number(map.validFrom)) return "pending";
     const next = this.version(fleetId, subject, Number(map.version) + 1);
-    const end = Math.min(Number(map.validUntil), next === undefined ? Infinity : Number(next.map.validFrom));
-    if (time < end) return "active";
-    return time < end + Number(map.graceSeconds) ? "grace" : "ended";
+    const { validFrom, validUntil, graceSeconds } = map;
+    const terms = {
+      validFrom: Number(validFrom),
+      end: Math.min(Number(validUntil), next === undefined ? Infinity : Number(next.map.validFrom)),
+      graceSeconds: Number(graceSeconds),
+      invalidated,
+    };
+    return mapStatus(terms, time);
   }
 
   /** Whether a limit keeps a device of a certified scope from a version. `covers` says which limited scopes concern it. */
   isLimited(version: MapVersion, index: bigint, covers: (scope: string) => boolean, time: number): boolean {
-    const concerns = (until: number): boolean => time > until && Number(version.map.validFrom) < until;
+    const concerns = (until: number): boolean => limitConcerns(until, Number(version.map.validFrom), time);
     const device = this.#devices.get(version.fleetId)?.get(index);
     if (device !== undefined && concerns(device)) return true;
     const scopes = this.#scopes.get(version.fleetId) ?? new Map<string, number>();

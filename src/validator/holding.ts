@@ -2,7 +2,7 @@
  * This validator as a holder of shards (docs/protocol.md, section 20.8). It takes them from the fleet's registrar, gives each to its
  * device alone while the map serves and the device is not revoked, shows the registrar what it has, and deletes what is over.
  */
-import type { MapStatus, MapVersion } from "../ledger/shard-book.js";
+import { type MapStatus, type MapVersion, SERVED } from "../ledger/shard-book.js";
 import {
   type MapName,
   type ShardAnswer,
@@ -31,7 +31,6 @@ export interface HoldingOptions {
   readonly nowSeconds: () => number;
 }
 
-export const SERVED: ReadonlySet<MapStatus> = new Set(["active", "grace"]);
 const OVER: ReadonlySet<MapStatus> = new Set(["ended", "invalidated"]);
 /** A registrar's signature counts for no longer, so that an old one is of no use. */
 const MAXIMUM_SIGNATURE_SECONDS = 3_600;

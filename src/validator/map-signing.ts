@@ -4,10 +4,9 @@
  */
 import { decodeHolders, decodeShardMapPayload, shardMapPayload, shardMapToSign } from "../certificate/shard-map.js";
 import { equalBytes } from "../crypto/bytes.js";
-import type { MapVersion } from "../ledger/shard-book.js";
+import { type MapVersion, SERVED } from "../ledger/shard-book.js";
 import type { PartialAnswer } from "../protocol/api.js";
 import { SwarmkeepError } from "../statements/errors.js";
-import { SERVED } from "./holding.js";
 import type { MapProver } from "./map-prover.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";

@@ -98,6 +98,7 @@ describe("the explorer over a live swarm", function () {
     ["fleets", "/fleets", /left/],
     ["tenant", `/tenants/${mesh.registrar.address}`, /Its grants/],
     ["device", `/devices/${base}`, /not revoked/],
+    ["shards", "/shards", /Shard maps in force/],
     ["revocation", "/revocation", /Newest head/],
     ["certificates", "/certificates", /Keys of generation 1/],
     ["gas", "/gas", /Key ceremonies/],

@@ -2,8 +2,9 @@
  * A chain of any length that is made up as it is read: validators register, fleets grow, devices are revoked, and most blocks are
  * empty. Its logs are encoded by the contracts' ABIs, so that the index takes them as it takes any others.
  */
-import { id as keccakOf, toBeHex, zeroPadValue } from "ethers";
+import { getBytes, id as keccakOf, toBeHex, zeroPadValue } from "ethers";
 
+import { encodeHolders } from "../../src/certificate/shard-map.js";
 import type { ChainBlock, Receipt } from "../../src/explorer/chain.js";
 import type { IndexerOptions } from "../../src/explorer/indexer.js";
 import { type ContractName, INTERFACES, type MeshAddresses } from "../../src/ledger/contracts.js";
@@ -28,6 +29,10 @@ export const REGISTRAR = zeroPadValue("0xfe", 20);
 
 export const accountOf = (number: number): string => zeroPadValue(toBeHex(0x10_0000 + number), 20);
 const point = [1n, 2n, 3n, 4n];
+
+const HOLDERS = encodeHolders(
+  Array.from({ length: 7 }, (_, i) => ({ tlsPin: getBytes(keccakOf(`tls ${i}`)), endpoint: `v${i}.example:8443` })),
+);
 
 interface Emitted {
   readonly contract: ContractName;
@@ -82,10 +87,18 @@ function emittedIn(number: number, { blocks, validators, devices }: Sizes): Emit
       .padStart(8, "0")}${(1n << BigInt(device % 256)).toString(16).padStart(64, "0")}`;
     emit("revocations", "Revoked", keccakOf(`revocation ${number}`), 1n, entries);
   }
+  // Now and then a device gets a shard map of its own.
+  if (batch >= batches && number % 40 === 0) {
+    const from = BigInt(timeOf(number));
+    const terms = { version: 1n, scheme: 2n, threshold: 3n, shards: 5n, replicas: 3n, rotationSeconds: 50_000n };
+    const term = { validFrom: from, validUntil: from + 60_000n, graceSeconds: 600n, root: keccakOf(`map ${number}`) };
+    emit("shards", "MapRotated", 1n, BigInt(1 + number / 40), { ...terms, ...term }, HOLDERS);
+  }
   if (number === blocks) emit("registry", "Slashed", accountOf(0), 1n, 10n ** 17n, 9n * 10n ** 17n);
   return list;
 }
 
+const timeOf = (number: number): number => 1_700_000_000 + 12 * number;
 const hash = (text: string): string => keccakOf(text);
 
 export function largeChain(sizes: Sizes): IndexerOptions["chain"] {
@@ -94,7 +107,7 @@ export function largeChain(sizes: Sizes): IndexerOptions["chain"] {
     number,
     hash: hashOf(number),
     parent: hashOf(number - 1),
-    time: 1_700_000_000 + 12 * number,
+    time: timeOf(number),
     gasUsed: 21_000,
     gasLimit: 30_000_000,
     transactions:

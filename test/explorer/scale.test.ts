@@ -102,6 +102,8 @@ describe("explorer at scale", function () {
       ["fleets", "/fleets", {}],
       ["fleets", "/grants", {}],
       ["revocation", "/revocation/changes", {}],
+      ["shards", "/shards", {}],
+      ["shards", "/shards/ids/:id", { id: "ab".repeat(32), cursor: "90000000000" }],
       ["addresses", "/addresses/:address/history", { address: REGISTRAR }],
     ] as const) {
       asked.length = 0;
@@ -125,6 +127,13 @@ describe("explorer at scale", function () {
       ["fleets", "/fleets/:fleet", { fleet: "3" }],
       ["fleets", "/tenants/:account", { account: REGISTRAR }],
       ["fleets", "/devices/:index", { index: "654321" }],
+      ["shards", "/shard-totals", {}],
+      ["shards", "/shards/:fleet/:subject/:version", { fleet: "1", subject: "2000", version: "1" }],
+      ["shards", "/shards-of/device/:index", { index: "1999" }],
+      ["shards", "/shard-versions/:fleet/:subject", { fleet: "1", subject: "2000" }],
+      ["shards", "/shard-changes/:fleet/:subject", { fleet: "1", subject: "2000" }],
+      ["shards", "/shard-limits/:fleet", { fleet: "1" }],
+      ["shards", "/shard-offers/:fleet", { fleet: "1" }],
       ["addresses", "/addresses/:address", { address: accountOf(1) }],
       ["contracts", "/contracts", {}],
     ] as const) {
@@ -134,7 +143,14 @@ describe("explorer at scale", function () {
     }
     asked.length = 0;
     for (const view of views)
-      for (const text of ["654321", hash, accountOf(7), "v77.example:8443", "0x0000000000000000000000000000000000"])
+      for (const text of [
+        "654321",
+        hash,
+        accountOf(7),
+        `0x${"ab".repeat(32)}`,
+        "v77.example:8443",
+        "0x0000000000000000000000000000000000",
+      ])
         view.search?.(context, text);
     expectIndexed("search");
   });

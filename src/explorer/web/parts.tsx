@@ -21,6 +21,7 @@ const PATHS: Readonly<Record<LinkKind, string>> = {
   ceremony: "/ceremonies/",
   epoch: "/epochs/",
   contract: "/contracts/",
+  shards: "/shards/",
 };
 
 export function Link({
@@ -33,7 +34,8 @@ export function Link({
   label?: string | undefined;
 }): JSX.Element {
   const isHex = value.startsWith("0x");
-  const href = `${PATHS[kind]}${encodeURIComponent(isHex ? value.toLowerCase() : value)}`;
+  const parts = (isHex ? value.toLowerCase() : value).split("/").map(encodeURIComponent);
+  const href = `${PATHS[kind]}${parts.join("/")}`;
   return (
     <a href={href} class={isHex && label === undefined ? "mono" : undefined} title={isHex ? value : undefined}>
       {label ?? (isHex ? short(value) : value)}
@@ -255,6 +257,9 @@ const TIMES: ReadonlySet<string> = new Set([
   "start",
   "notBefore",
   "notAfter",
+  "validFrom",
+  "validUntil",
+  "until",
 ]);
 const WEI: ReadonlySet<string> = new Set(["stake", "amount", "minimumStake", "totalStake", "totalBurnt", "balance"]);
 

@@ -69,7 +69,7 @@ export function Search(): JSX.Element {
       }}
     >
       <label class="sr" for="search">
-        Search for a block, transaction, address, validator, device, fleet or ceremony
+        Search for a block, transaction, address, validator, device, fleet, ceremony, shard or shard map
       </label>
       <input
         id="search"

@@ -6,6 +6,7 @@ import { Badge, Card, Countdown, Empty, Facts, From, Hex, Link, Loaded, Time, Ti
 import type { PageProps } from "../../web/registry.js";
 import { ProofBox } from "../../web/proof.js";
 import { type Column, LongTable, Table } from "../../web/table.js";
+import { ShardsCard } from "../shards/parts.js";
 import type {
   BatchLine,
   DeviceDetail,
@@ -172,6 +173,7 @@ function Fleet({ id }: { id: string }): JSX.Element {
                 ]}
               />
             </Card>
+            <ShardsCard of="fleet" index={fleet.fleetId} />
             <Card title="Batches of devices">
               <Table label="Batches" columns={BATCHES} keyOf={({ batch }) => batch} items={fleet.list} />
             </Card>
@@ -301,6 +303,7 @@ function Device({ index }: { index: string }): JSX.Element {
               <Card title="Proof to copy">
                 <ProofBox index={device.index} isRefused={revocation !== undefined || device.held} />
               </Card>
+              <ShardsCard of="device" index={device.index} />
               <Card title="Where it belongs">
                 <Facts
                   list={[

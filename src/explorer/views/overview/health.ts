@@ -2,6 +2,7 @@
 import type { IndexStatus } from "../../status.js";
 import type { CeremonyDetail } from "../ceremonies/view.js";
 import type { HeadLine } from "../revocation/view.js";
+import type { Schedule } from "../shards/view.js";
 import type { Finding, Level, Overview } from "./view.js";
 
 export interface Facts {
@@ -18,6 +19,8 @@ export interface Facts {
   /** Seconds since 1970 at which the root CA's certificate of the keys ends. */
   readonly certifiedUntil: number | undefined;
   readonly successor: string | undefined;
+  /** Where fleets' shard maps stand; empty where none keeps its keys in shards. */
+  readonly shards: readonly Schedule[];
 }
 
 const WEEK = 604_800;
@@ -42,6 +45,7 @@ export function findings(facts: Facts): Finding[] {
     list(facts),
     ceremony(facts),
     candidates(facts),
+    shards(facts),
     successor(facts),
   ];
   const order: readonly Level[] = ["bad", "warning", "note", "good"];
@@ -194,6 +198,43 @@ function candidates({ candidates: { eligible, seats }, office }: Facts): Finding
     title: "Candidates",
     detail: `${eligible} validators are eligible for ${seats} seats.`,
     path: "/validators",
+  };
+}
+
+function shards({ shards: all, now }: Facts): Finding | undefined {
+  const [first] = all;
+  if (first === undefined) return undefined;
+  const title = "Shards";
+  const told = (some: readonly Schedule[]): Pick<Finding, "title" | "path"> & { readonly fleets: string } => {
+    const [one] = some;
+    const many = some.length !== 1 || one === undefined;
+    return {
+      title,
+      fleets: many ? `${some.length} fleets` : `fleet ${one.fleetId}`,
+      path: many ? "/shards" : `/shards/${one.fleetId}/0`,
+    };
+  };
+  // A generator that does not run: there is time to start it while the version is still served.
+  const late = all.filter(({ current, turn }) => current !== undefined && (turn?.at ?? 0) < now);
+  if (late.length > 0) {
+    const { fleets, ...place } = told(late);
+    return { level: "warning", ...place, detail: `The next version of the shards of ${fleets} is overdue.` };
+  }
+  const over = all.filter(({ current, turn }) => current === undefined && turn?.kind !== "begins");
+  if (over.length > 0) {
+    const { fleets, ...place } = told(over);
+    return {
+      level: "note",
+      ...place,
+      detail: `No version of the shards of ${fleets} serves: devices there rebuild no key.`,
+    };
+  }
+  const { fleets, ...place } = told(all);
+  const next = Math.min(...all.flatMap(({ turn }) => turn?.at ?? []));
+  return {
+    level: "good",
+    ...place,
+    detail: `Keys of ${fleets} are kept in shards; the next version comes in ${span(next - now)}.`,
   };
 }
 

@@ -9,11 +9,13 @@ import { ceremonyLine, ceremonyOf } from "../ceremonies/server.js";
 import { newestCeremony } from "../ceremonies/story.js";
 import { newestHead } from "../revocation/server.js";
 import { countsNow } from "../revocation/table.js";
+import { schedulesOfFleets } from "../shards/schedule.js";
 import { isEligible, minimumStake, validatorNow, type ValidatorRow } from "../validators/table.js";
 import { findings } from "./health.js";
 import { type Deadline, type Overview, type Seat, manifest } from "./view.js";
 
 const RECENT = 12;
+const DEADLINES = 8;
 const DAY = 86_400;
 const ZERO = /^0x0{40}$/;
 /** Eligible candidates are counted up to this many: more than any committee has seats. */
@@ -75,6 +77,7 @@ function overviewOf(context: ViewContext): Overview {
   const beacon = newest(database, "BeaconPosted");
   const count = (sql: string, ...values: number[]): number =>
     database.get<{ count: number | null }>(sql, ...values)?.count ?? 0;
+  const shards = context.views.has("shards") ? schedulesOfFleets(database, now) : [];
   const deadlines: Deadline[] = [];
   if (ceremony !== undefined && ceremony.ended === undefined) {
     deadlines.push({
@@ -94,6 +97,11 @@ function overviewOf(context: ViewContext): Overview {
     deadlines.push({ title: "next scheduled revocation head", at: head.issued + headSeconds, path: "/revocation" });
     deadlines.push({ title: `revocation head ${head.number} ends`, at: head.expires, path: "/revocation" });
   }
+  for (const { fleetId, turn } of shards) {
+    if (turn === undefined) continue;
+    const title = `shards of fleet ${fleetId}: version ${turn.version} ${turn.kind === "begins" ? "begins" : "is due"}`;
+    deadlines.push({ title, at: turn.at, path: `/shards/${fleetId}/0` });
+  }
   const recent = database.all<EventRow>(
     "SELECT * FROM events INDEXED BY eventsTold WHERE name NOT IN ('HeadPosted', 'CheckpointPosted') ORDER BY id DESC LIMIT ?",
     RECENT,
@@ -112,6 +120,7 @@ function overviewOf(context: ViewContext): Overview {
       headSeconds,
       certified: certification !== undefined,
       certifiedUntil: certification === undefined ? undefined : certificateEnd(argsOf(certification)),
+      shards,
       successor: successor === undefined ? undefined : textOf(successor.args, "anchor"),
     }),
     ...(office === undefined ? {} : { office }),
@@ -126,7 +135,7 @@ function overviewOf(context: ViewContext): Overview {
         }),
     ...(ceremony === undefined ? {} : { ceremony: ceremonyLine(ceremony) }),
     ...(head === undefined ? {} : { head }),
-    deadlines: deadlines.toSorted((a, b) => a.at - b.at),
+    deadlines: deadlines.toSorted((a, b) => a.at - b.at).slice(0, DEADLINES),
     totals: {
       validators: count("SELECT count(*) AS count FROM validators WHERE until IS NULL"),
       fleets: count("SELECT count(*) AS count FROM fleets"),

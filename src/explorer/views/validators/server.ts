@@ -160,15 +160,18 @@ export const view: ViewServer = {
   ],
   search({ database }, text) {
     if (text.length < 3) return [];
-    // An endpoint as it is, or the beginning of an account.
-    const byAccount = /^0x[0-9a-f]{2,39}$/i.test(text)
+    // The beginning of an account, the hash of a TLS key, or an endpoint as it is.
+    const key = text.toLowerCase();
+    const rows = /^0x[0-9a-f]{2,39}$/.test(key)
       ? database.all<ValidatorRow>(
           "SELECT * FROM validators WHERE until IS NULL AND account >= ? AND account < ? ORDER BY account LIMIT 5",
-          text.toLowerCase(),
-          `${text.toLowerCase()}g`,
+          key,
+          `${key}g`,
         )
-      : database.all<ValidatorRow>("SELECT * FROM validators WHERE endpoint = ? AND until IS NULL LIMIT 5", text);
-    return byAccount.map(({ account, endpoint }) => ({
+      : /^0x[0-9a-f]{64}$/.test(key)
+        ? database.all<ValidatorRow>("SELECT * FROM validators WHERE tlsPin = ? AND until IS NULL LIMIT 5", key)
+        : database.all<ValidatorRow>("SELECT * FROM validators WHERE endpoint = ? AND until IS NULL LIMIT 5", text);
+    return rows.map(({ account, endpoint }) => ({
       kind: "Validator",
       title: endpoint === "" ? account : `${endpoint} (${account.slice(0, 10)}…)`,
       path: `/validators/${account}`,

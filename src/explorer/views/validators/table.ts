@@ -16,6 +16,7 @@ CREATE INDEX IF NOT EXISTS validatorsByAccount ON validators (account, id);
 CREATE INDEX IF NOT EXISTS validatorsNow ON validators (position) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS validatorsNowByState ON validators (state, position) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS validatorsNowByEndpoint ON validators (endpoint) WHERE until IS NULL;
+CREATE INDEX IF NOT EXISTS validatorsNowByPin ON validators (tlsPin) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS validatorsByBlock ON validators (block);
 CREATE INDEX IF NOT EXISTS validatorsByUntil ON validators (until) WHERE until IS NOT NULL;
 `;
