@@ -28,6 +28,7 @@ const GROUPS: readonly GroupEntry[] = [
   { name: "validator", summary: "run a member of the swarm", load: () => import("./validator.js") },
   { name: "device", summary: "enrol this device and prove who it is", load: () => import("./device.js") },
   { name: "shards", summary: "keys of devices in shards: generate, rotate, verify", load: () => import("./shards.js") },
+  { name: "holder", summary: "keep shards on a gateway-class device", load: () => import("./holder.js") },
   { name: "cert", summary: "show and verify certificates, offline", load: () => import("./cert.js") },
   { name: "committee", summary: "show the committee and why it was drawn", load: () => import("./committee.js") },
   { name: "beacon", summary: "check the mesh's random values", load: () => import("./beacon.js") },

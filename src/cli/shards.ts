@@ -12,7 +12,14 @@ import { batchesFolder } from "../operator/registrar-folder.js";
 import { createMaster, createTokenMaster, openMaster } from "../operator/shard-master.js";
 import { type Generator, countOf, generateShards } from "../operator/shard-runs.js";
 import { type ShardEvent, keepShards } from "../operator/shard-service.js";
-import { invalidateShards, limitDevice, limitScope, shortenShards } from "../operator/shard-terms.js";
+import {
+  invalidateShards,
+  limitDevice,
+  limitScope,
+  offerHolder,
+  shortenShards,
+  withdrawHolder,
+} from "../operator/shard-terms.js";
 import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import { systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -93,6 +100,18 @@ export function register(group: Command): void {
     .option("--device <index>", "the one that is cut off")
     .option("--in <time>", "after which it begins", "1s")
     .action(action(limit));
+  group
+    .command("offer")
+    .description("offer a gateway-class device as a holder for its fleet")
+    .requiredOption("--device <index>", "of the gateway")
+    .requiredOption("--pin <hex>", "of its TLS key, as `holder init` printed it")
+    .requiredOption("--endpoint <host:port>", "where devices and the generator reach it")
+    .action(action(offer));
+  group
+    .command("withdraw")
+    .description("take the offer of a gateway-class device back")
+    .requiredOption("--device <index>", "of the gateway")
+    .action(action(withdraw));
   group
     .command("verify")
     .description("verify what a device signed with a one-time key, offline")
@@ -357,6 +376,26 @@ async function limit(context: CommandContext, { fleet, scope, device, in: later 
       { fleet, scope, device, until: when(until) },
       `${who} get no more of these shards after ${when(until)}`,
     );
+  });
+}
+
+async function offer(
+  context: CommandContext,
+  { device, pin, endpoint }: { readonly device: string; readonly pin: string; readonly endpoint: string },
+): Promise<void> {
+  const index = parseCount(device, "--device", 2 ** 40);
+  const tlsPin = parseHex(pin, "--pin", 32);
+  await withRegistrarOnLedger(context, async (on) => {
+    await offerHolder(on, index, tlsPin, endpoint);
+    context.print({ device: index, endpoint }, `device ${index} keeps shards of the next versions at ${endpoint}`);
+  });
+}
+
+async function withdraw(context: CommandContext, { device }: { readonly device: string }): Promise<void> {
+  const index = parseCount(device, "--device", 2 ** 40);
+  await withRegistrarOnLedger(context, async (on) => {
+    await withdrawHolder(on, index);
+    context.print({ device: index, withdrawn: true }, `device ${index} keeps no shards of the next versions`);
   });
 }
 

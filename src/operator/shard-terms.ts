@@ -1,4 +1,10 @@
-/** What a registrar takes back of a shard map: versions and devices are cut off sooner, each from its block on. */
+/**
+ * What a registrar says about shard maps besides making versions: versions and devices are cut off sooner, and gateway-class devices are
+ * offered as holders. Each counts from its block on.
+ */
+import { hexlify } from "ethers";
+
+import { parseEndpoint } from "../net/endpoint.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MapName } from "../protocol/shards.js";
 import type { MeshLedger } from "./ledger.js";
@@ -50,4 +56,28 @@ export async function limitDevice(
   const batch = await batchOfDevice(ledger, index);
   const data = ledger.contracts.shards.interface.encodeFunctionData("limitDevice", [batch, index, until]);
   return sender.send({ to: ledger.addresses.shards, data, action: "limit a device" });
+}
+
+/**
+ * Offers a gateway-class device as a holder for its fleet: versions that are made from now on have shards with it.
+ * @param tlsPin SHA-256 of the SubjectPublicKeyInfo of its TLS key
+ * @throws SwarmkeepError `bad-endpoint`
+ */
+export async function offerHolder(
+  { ledger, sender }: RegistrarOnLedger,
+  index: number,
+  tlsPin: Uint8Array,
+  endpoint: string,
+): Promise<Receipt> {
+  parseEndpoint(endpoint);
+  const values = [await batchOfDevice(ledger, index), index, hexlify(tlsPin), endpoint] as const;
+  const data = ledger.contracts.shards.interface.encodeFunctionData("addHolder", [...values]);
+  return sender.send({ to: ledger.addresses.shards, data, action: "offer a holder" });
+}
+
+/** Takes the offer back; versions that name it go on to. */
+export async function withdrawHolder({ ledger, sender }: RegistrarOnLedger, index: number): Promise<Receipt> {
+  const batch = await batchOfDevice(ledger, index);
+  const data = ledger.contracts.shards.interface.encodeFunctionData("removeHolder", [batch, index]);
+  return sender.send({ to: ledger.addresses.shards, data, action: "withdraw a holder" });
 }

@@ -13,7 +13,8 @@ import { type X509Certificate, decodeX509Certificate } from "../certificate/x509
 import { isMemberCertificate, verifyDeviceCertificate, verifyMemberCertificate } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
 import type { Member } from "../ledger/projection.js";
-import type { Peer } from "../net/server.js";
+import type { GroupKeys } from "../crypto/outcome.js";
+import type { Exchange, Peer, Route } from "../net/server.js";
 import { indexOfIdentity } from "../protocol/pre-shared-key.js";
 import { SwarmkeepError, deviceRevoked } from "../statements/errors.js";
 import { isRevoked } from "./issuing.js";
@@ -34,11 +35,41 @@ export type Caller =
       readonly by: "certificate" | "identity-key";
     };
 
+/** What has to be known of the ledger to tell. */
+export interface CallerStanding extends Pick<Standing, "projection" | "finalised"> {
+  /** The keys in office; undefined before they were read. */
+  committee: { readonly generation: number; readonly keys: Pick<GroupKeys, "bls" | "ed25519"> } | undefined;
+}
+
 export interface CallerOptions {
   readonly context: MeshContext;
-  readonly standing: Standing;
+  readonly standing: CallerStanding;
   readonly signatures: DeviceSignatures;
   readonly nowSeconds: () => number;
+}
+
+/** A route whose handler is told who calls. */
+export interface CalledRoute extends Omit<Route, "handle"> {
+  handle(exchange: Exchange, caller: Caller): ReturnType<Route["handle"]>;
+}
+
+/**
+ * Has routes told who calls, on every path: a certificate that is not good is refused also for what anyone may ask.
+ * @param onCall is told first
+ */
+export function routesWithCaller(
+  routes: readonly CalledRoute[],
+  options: CallerOptions,
+  onCall: (caller: Caller) => void = () => undefined,
+): Route[] {
+  return routes.map((route) => ({
+    ...route,
+    handle(exchange) {
+      const caller = callerOf(options, exchange.peer);
+      onCall(caller);
+      return route.handle(exchange, caller);
+    },
+  }));
 }
 
 /**

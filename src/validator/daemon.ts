@@ -7,15 +7,11 @@ import { getBytes, hexlify } from "ethers";
 import { ManifestNodes } from "../certificate/manifest-nodes.js";
 import type { Bls } from "../crypto/bls.js";
 import { CryptoError } from "../crypto/errors.js";
-import { Endpoint } from "../ledger/endpoint.js";
 import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
 import { Follower, type FollowerHealth } from "../ledger/follower.js";
 import { MeshReader } from "../ledger/mesh-reader.js";
 import { Projection } from "../ledger/projection.js";
 import { TransactionSender } from "../ledger/sender.js";
-import { LedgerSource } from "../ledger/source.js";
-import { type MeshAddresses, addressesOf, contractsAt } from "../ledger/contracts.js";
-import { LedgerError } from "../ledger/errors.js";
 import { MemberServers } from "../net/member-servers.js";
 import { type RunningPlainServer, startPlainServer } from "../net/plain-server.js";
 import { type RunningServer, type ServerLimits, startServer } from "../net/server.js";
@@ -45,6 +41,7 @@ import { IssuedBook } from "./issued.js";
 import { MemberCertificates, memberTopic } from "./member-certificates.js";
 import { ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
+import { openEndpoints, openMeshSource } from "./mesh-source.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
 import { PskStore } from "./psk-store.js";
@@ -100,38 +97,6 @@ export async function startValidator(options: ValidatorOptions): Promise<Running
     throw error;
   }
   return validator;
-}
-
-/**
- * Where the mesh's contracts are and how it counts finality, as all endpoints say.
- * @throws LedgerError `endpoints-disagree`; `no-mesh` if the anchor is of another mesh than `meshId`
- */
-async function agreedMesh(
-  endpoints: readonly Endpoint[],
-  anchor: string,
-  meshId: Uint8Array,
-): Promise<{ readonly addresses: MeshAddresses; readonly finalityBlocks: number }> {
-  const answers = await Promise.all(
-    endpoints.map(async ({ provider }) => {
-      const addresses = await addressesOf(anchor, provider);
-      const contract = contractsAt(addresses, provider).anchor;
-      const found = await contract.meshId();
-      if (found !== hexlify(meshId)) {
-        const message = `the anchor ${anchor} is of mesh ${found}, and the mesh file says ${hexlify(meshId)}`;
-        throw new LedgerError("no-mesh", message, { anchor, found });
-      }
-      const { finalityBlocks } = await contract.parameters();
-      return { addresses, finalityBlocks: Number(finalityBlocks) };
-    }),
-  );
-  const [answer, ...others] = answers;
-  if (answer === undefined || others.some((other) => JSON.stringify(other) !== JSON.stringify(answer))) {
-    throw new LedgerError(
-      "endpoints-disagree",
-      `the ledger endpoints name different contracts for the anchor ${anchor}`,
-    );
-  }
-  return answer;
 }
 
 /** What strangers are told of errors that lower layers throw. */
@@ -195,26 +160,11 @@ class Validator implements RunningValidator {
 
   async start(): Promise<void> {
     const { folder, keys, settings, mesh, log } = this.#options;
-    // Most nodes offer subscriptions at the same address; where one does not, its blocks are polled for.
-    const endpoints = mesh.rpc.map(
-      (url) => new Endpoint({ url, webSocketUrl: url.replace(/^http/, "ws"), chainId: mesh.chainId }),
-    );
+    const endpoints = openEndpoints(mesh);
     const [first] = endpoints;
-    if (first === undefined) {
-      throw new SwarmkeepError("the mesh file names no RPC endpoint", {
-        kind: "usage",
-        code: "too-few-endpoints",
-        advice: "Add the address of a node to `rpc`.",
-      });
-    }
     this.#cleanUp.push(() => endpoints.forEach((endpoint) => endpoint.close()));
-    const { addresses, finalityBlocks } = await agreedMesh(endpoints, mesh.anchor, mesh.meshId);
+    const { source, addresses } = await openMeshSource(mesh, endpoints);
     const context = meshContext(mesh.meshId, mesh.chainId, addresses);
-    const source = new LedgerSource({
-      endpoints,
-      ownNode: mesh.ownNode,
-      finalityBlocks,
-    });
     const mark = new HistoryMark(folder.file("finalised.json"));
     await mark.check(source);
     const sender = new TransactionSender({ endpoint: first, wallet: keys.wallet });

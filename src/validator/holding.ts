@@ -1,5 +1,5 @@
 /**
- * This validator as a holder of shards (docs/protocol.md, section 20.8). It takes them from the fleet's registrar, gives each to its
+ * Whoever keeps shards, a validator or a gateway-class device (docs/protocol.md, section 20.8). It takes them from the fleet's registrar, gives each to its
  * device alone while the map serves and the device is not revoked, shows the registrar what it has, and deletes what is over.
  */
 import { type MapStatus, type MapVersion, SERVED } from "../ledger/shard-book.js";
@@ -18,7 +18,7 @@ import {
 import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { scopesOverlap } from "../statements/scope.js";
-import type { ShardStore } from "../store/pack-store.js";
+import type { ShardStore } from "../store/shard-store.js";
 import type { CertifiedDevice } from "./caller.js";
 import type { MeshContext } from "./mesh-context.js";
 import { expectOfRegistrar } from "./registrar-message.js";
@@ -26,9 +26,11 @@ import type { Standing } from "./standing.js";
 
 export interface HoldingOptions {
   readonly context: MeshContext;
-  readonly standing: Standing;
+  readonly standing: Pick<Standing, "projection">;
   readonly store: ShardStore;
   readonly nowSeconds: () => number;
+  /** Whether this holder keeps shards of a fleet; of all of them if not given. */
+  readonly isOffered?: (fleetId: number) => boolean;
 }
 
 const OVER: ReadonlySet<MapStatus> = new Set(["ended", "invalidated"]);
@@ -129,8 +131,16 @@ export class Holding {
     { fleetId }: MapName,
     devices: readonly number[],
   ): void {
-    const { context, standing, nowSeconds } = this.#options;
+    const { context, standing, nowSeconds, isOffered } = this.#options;
     const now = nowSeconds();
+    if (isOffered?.(fleetId) === false) {
+      throw new SwarmkeepError(`this holder was not offered to fleet ${fleetId}`, {
+        kind: "refused",
+        code: "not-offered",
+        advice: "Offer it on the ledger first (`swarmkeep shards offer`), and wait until that is final.",
+        details: { fleetId },
+      });
+    }
     if (expiry <= now || expiry > now + MAXIMUM_SIGNATURE_SECONDS) {
       throw new SwarmkeepError(`the request's expiry is ${expiry}, and it is ${now} here`, {
         kind: "refused",

@@ -17,15 +17,15 @@ import {
   encodeStatus,
   encodeVoteAnswer,
 } from "../protocol/api.js";
-import { encodeShardAnswer } from "../protocol/shards.js";
 import { encodeCbor } from "../certificate/cbor.js";
 import { encodeSignedDrlHead } from "../certificate/drl.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
-import { type Caller, callerOf, expectCertifiedDevice, expectMember, expectValidator, waysOf } from "./caller.js";
+import { type CalledRoute, expectMember, expectValidator, routesWithCaller, waysOf } from "./caller.js";
 import type { CodeBook } from "./est/code-book.js";
 import { coSignStatement } from "./governing.js";
+import { holderRoutes } from "./holder-routes.js";
 import type { Holding } from "./holding.js";
 import type { Inheritance } from "./inheritance.js";
 import { type IssuingOptions, issue } from "./issuing.js";
@@ -67,11 +67,6 @@ export interface RouteOptions {
   readonly metrics: Metrics;
 }
 
-/** A route whose handler is told who calls. */
-interface ApiRoute extends Omit<Route, "handle"> {
-  handle(exchange: Exchange, caller: Caller): ReturnType<Route["handle"]>;
-}
-
 /** Requests that cost a transaction or a signature by hand: a few each minute and address. */
 const COSTLY = { perSecond: 0.2, burst: 20 } as const;
 /** Bytes of the largest list of pre-shared keys, and of shards. */
@@ -83,18 +78,10 @@ export function validatorRoutes(options: RouteOptions): Route[] {
     "by",
   ]);
   const calling = { context, standing, signatures: checks.device, nowSeconds };
-  return apiRoutes(options).map((route) => ({
-    ...route,
-    handle(exchange) {
-      // On every path: a certificate that is not good is refused also for what anyone may ask.
-      const caller = callerOf(calling, exchange.peer);
-      calls.inc({ by: waysOf(caller) });
-      return route.handle(exchange, caller);
-    },
-  }));
+  return routesWithCaller(apiRoutes(options), calling, (caller) => calls.inc({ by: waysOf(caller) }));
 }
 
-function apiRoutes(options: RouteOptions): ApiRoute[] {
+function apiRoutes(options: RouteOptions): CalledRoute[] {
   const { issuing, revoking, psk, heads } = options;
   const { standing, context } = issuing;
   const costly = new TokenBuckets(COSTLY);
@@ -243,24 +230,7 @@ function apiRoutes(options: RouteOptions): ApiRoute[] {
         body: encodePartialAnswer(await signMap({ ...issuing, maps: options.maps }, body)),
       }),
     },
-    {
-      method: "POST",
-      path: PATH.shards,
-      handle: async ({ body }, caller) => ({
-        body: encodeShardAnswer(await options.holding.give(body, expectCertifiedDevice(caller))),
-      }),
-    },
-    {
-      method: "POST",
-      path: PATH.shardDelivery,
-      bodyBytes: LIST_BODY_BYTES,
-      handle: async ({ body }) => ({ body: encodeCbor(await options.holding.take(body)) }),
-    },
-    {
-      method: "POST",
-      path: PATH.shardSample,
-      handle: async ({ body }) => ({ body: encodeShardAnswer(await options.holding.show(body)) }),
-    },
+    ...holderRoutes(options.holding),
     {
       method: "POST",
       path: PATH.vote,

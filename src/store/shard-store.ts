@@ -1,0 +1,38 @@
+/**
+ * Where a holder keeps sealed shards, whatever keeps them: content-addressed, in collections (a version of a map each) that go as a
+ * whole. test/store/shard-store-contract.ts is what each implementation has to do.
+ */
+
+/** The largest shard or entry. */
+export const MAXIMUM_SHARD_BYTES = 8_192;
+
+/** What a holder keeps under one id. */
+export interface StoredShard {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** The only device that gets it. */
+  readonly device: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How much of one collection is there. */
+export interface Usage {
+  readonly collection: string;
+  readonly shards: number;
+  /** On disk. */
+  readonly bytes: number;
+}
+
+/** Where shards are kept. */
+export interface ShardStore {
+  /** Keeps shards, durably when it returns; one with an id that is there takes its place. @throws SwarmkeepError `store-full` */
+  put(collection: string, shards: readonly StoredShard[]): Promise<void>;
+  /** The shard with this id. `undefined` if there is none, or if its bytes are no longer those that were put. */
+  get(collection: string, id: Uint8Array): Promise<StoredShard | undefined>;
+  /** The collection that has the id. */
+  collectionOf(id: Uint8Array): string | undefined;
+  /** Deletes a collection as a whole. */
+  drop(collection: string): Promise<void>;
+  usage(): readonly Usage[];
+  close(): Promise<void>;
+}
