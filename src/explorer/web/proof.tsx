@@ -6,13 +6,15 @@ import type { Proof } from "../views/revocation/view.js";
 import { useData } from "./data.js";
 import { count } from "./format.js";
 import { judge } from "./judging.js";
-import { Badge, Copy, Countdown, Facts, From, Loaded } from "./parts.js";
+import { Badge, Copy, Countdown, Empty, Facts, From, Loaded } from "./parts.js";
 import type { Verdict } from "./verdict.js";
 
 /** @param isRefused what the ledger says of the device now, where the page knows: a head is some seconds older. */
 export function ProofBox({ index, isRefused }: { index: number; isRefused?: boolean }): JSX.Element {
   const proof = useData<Proof>(`/revocation/proofs/${index}`);
   const [judged, setJudged] = useState<{ readonly bytes: string; readonly verdict: Verdict }>();
+  if (proof.value === undefined && proof.error?.code === "not-found")
+    return <Empty>No head of the revocation list is on the ledger yet: a proof is made under one.</Empty>;
   return (
     <Loaded of={proof} what="the proof">
       {({ head, proof: bytes, listed }) => (
