@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 
 import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
-import { EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
+import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
 import { eventually } from "./waiting.js";
@@ -50,7 +50,7 @@ describe("rotation of the committee", function () {
       port: 0,
     });
     const browser = await startBrowser();
-    const { page } = await openPage(await browser.newContext(), explorer.url);
+    const { page } = await openPage(await browser.newContext({ viewport: DESK }), explorer.url);
     await page.goto(explorer.url);
     await settled(page);
     return { explorer, browser, page };
@@ -104,7 +104,10 @@ describe("rotation of the committee", function () {
     expect(await registry.queryFilter(registry.filters.Slashed())).to.deep.equal([]);
     expect([...ceremonies]).to.have.length(2);
     await agent.close();
-    if (watching !== undefined) await expectExplained(watching, Number(first) + 1);
+    if (watching !== undefined) {
+      await picture(watching.page, "overview");
+      await expectExplained(watching, Number(first) + 1);
+    }
     // Nobody keeps anything of the ceremony that made the keys, two committees later.
     await eventually(
       "the shares of the first committee are erased",

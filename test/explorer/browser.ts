@@ -24,6 +24,10 @@ export async function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", ...quiet] });
 }
 
+/** Sizes of windows in which pages are looked at, and pictures taken. */
+export const DESK = { width: 1280, height: 900 };
+export const PHONE = { width: 360, height: 740 };
+
 export interface Watched {
   readonly page: Page;
   /** What the page complained about: errors, and what its policy refused. */
@@ -60,6 +64,11 @@ export async function until(page: Page, expression: string): Promise<void> {
 export async function settled(page: Page): Promise<void> {
   await page.waitForSelector("main h1");
   await until(page, "document.querySelectorAll('main .loading').length === 0");
+}
+
+/** Waits until the page was laid out and drawn anew. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
 }
 
 /** Where screenshots go, for the documentation; none are made where it is not set. */

@@ -5,7 +5,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { expect } from "chai";
 import { getBytes } from "ethers";
 import { network } from "hardhat";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 
 import { certificatePayload, certificateToSign, encodeCertificate } from "../../src/certificate/certificate.js";
 import { pem } from "../../src/certificate/x509.js";
@@ -40,6 +40,7 @@ describe("the explorer's pages", function () {
   let proxy: Proxy;
   let explorer: RunningExplorer;
   let browser: Browser;
+  let context: BrowserContext;
 
   before(async function () {
     const reason = noBrowser();
@@ -58,6 +59,7 @@ describe("the explorer's pages", function () {
     const anchor = await mesh.anchor.getAddress();
     explorer = await startExplorer({ rpc: proxy.url, anchor, chainId: 31337n, port: 0, pollMs: 50, pages: PAGES });
     browser = await startBrowser();
+    context = await browser.newContext();
     await eventually("the explorer is up to date", async () => (explorer.status().phase === "live" ? true : undefined));
   });
 
@@ -69,7 +71,7 @@ describe("the explorer's pages", function () {
   });
 
   async function open(path: string): Promise<{ page: Page; complaints: readonly string[] }> {
-    const watched = await openPage(await browser.newContext(), explorer.url);
+    const watched = await openPage(context, explorer.url);
     await watched.page.goto(`${explorer.url}${path}`);
     await settled(watched.page);
     return watched;
@@ -87,7 +89,7 @@ describe("the explorer's pages", function () {
   });
 
   it("comes to rest where an answer takes longer than the next block", async () => {
-    const { page } = await openPage(await browser.newContext(), explorer.url);
+    const { page } = await openPage(context, explorer.url);
     await page.route("**/api/overview", async (route) => {
       // News arrive while the server is still at it, and the page has time to act on them.
       await mesh.on.provider.request({ method: "hardhat_mine", params: ["0x1"] });
