@@ -288,7 +288,10 @@ async function enroll(context: CommandContext, options: EnrollOptions): Promise<
     if (bundle !== undefined) await agent.adoptBundle(bundle);
     if (key !== undefined) await keystore.add(key);
     const validators = options.validator ?? [];
-    report(context, await agent.enrol({ ...wanted, ...(csr && { csr }), validators, signal }));
+    const certificate = await agent.enrol({ ...wanted, ...(csr && { csr }), validators, signal });
+    // Done without where the fleet has no such form; whoever wants it for a server should hear of it here.
+    const isWithout = options.x509 !== false && (await agent.tlsFiles()) === undefined;
+    report(context, certificate, isWithout ? ", without X.509: that is not offered to its fleet" : "");
   });
 }
 
@@ -381,9 +384,10 @@ async function runDevice(context: CommandContext, options: RunOptions): Promise<
   });
 }
 
-function report(context: CommandContext, certificate: Certificate): void {
+function report(context: CommandContext, certificate: Certificate, more = ""): void {
   const { index, scope, expires } = certificate;
-  context.print(describeCertificate(certificate), `device ${index} is certified for ${scope} until ${when(expires)}`);
+  const text = `device ${index} is certified for ${scope} until ${when(expires)}${more}`;
+  context.print(describeCertificate(certificate), text);
 }
 
 async function show(context: CommandContext): Promise<void> {

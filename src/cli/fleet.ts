@@ -14,6 +14,7 @@ import {
   rebaseBatch,
   writeProvisioning,
 } from "../operator/factory.js";
+import { expectX509, policyOf } from "../operator/fleet-policy.js";
 import { type MeshLedger, withSender } from "../operator/ledger.js";
 import { giveCode } from "../operator/enrolment-code.js";
 import { readPublicKeys } from "../operator/public-keys.js";
@@ -153,7 +154,7 @@ async function code(
 function policyOptions(command: Command): Command {
   return command
     .option("--scope <scope...>", "scopes of the fleet; by default that of the batch")
-    .option("--maximum-lifetime <time>", "longest certificate", "7d")
+    .option("--maximum-lifetime <time>", "longest certificate; by default what the batch's devices ask for")
     .option("--quota <number>", "certificates for each device in each period", "4")
     .option("--grace <time>", "how long after its end a certificate can be renewed", "24h");
 }
@@ -253,7 +254,7 @@ interface RegisterOptions {
   readonly grant?: string;
   readonly rebase?: boolean;
   readonly scope?: readonly string[];
-  readonly maximumLifetime: string;
+  readonly maximumLifetime?: string;
   readonly quota: string;
   readonly grace: string;
 }
@@ -261,18 +262,38 @@ interface RegisterOptions {
 async function registerFirst(context: CommandContext, options: RegisterOptions, name = ""): Promise<void> {
   const grantId = options.grant === undefined ? undefined : BigInt(parseCount(options.grant, "--grant", U32));
   if (options.scope !== undefined) expectScopes(options.scope);
+  const longest =
+    options.maximumLifetime === undefined ? undefined : parseDuration(options.maximumLifetime, "--maximum-lifetime");
   const terms = {
-    maximumLifetime: parseDuration(options.maximumLifetime, "--maximum-lifetime"),
     quota: parseCount(options.quota, "--quota", 0xffff),
     joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
     graceSeconds: parseDuration(options.grace, "--grace"),
   };
   await onLedger(context, name, options.rebase === true, async (ledger, registrar, batch) => {
-    const policy: FleetPolicy = { ...terms, scopes: options.scope ?? [batch.facts.scope] };
+    const { scope, lifetimeSeconds } = batch.facts;
+    if (longest !== undefined && longest < lifetimeSeconds) throw tooShortForBatch(longest, lifetimeSeconds);
+    const policy: FleetPolicy = {
+      ...terms,
+      maximumLifetime: longest ?? lifetimeSeconds,
+      scopes: options.scope ?? [scope],
+    };
     return withSender(ledger.endpoint, registrar.privateKey, (sender) =>
       registerFleet(ledger, sender, batch, { grantId, policy }),
     );
   });
+}
+
+/** No device of such a fleet would ever be certified: each asks for what its provisioning file says. */
+function tooShortForBatch(longest: number, lifetimeSeconds: number): SwarmkeepError {
+  return new SwarmkeepError(
+    `the devices of this batch ask for certificates of ${lifetimeSeconds} s, and --maximum-lifetime allows ${longest} s`,
+    {
+      kind: "usage",
+      code: "lifetime-too-short",
+      advice: "Allow what they ask for, or provision the batch anew with a shorter --lifetime.",
+      details: { longest, lifetimeSeconds },
+    },
+  );
 }
 
 async function append(
@@ -304,16 +325,36 @@ async function onLedger(
       const { facts, file } = registered.batch;
       await writeProvisioning(file, await batch.records(), facts, provisioning, range(facts.deliveries));
       const uploads = await handOver(ledger, registrar, registered);
+      const withoutX509 = await x509Problem(ledger, registered.fleetId);
       context.print(
-        { fleet: registered.fleetId, batch: facts.registered?.batch, base: facts.base, count: facts.count, uploads },
+        {
+          fleet: registered.fleetId,
+          batch: facts.registered?.batch,
+          base: facts.base,
+          count: facts.count,
+          x509: withoutX509 === undefined,
+          uploads,
+        },
         [
           `fleet        ${registered.fleetId}, batch ${facts.registered?.batch}, devices ${facts.base} to ${facts.base + facts.count - 1}`,
           `gas          ${registered.receipt?.gasUsed ?? "none: the ledger had it already"}`,
+          `X.509        ${withoutX509 ?? "offered to its devices"}`,
           ...uploads.map(({ account, keys, problem }) => `channel keys ${account} ${problem ?? keys}`),
         ].join("\n"),
       );
     }),
   );
+}
+
+/** Why devices of the fleet are certified without the form of X.509; undefined where they have it. */
+async function x509Problem(ledger: MeshLedger, fleetId: number): Promise<string | undefined> {
+  try {
+    await expectX509(ledger, await policyOf(ledger, fleetId));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SwarmkeepError) || error.code !== "x509-not-offered") throw error;
+    return `not offered to its devices: ${error.message}. A shorter --maximum-lifetime or a smaller --quota would do`;
+  }
 }
 
 interface UploadLine {

@@ -181,7 +181,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   };
   const common = ({ algorithm, lifetimeSeconds, scope, attempts, signal }: CertificateOptions, was?: Certificate) => ({
     algorithm: algorithm ?? was?.algorithm ?? COSE_ALG.bls,
-    lifetimeSeconds: lifetimeSeconds ?? provisioning.lifetimeSeconds,
+    lifetimeSeconds: lifetimeSeconds ?? (was && was.expires - was.notBefore) ?? provisioning.lifetimeSeconds,
     scope: scope ?? was?.scope ?? provisioning.scope,
     attempts: attempts ?? DEFAULT_ATTEMPTS,
     signal,

@@ -10,7 +10,7 @@
  * ```
  */
 import { execFile } from "node:child_process";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import {
   PRIVATE_FILE,
@@ -111,10 +111,16 @@ export function runHook(
   files: readonly TlsFileName[],
   signal: AbortSignal,
 ): Promise<void> {
-  const env = { ...process.env, SWARMKEEP_FOLDER: folder, SWARMKEEP_CHANGED: files.join(" ") };
-  return new Promise((resolve, reject) => {
+  // Not our own settings: the passphrase among them is nothing for a hook.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("SWARMKEEP_"));
+  const env = {
+    ...Object.fromEntries(inherited),
+    SWARMKEEP_FOLDER: resolve(folder),
+    SWARMKEEP_CHANGED: files.join(" "),
+  };
+  return new Promise((succeed, reject) => {
     execFile("/bin/sh", ["-c", hook], { env, signal, timeout: HOOK_MILLISECONDS }, (error, _stdout, stderr) => {
-      if (error === null) return resolve();
+      if (error === null) return succeed();
       const why = stderr.trim().split("\n").at(-1) ?? "";
       reject(
         new SwarmkeepError(`the hook ended with ${String(error.code ?? error.signal)}${why === "" ? "" : `: ${why}`}`, {

@@ -46,7 +46,8 @@ export async function tlsMaterial(
     throw new SwarmkeepError("this device has no certificate in X.509, or not yet the mesh's own above it", {
       kind: "usage",
       code: "no-x509",
-      advice: "Enrol or renew first; the fleet must be one that X.509 is offered to.",
+      advice:
+        "Enrol or renew it; if it stays so, its fleet's lifetime and quota are too large for X.509, as `swarmkeep fleet register` said.",
     });
   }
   const crl = pem("X509 CRL", await agent.crl(signal));

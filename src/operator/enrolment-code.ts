@@ -15,7 +15,9 @@ import {
   hashOfKey,
 } from "../protocol/enrolment-codes.js";
 import { SwarmkeepError } from "../runtime/errors.js";
+import { scopeContains } from "../statements/scope.js";
 import { type BatchFolder, decodeRecord } from "./batch-folder.js";
+import { expectX509, policyOf } from "./fleet-policy.js";
 import type { MeshLedger } from "./ledger.js";
 import { signByAccount } from "./registrar.js";
 import type { Validators } from "./swarm-signature.js";
@@ -52,7 +54,8 @@ export interface GivenCode {
 
 /**
  * Makes a code for a device of a registered batch and gives its hash to the validators. It is good where t of them have it.
- * @throws SwarmkeepError `not-registered`, `no-such-device`, `bad-expiry`, `too-few-validators`
+ * @throws SwarmkeepError `not-registered`, `no-such-device`, `bad-expiry`, `x509-not-offered`, `scope-not-allowed`, `revoked`,
+ * `too-few-validators`
  */
 export async function giveCode(
   ledger: MeshLedger,
@@ -74,6 +77,23 @@ export async function giveCode(
   }
   if (lifetimeSeconds > MAXIMUM_CODE_LIFETIME) {
     throw usage("bad-expiry", "a one-time code is good for 30 days at most", "Give a shorter --expires.");
+  }
+  const policy = await policyOf(ledger, registered.fleetId);
+  await expectX509(ledger, policy);
+  if (order.scope !== undefined && !policy.scopes.some((one) => scopeContains(one, order.scope as string))) {
+    const within = policy.scopes.join(", ");
+    throw usage(
+      "scope-not-allowed",
+      `the fleet has no scope that contains ${order.scope}`,
+      `Give one within ${within}.`,
+    );
+  }
+  if (await ledger.contracts.revocations.isRevoked(index)) {
+    throw usage(
+      "revoked",
+      `device ${index} is revoked or held`,
+      "Release it first if it is held; revoked is for good.",
+    );
   }
   const key = order.key ?? decodeRecord(await batch.records(), index - base).key;
   const code = makeCode();

@@ -42,7 +42,16 @@ async function madeFolder(path: string, mode: number): Promise<string | undefine
         (found) => found.isDirectory(),
         () => false,
       );
-    if (systemCode(error) === "EEXIST" && (await isFolder(path))) return undefined;
+    if (systemCode(error) === "EEXIST") {
+      if (await isFolder(path)) return undefined;
+      throw new SwarmkeepError(`${path} is a file, and no folder`, {
+        kind: "environment",
+        code: "not-a-folder",
+        advice: "Name another path.",
+        details: { path },
+        cause: error,
+      });
+    }
     const parent = dirname(path);
     if (systemCode(error) !== "ENOENT" || parent === path || (await isFolder(parent))) throw error;
     const first = await madeFolder(parent, mode);

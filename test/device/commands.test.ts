@@ -172,7 +172,7 @@ describe("commands of a device", function () {
     expect(await once(running, "close")).to.deep.equal([0, null]);
     await fail(["device", "run", "--out", out, "--interval", "often"], 2, "bad-duration");
     await fail(["device", "run", "--out", out, "--once", "--hook", "exit 7"], 3, "hook-failed");
-    await fail(["device", "run", "--out", passphraseFile, "--once"], 3, "file-error");
+    await fail(["device", "run", "--out", passphraseFile, "--once"], 3, "not-a-folder");
   }).timeout(120_000);
 
   it("csr makes a request by the manifest key, with the names that are asked for, and says what is wrong", async () => {

@@ -46,6 +46,15 @@ describe("a device with a certificate", () => {
     expect(mesh.validator(1).calls.filter((path) => path.endsWith("issue"))).to.have.length(2);
   });
 
+  it("renews for as long as its certificate was made for, unless told otherwise", async () => {
+    const short = await device.agent.renew({ lifetimeSeconds: 120 });
+    expect(short.expires - short.notBefore).to.equal(120);
+    const again = await device.agent.renew();
+    expect(again.expires - again.notBefore).to.equal(120);
+    const long = await device.agent.renew({ lifetimeSeconds: LIFETIME_SECONDS });
+    expect(long.expires - long.notBefore).to.equal(LIFETIME_SECONDS);
+  });
+
   it("renews to a new key and erases the old one, the manifest key excepted", async () => {
     const second = await device.agent.renew({ newKey: KEY_TYPE.p256 });
     expect(second.key.type).to.equal(KEY_TYPE.p256);

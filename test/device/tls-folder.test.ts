@@ -109,6 +109,16 @@ describe("the folder with a device's TLS files", () => {
     expect(events).to.deep.equal([{ event: "written", files: ["crl.pem"] }]);
   });
 
+  it("tells its hook where and what, and no secret of its own surroundings", async () => {
+    process.env["SWARMKEEP_PASSPHRASE"] = "not for a hook";
+    try {
+      await keep(`env | grep ^SWARMKEEP_ | cut -d= -f1 | sort | tr '\n' ' ' >> "$SWARMKEEP_FOLDER/told"`);
+    } finally {
+      delete process.env["SWARMKEEP_PASSPHRASE"];
+    }
+    expect(await told()).to.deep.equal(["SWARMKEEP_CHANGED SWARMKEEP_FOLDER"]);
+  });
+
   it("is told of again by a hook that failed, with all that it was not told, until it succeeds", async () => {
     const { clock, events } = await keep(`test -e "$SWARMKEEP_FOLDER/ok" || { echo not yet >&2; exit 3; }; ${TELL}`);
     const failures = (): unknown[] => events.flatMap((event) => (event.event === "failed" ? [event.error] : []));

@@ -88,7 +88,7 @@ describe("files on a machine that says no", () => {
     expect(await makeFolder(inner)).to.equal(undefined);
     await writeFile(join(inner, "file"), "");
     expect((await errorOf(makeFolder(join(inner, "file", "d")))).code).to.equal("not-a-folder");
-    expect((await errorOf(makeFolder(join(inner, "file")))).details["system"]).to.equal("EEXIST");
+    expect((await errorOf(makeFolder(join(inner, "file")))).code).to.equal("not-a-folder");
     expect((await errorOf(makeFolder("/proc/swarmkeep/data"))).code).to.equal("file-missing");
   });
 
