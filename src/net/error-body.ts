@@ -18,6 +18,8 @@ export interface HttpErrorOptions extends ErrorOptions {
   readonly retryAfter?: number;
   /** WWW-Authenticate (RFC 9110, section 11.6.1), with status 401. */
   readonly challenge?: string;
+  /** Allow (RFC 9110, section 10.2.1), with status 405. */
+  readonly allow?: string;
 }
 
 /** An error with a status of its own. Any other `SwarmkeepError` gets that of its kind. */
@@ -26,12 +28,14 @@ export class HttpError extends SwarmkeepError {
   readonly status: number;
   readonly retryAfter: number | undefined;
   readonly challenge: string | undefined;
+  readonly allow: string | undefined;
 
   constructor(message: string, options: HttpErrorOptions) {
     super(message, options);
     this.status = options.status;
     this.retryAfter = options.retryAfter;
     this.challenge = options.challenge;
+    this.allow = options.allow;
   }
 }
 

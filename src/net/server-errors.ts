@@ -36,14 +36,6 @@ const REFUSALS: ReadonlyMap<number, { code: string; message: string; advice: str
   [400, { code: "bad-request", message: "the request is not HTTP/1.1 as it should be", advice: "Check the client." }],
   [408, { code: "timeout", message: "the request took too long to arrive", advice: "Send it faster." }],
   [413, { code: "body-too-large", message: "the body is larger than this path takes", advice: "Send less." }],
-  [
-    415,
-    {
-      code: "not-cbor",
-      message: "the body is not CBOR",
-      advice: "Send CBOR with the header content-type: application/cbor.",
-    },
-  ],
   [431, { code: "header-too-large", message: "the header is too large", advice: "Send fewer and shorter fields." }],
 ]);
 

@@ -206,8 +206,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger: false,
   });
   app.removeAllContentTypeParsers();
-  const bodies = new Set(options.routes.map(({ consumes = CBOR }) => consumes));
-  app.addContentTypeParser([...bodies], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  // Of any type: each route says which it takes, before a body is read.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   shedLoad(app, limits, measures);
   await app.register(underPressure, {
     maxEventLoopDelay: limits.eventLoopDelayMilliseconds,
@@ -250,6 +250,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (error instanceof HttpError && error.retryAfter !== undefined) reply.header("retry-after", error.retryAfter);
     const { type, encode } = options.errors ?? CBOR_ERRORS;
     if (error instanceof HttpError && error.challenge !== undefined) reply.header("www-authenticate", error.challenge);
+    if (error instanceof HttpError && error.allow !== undefined) reply.header("allow", error.allow);
     return send(reply.code(status), encode(error), type);
   });
   app.addHook("onResponse", (request, reply, done) => {
@@ -257,6 +258,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     done();
   });
   for (const route of options.routes) addRoute(app, route, peerOf, log);
+  refuseOtherMethods(app, options.routes);
 
   try {
     await app.listen({ host, port });
@@ -313,11 +315,11 @@ function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: T
     url: route.path,
     exposeHeadRoute: false,
     ...(route.bodyBytes === undefined ? {} : { bodyLimit: route.bodyBytes }),
+    preParsing: async (request) => expectMediaType(route, request.headers["content-type"]),
     handler: async (request: FastifyRequest, reply: FastifyReply) => {
       const gone = new AbortController();
       reply.raw.once("close", () => gone.abort(new Error("the client went away")));
       failpoint("server.before-handle");
-      expectMediaType(route, request.headers["content-type"]);
       const answer = await route.handle({
         authorization: request.headers.authorization,
         conditions: {
@@ -337,7 +339,31 @@ function addRoute(app: FastifyInstance<Server>, route: Route, peerOf: (socket: T
   });
 }
 
-/** One server may have routes with bodies of several types. */
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+/** A path that is there says which methods it takes (RFC 9110, section 15.5.6). */
+function refuseOtherMethods(app: FastifyInstance<Server>, routes: readonly Route[]): void {
+  for (const url of new Set(routes.map(({ path }) => path))) {
+    const taken = routes.filter(({ path }) => path === url).map(({ method }) => method);
+    app.route({
+      method: METHODS.filter((method) => !taken.some((one) => one === method)),
+      url,
+      exposeHeadRoute: false,
+      handler: (request) => {
+        const allow = taken.join(", ");
+        throw new HttpError(`${request.url.slice(0, 100)} takes no ${request.method}`, {
+          status: 405,
+          kind: "usage",
+          code: "method-not-allowed",
+          advice: `Use ${allow}.`,
+          allow,
+        });
+      },
+    });
+  }
+}
+
+/** One server may have routes with bodies of several types. @throws HttpError 415 */
 function expectMediaType({ method, consumes = CBOR }: Route, header: string | undefined): void {
   if (method === "GET" || header?.split(";", 1)[0]?.trim().toLowerCase() === consumes) return;
   throw new HttpError(`the body is not of the type ${consumes}`, {

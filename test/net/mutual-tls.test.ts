@@ -144,6 +144,11 @@ describe("mutual TLS", () => {
     expect(good).to.match(/content-type: application\/pkcs7-mime/);
     expect(good).to.match(/content-transfer-encoding: base64/);
     expect(good).to.match(/\r\n\r\nab$/);
-    expect(await post("application/cbor")).to.match(/^HTTP\/1.1 415/);
+    for (const type of ["application/cbor", "text/plain", "application/x-www-form-urlencoded", "", "no type"]) {
+      expect(await post(type), type)
+        .to.match(/^HTTP\/1.1 415/)
+        .and.include("wrong-media-type")
+        .and.include("Send it with the header content-type: application/pkcs10.");
+    }
   });
 });

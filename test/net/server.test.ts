@@ -84,6 +84,24 @@ describe("a validator's server", () => {
     expect((await client().request({ method: "GET", path: "/v1/seen" })).status).to.equal(200);
   });
 
+  it("says which methods a path takes to whoever comes with another one, whatever the body", async () => {
+    const { server } = await serve();
+    const ask = (line: string, type = "text/plain"): Promise<string> =>
+      raw(
+        server,
+        `${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: ${type}\r\ncontent-length: 2\r\n\r\nab`,
+      );
+    expect(await ask("POST /v1/seen/3"))
+      .to.match(/^HTTP\/1\.1 405 /)
+      .and.match(/\r\nallow: GET\r\n/)
+      .and.include("method-not-allowed");
+    expect(await ask("DELETE /v1/seen"))
+      .to.match(/^HTTP\/1\.1 405 /)
+      .and.match(/\r\nallow: GET, POST\r\n/);
+    expect(await ask("HEAD /v1/seen")).to.match(/^HTTP\/1\.1 405 [^]*\r\n\r\n$/);
+    expect(await ask("POST /v1/none")).to.match(/^HTTP\/1\.1 404 /);
+  });
+
   it("refuses bytes that are no request, and headers that are too large", async () => {
     const { server } = await serve();
     expect(await raw(server, "\x00\x01 what\r\n\r\n"))
