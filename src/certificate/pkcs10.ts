@@ -42,7 +42,9 @@ export function decodeCertificateRequest(encoded: Uint8Array): CertificateReques
   const attributes = readAttributes(info.enter(DER.context(0), "attributes"));
   info.end();
   if (!request.skipIf(signatureAlgorithm(key.type))) {
-    throw new Refusal("wrong-kind", "the request is not signed with the algorithm of its key (SHA-256 for P-256)");
+    throw new Refusal("wrong-kind", "the request is not signed with the algorithm of its key (SHA-256 for P-256)", {
+      advice: "Sign it with ECDSA and SHA-256 where the key is P-256, and with Ed25519 where it is Ed25519.",
+    });
   }
   const signature = readSignatureBits(key.type, request, "csr.signature");
   request.end();
@@ -97,7 +99,9 @@ export function requestedNames({ attributes }: CertificateRequest): string[] {
 export function verifyCertificateRequest(encoded: Uint8Array, signatures: DeviceSignatures): CertificateRequest {
   const request = decodeCertificateRequest(encoded);
   if (!verifyByDevice(request.key, request.signed, request.signature, signatures)) {
-    throw new Refusal("bad-signature", "the certificate request is not signed by the key that it names");
+    throw new Refusal("bad-signature", "the certificate request is not signed by the key that it names", {
+      advice: "Sign the request with the key that it names.",
+    });
   }
   return request;
 }

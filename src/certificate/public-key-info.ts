@@ -31,7 +31,9 @@ export function readSubjectPublicKeyInfo(parent: DerReader): DeviceKey {
   if (!isEd25519 && !info.skipIf(P256_KEY_ALGORITHM)) {
     info.content(DER.sequence);
     info.bitString();
-    throw new Refusal("wrong-kind", "the public key is neither Ed25519 nor P-256");
+    throw new Refusal("wrong-kind", "the public key is neither Ed25519 nor P-256", {
+      advice: "Use a P-256 or Ed25519 key.",
+    });
   }
   const bits = info.bitString();
   info.end();

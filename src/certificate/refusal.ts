@@ -56,15 +56,22 @@ const ADVICE: Readonly<Record<RefusalCode, string>> = {
   "name-not-allowed": "Ask for names below the device's own, as docs/protocol.md section 6.3 has them, or for none.",
 };
 
+export interface RefusalOptions {
+  readonly field?: string;
+  /** What to do, where more is known than the code says. */
+  readonly advice?: string;
+  readonly cause?: unknown;
+}
+
 export class Refusal extends SwarmkeepError {
   override readonly name = "Refusal";
   declare readonly code: RefusalCode;
   /** Dotted path of the field that was wrong, where one field was. */
   readonly field: string | undefined;
 
-  constructor(code: RefusalCode, message: string, { field, cause }: { field?: string; cause?: unknown } = {}) {
+  constructor(code: RefusalCode, message: string, { field, advice = ADVICE[code], cause }: RefusalOptions = {}) {
     const details = field === undefined ? {} : { field };
-    super(message, { kind: "refused", code, advice: ADVICE[code], details, cause });
+    super(message, { kind: "refused", code, advice, details, cause });
     this.field = field;
   }
 }

@@ -3,10 +3,14 @@ import { mkdir, readdir } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
 
+import { hexToBytes } from "@noble/hashes/utils.js";
 import { expect } from "chai";
 import { Wallet } from "ethers";
 
 import { encodeCbor } from "../../src/certificate/cbor.js";
+import { makeCertificateRequest } from "../../src/certificate/csr-proofs.js";
+import { DER, der, derBitString, derInteger, derOid, derSequence } from "../../src/certificate/der.js";
+import { distinguishedName } from "../../src/certificate/x509.js";
 import { EST_ERRORS } from "../../src/net/est-body.js";
 import { type RunningServer, startServer } from "../../src/net/server.js";
 import { generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
@@ -16,6 +20,7 @@ import { type Journal, openJournal } from "../../src/runtime/journal.js";
 import { silentLogger } from "../../src/runtime/log.js";
 import { createMetrics } from "../../src/runtime/metrics.js";
 import { SwarmkeepError } from "../../src/statements/errors.js";
+import { X509_OID } from "../../src/statements/x509.js";
 import { CodeBook } from "../../src/validator/est/code-book.js";
 import { estRoutes } from "../../src/validator/est/routes.js";
 import { UseBook } from "../../src/validator/est/use-book.js";
@@ -112,7 +117,7 @@ describe("EST under attack", () => {
     const huge = base64(new Uint8Array(9_000));
     expect(await ask("")).to.deep.equal({ status: 400, code: "not-base64" });
     expect(await ask("!!! no base64")).to.deep.equal({ status: 400, code: "not-base64" });
-    expect(await ask(base64(truncated))).to.deep.equal({ status: 403, code: "malformed" });
+    expect(await ask(base64(truncated))).to.deep.equal({ status: 400, code: "malformed" });
     expect(await ask(base64(signed))).to.deep.equal({ status: 403, code: "bad-signature" });
     expect(await ask(huge)).to.deep.equal({ status: 413, code: "body-too-large" });
     expect(await ask(base64(good), { type: "application/cbor" })).to.deep.equal({
@@ -128,12 +133,43 @@ describe("EST under attack", () => {
     expect(world.asked).to.be.above(0);
   });
 
+  it("says what to send instead to whoever sends something else, a signature of another key, or a key of another kind", async () => {
+    const good = await world.manifestRequest(0);
+    const said = async (bytes: Uint8Array) => (await post(server, base64(bytes), { from })).text.split("\n")[1];
+    for (const bytes of [Buffer.from("no DER"), good.slice(0, -1), good.subarray(0, 40), Uint8Array.of(...good, 0)]) {
+      expect(await said(bytes)).to.equal("Send a PKCS#10 request (RFC 2986), DER in base64.");
+    }
+    const thief = await makeCertificateRequest({ commonName: "x", key: first.key }, async (message) =>
+      holders[2].sign(message),
+    );
+    expect(await said(thief)).to.equal("Sign the request with the key that it names.");
+    // The identifier of another curve; and an RSA key.
+    const [curve, rsa] = [hexToBytes("2a8648ce3d030107"), hexToBytes("2a864886f70d010101")];
+    const other = Buffer.from(await plainRequest(first));
+    other[other.indexOf(curve) + curve.length - 1] = 6;
+    expect(await said(other)).to.equal("Use a P-256 or Ed25519 key.");
+    const rsaInfo = derSequence(
+      derInteger(Uint8Array.of(0)),
+      distinguishedName("x"),
+      derSequence(derSequence(der(DER.oid, rsa), der(0x05)), derBitString(derSequence(derInteger(seed("n"))))),
+      der(DER.context(0)),
+    );
+    const rsaRequest = derSequence(rsaInfo, derSequence(der(DER.oid, rsa)), derBitString(seed("signature")));
+    expect(await said(rsaRequest)).to.equal("Use a P-256 or Ed25519 key.");
+    const attributes = [derSequence(derOid(X509_OID.enrolment), der(DER.set, der(DER.octetString, seed("x"))))];
+    const broken = { commonName: "x", key: first.key, attributes };
+    expect(await said(await makeCertificateRequest(broken, async (message) => first.sign(message)))).to.match(
+      /`swarmkeep device csr`.*14\.2/,
+    );
+    expect(world.asked).to.equal(0);
+  });
+
   withVectors("EST with broken requests of globalsign/est", () => {
     it("answers each broken request with a clear error and no certificate", async () => {
       for (const name of ["ber-length", "sig-bit", "subject-bit", "trailing", "truncated"]) {
         const reply = await post(server, base64(readVectorBytes("est", `csr.${name}.tampered.der`)), { from });
-        expect(reply.status, name).to.equal(403);
         expect(errorCode(reply), name).to.be.oneOf(["malformed", "wrong-kind", "bad-signature"]);
+        expect(reply.status, name).to.equal(errorCode(reply) === "malformed" ? 400 : 403);
       }
       expect(world.asked).to.equal(0);
     });

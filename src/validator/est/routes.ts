@@ -1,6 +1,7 @@
 /** The paths of EST (RFC 7030) on a validator, and how often each may be called (docs/protocol.md, section 14.1). */
 import { WANTED_ATTRIBUTES, encodeCsrAttributes } from "../../certificate/csr-attributes.js";
 import { encodeCertsOnly } from "../../certificate/cms.js";
+import { Refusal } from "../../certificate/refusal.js";
 import { meshLabel } from "../../certificate/x509-names.js";
 import { addressKey } from "../../net/addresses.js";
 import { HttpError } from "../../net/error-body.js";
@@ -19,6 +20,8 @@ const TOO_MANY = "of this kind from this address, or for this device";
 
 /** Refusals that say that the client has not shown who it is. */
 const UNAUTHORISED: ReadonlySet<string> = new Set(["no-proof", "wrong-code", "code-used"]);
+/** Swarmkeep's own attributes, which need more than the RFC. */
+const ATTRIBUTE_FIELD = /^csr\.(enrolment|renewal)\b/;
 const PREFIX = "/.well-known/est";
 
 export interface EstOptions {
@@ -48,7 +51,7 @@ export function estRoutes(options: EstOptions): Route[] {
       return estAnswer(encodeCertsOnly([certificate]), EST_TYPE.certsOnly);
     } catch (error) {
       for (const one of who) failing.take(one);
-      throw unauthorised(error);
+      throw answered(error);
     }
   }
 
@@ -117,15 +120,31 @@ function unauthenticated(message: string, code: string): HttpError {
   });
 }
 
-/** Whoever has not shown who it is gets 401, as clients expect before they send a password; everybody else what is wrong. */
-function unauthorised(error: unknown): unknown {
-  if (!(error instanceof SwarmkeepError) || !UNAUTHORISED.has(error.code)) return error;
+/**
+ * Whoever has not shown who it is gets 401, as clients expect before they send a password; whoever sent no certificate request 400; and
+ * everybody else what is wrong.
+ */
+function answered(error: unknown): unknown {
+  if (!(error instanceof SwarmkeepError)) return error;
   const { message, code, advice } = error;
+  if (UNAUTHORISED.has(code)) {
+    return new HttpError(message, {
+      status: 401,
+      kind: "refused",
+      code,
+      advice,
+      challenge: 'Basic realm="swarmkeep", charset="UTF-8"',
+    });
+  }
+  // `malformed` may be said of a client's certificate too, which is another matter.
+  if (!(error instanceof Refusal) || code !== "malformed" || !/^csr\b/.test(error.field ?? "")) return error;
   return new HttpError(message, {
-    status: 401,
-    kind: "refused",
+    status: 400,
+    kind: "usage",
     code,
-    advice,
-    challenge: 'Basic realm="swarmkeep", charset="UTF-8"',
+    advice: ATTRIBUTE_FIELD.test(error.field ?? "")
+      ? "Have the request made by `swarmkeep device csr`, or build its attributes as docs/protocol.md section 14.2 says."
+      : "Send a PKCS#10 request (RFC 2986), DER in base64.",
+    cause: error,
   });
 }
