@@ -12,7 +12,7 @@ import type { LedgerEvent } from "../../src/ledger/events.js";
 import { Projection } from "../../src/ledger/projection.js";
 import { generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
 import { TokenBuckets } from "../../src/net/token-buckets.js";
-import { FROST_KIND } from "../../src/protocol/api.js";
+import { FROST_KIND, decodeFrostCommitRequest } from "../../src/protocol/api.js";
 import {
   type EnrolmentCode,
   encodeCodeList,
@@ -20,6 +20,7 @@ import {
   hashOfCode,
   hashOfKey,
 } from "../../src/protocol/enrolment-codes.js";
+import { type StandardRequest, decodeStandardRequest } from "../../src/protocol/standard-issuance.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { openDataFolder } from "../../src/runtime/data-folder.js";
 import { nativeSignatures } from "../../src/runtime/device-signatures.js";
@@ -85,6 +86,8 @@ export interface EstWorld {
   readonly service: EstService;
   /** Requests to other members, none of which answers. */
   asked: number;
+  /** What they were asked to sign. */
+  readonly orders: readonly StandardRequest[];
   now: number;
   /** A request by a device's manifest key. @param position in the batch. */
   manifestRequest(position: number, commonName?: string): Promise<Uint8Array>;
@@ -139,14 +142,16 @@ export async function estWorld(holders: readonly Holder[]): Promise<EstWorld> {
   };
   Object.assign(standing, { finalised: { number: 1, timestamp: NOW }, committee, signer, silence: undefined });
 
-  const state = { asked: 0, now: NOW };
+  const orders: StandardRequest[] = [];
+  const state = { asked: 0, now: NOW, orders };
   const path = await scratchFolder();
   const folder = await openDataFolder(join(path, "validator"), "validator");
   const journal = await openJournal(await folder.folder("issued"));
   const peers = {
     seats: [2, 3, 4],
-    async post() {
+    async post(_seat: number, _path: string, body: Uint8Array) {
       state.asked += 1;
+      orders.push(decodeStandardRequest(decodeFrostCommitRequest(body).request ?? new Uint8Array()));
       throw new SwarmkeepError("away", { kind: "network", code: "connection-refused", advice: "Try another." });
     },
   };

@@ -208,6 +208,35 @@ describe("EST under attack", () => {
     expect(world.asked).to.equal(before);
   });
 
+  it("a request that is repeated because it failed, or at another validator, takes no other number of the quota", async () => {
+    const terms = () => {
+      const { period, k, notBefore } = world.orders.at(-1) as (typeof world.orders)[number];
+      return { period, k, notBefore };
+    };
+    const body = base64(await world.manifestRequest(0));
+    expect(await ask(body)).to.deep.equal(GOOD);
+    expect(terms()).to.deep.equal({ period: PERIOD, k: 0, notBefore: NOW });
+    world.now = NOW + 8;
+    expect(await ask(body)).to.deep.equal(GOOD);
+    expect(terms(), "as before").to.deep.equal({ period: PERIOD, k: 0, notBefore: NOW });
+
+    const moved = await world.manifestRequest(1);
+    const others = { period: PERIOD, k: 3, notBefore: NOW + 6 };
+    const signed = await world.service.topic({
+      kind: FROST_KIND.standard,
+      number: 0,
+      request: encodeStandardRequest({ ...others, csr: moved }),
+      seat: 2,
+      tlsKey: new Uint8Array(91),
+    });
+    await signed.claim?.();
+    world.now = NOW + 16;
+    expect(await ask(base64(moved))).to.deep.equal(GOOD);
+    expect(terms(), "as the validator had it that was asked first").to.deep.equal(others);
+    expect(await ask(base64(await world.manifestRequest(1, "new")))).to.deep.equal(GOOD);
+    expect(terms(), "another request").to.deep.equal({ period: PERIOD, k: 4, notBefore: NOW + 16 });
+  });
+
   /** Bad requests until they are put off. */
   async function untilLimited(how: () => Parameters<typeof post>[2]): Promise<Reply> {
     for (let tries = 0; tries < 60; tries++) {

@@ -26,11 +26,13 @@ import { type FrostTopic, type FrostTopicAnswer, claimCertificate, signByCommitt
 import { type IssuingOptions, issuanceLedger } from "../issuing.js";
 import type { InOfficeParts } from "../office.js";
 import type { CodeBook, OpenCode } from "./code-book.js";
+import type { RecentTerms } from "./recent-terms.js";
 import { RETRY_SECONDS, type UseBook } from "./use-book.js";
 
 export interface EnrollingOptions extends IssuingOptions {
   readonly codes: CodeBook;
   readonly uses: UseBook;
+  readonly terms: RecentTerms;
 }
 
 const hash = (bytes: Uint8Array): Uint8Array => Uint8Array.from(createHash("sha256").update(bytes).digest());
@@ -42,7 +44,7 @@ function refused(code: string, message: string, advice: string): SwarmkeepError 
 /** What this member signs for a client of EST that asked another one, or itself. */
 export function standardTopic(options: EnrollingOptions): FrostTopic {
   return async ({ request }): Promise<FrostTopicAnswer> => {
-    const { standing, prover, devices, issued, inheritance } = options;
+    const { standing, prover, devices, issued, inheritance, terms, nowSeconds } = options;
     const decoded = decodeStandardRequest(request ?? new Uint8Array());
     const order = judge(options, decoded);
     const { slot, message } = order;
@@ -57,6 +59,7 @@ export function standardTopic(options: EnrollingOptions): FrostTopic {
         // The number first: one that is taken must not use up the code.
         await claimCertificate(issued, slot, message)();
         await use(options, decoded, order);
+        terms.remember(hash(decoded.csr), decoded, nowSeconds());
       },
     };
   };
@@ -136,7 +139,7 @@ export class EstEnrolment {
    * @throws as `judgeStandard`; SwarmkeepError `code-used`, `request-used`, `too-few-validators`
    */
   async enrol(csr: Uint8Array, proof: StandardProof, signal: AbortSignal): Promise<Uint8Array> {
-    const { nowSeconds, standing } = this.#options;
+    const { nowSeconds, standing, issued, terms } = this.#options;
     const now = nowSeconds();
     for (const [name, { until }] of this.#recent) if (until <= now) this.#recent.delete(name);
     const { projection, finalised } = standing.inOffice();
@@ -152,7 +155,10 @@ export class EstEnrolment {
     if (this.#working.has(name)) throw requestUsed();
     this.#working.add(name);
     try {
-      const certificate = await this.#gather({ period, notBefore: now, csr, ...proof }, order.slot.index, signal);
+      const earlier = terms.find(hash(csr), now);
+      const fresh = { period, k: issued.nextNumber(order.slot.index, period), notBefore: now };
+      const chosen = earlier?.period === period ? earlier : fresh;
+      const certificate = await this.#gather({ ...chosen, csr, ...proof }, signal);
       this.#recent.set(name, { certificate, until: now + RETRY_SECONDS });
       return certificate;
     } finally {
@@ -160,9 +166,8 @@ export class EstEnrolment {
     }
   }
 
-  async #gather(request: Omit<StandardRequest, "k">, index: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { issued } = this.#options;
-    let k = issued.nextNumber(index, request.period);
+  async #gather(request: StandardRequest, signal: AbortSignal): Promise<Uint8Array> {
+    let { k } = request;
     for (let attempt = 1; ; attempt++) {
       try {
         const order = { kind: FROST_KIND.standard, number: 0, request: encodeStandardRequest({ ...request, k }) };

@@ -20,13 +20,14 @@ import { parseListen } from "../settings.js";
 import type { X509Files } from "../x509-files.js";
 import { CodeBook } from "./code-book.js";
 import { type EnrollingOptions, EstEnrolment, standardTopic } from "./enrolling.js";
+import { RecentTerms } from "./recent-terms.js";
 import { estRoutes } from "./routes.js";
 import { UseBook } from "./use-book.js";
 
 /** Bytes of a body: a request in base64 with line breaks, and some more. */
 const BODY_BYTES = 8_192;
 
-export interface EstServiceOptions extends Omit<EnrollingOptions, "codes" | "uses"> {
+export interface EstServiceOptions extends Omit<EnrollingOptions, "codes" | "uses" | "terms"> {
   readonly folder: DataFolder;
   readonly files: X509Files;
   /** DER. */
@@ -64,7 +65,7 @@ export class EstService {
     const journal = await openJournal(await folder.folder("uses"));
     const uses = await UseBook.open(journal, nowSeconds());
     const codes = await CodeBook.open(await folder.folder("codes"), context, nowSeconds());
-    return new EstService({ ...options, codes, uses }, journal);
+    return new EstService({ ...options, codes, uses, terms: new RecentTerms() }, journal);
   }
 
   /** Where clients are served, once they are. */
