@@ -5,6 +5,7 @@
 import { type Certificate, checkValidity, decodeCertificate } from "../certificate/certificate.js";
 import type { MeshTrust } from "../certificate/bundle.js";
 import {
+  type DrlHead,
   type DrlProof,
   type SignedDrlHead,
   checkNotRevoked,
@@ -143,8 +144,12 @@ const DEFAULT_ATTEMPTS = 5;
 const CRL_TIMEOUT_MILLISECONDS = 60_000;
 /** Seconds between tries of a long-running agent after it gave up once. */
 const RETRY_SECONDS = 60;
-/** A stapled proof must last this long yet, or it would be stale before anybody has looked at it. */
+/**
+ * Seconds that a stapled proof must last yet, or it would be stale before anybody has looked at it: a quarter of its life, and no
+ * more than these. Where heads live for 40 s, a device asks for a newer one when 10 s are left.
+ */
 const PROOF_MARGIN_SECONDS = 30;
+const proofMargin = ({ issued, expires }: DrlHead): number => Math.min(PROOF_MARGIN_SECONDS, (expires - issued) / 4);
 
 /** @throws what reading the store throws */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
@@ -323,7 +328,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const lasts =
         stored !== undefined &&
         decodeDrlProof(stored).algorithm === algorithm &&
-        decodeDrlProof(stored).head.expires > seconds(clock) + PROOF_MARGIN_SECONDS;
+        decodeDrlProof(stored).head.expires > seconds(clock) + proofMargin(decodeDrlProof(stored).head);
       const drlProof =
         stored !== undefined && lasts && !fresh
           ? stored

@@ -16,7 +16,7 @@ import { type LocalMesh, until } from "./local-mesh.js";
 import { type LampServer, authenticateInTls, enrolByEst, refuseInTls } from "./tls-story.js";
 import { type Verdict, askVerifier } from "./verifier.js";
 
-/** Seconds for which a stapled proof has to last when everything is stopped. */
+/** Seconds for which a stapled proof has to last when everything is stopped: more than those with which the meter would ask for another. */
 const PROOF_LIFE_SECONDS = 20;
 
 export async function tellDeviceStory(local: LocalMesh, fleet: Fleet, progress: Progress): Promise<void> {
