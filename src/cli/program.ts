@@ -48,10 +48,10 @@ function packageVersion(): string {
 export function createProgram(groups: readonly GroupEntry[] = GROUPS): Command {
   const program = new Command("swarmkeep")
     .description("A trust fabric for swarms of devices: a certificate authority that no single machine holds")
-    .version(packageVersion())
     .option("--json", "print JSON, for programs")
     .option("--data <folder>", "the data folder (SWARMKEEP_DATA)")
     .option("--passphrase-file <file>", "the passphrase of the data folder (SWARMKEEP_PASSPHRASE_FILE)")
+    .addHelpText("after", "\nswarmkeep --version prints the version of this program.")
     .exitOverride()
     .configureOutput({ outputError: () => undefined }) // `run` writes it, like every other error
     .hook("preSubcommand", async (_, called) => {
@@ -80,6 +80,11 @@ async function loaded({ name, load }: GroupEntry): Promise<CommandGroup> {
 
 /** Runs one command line and gives the exit code (src/runtime/errors.ts). */
 export async function run(argv: readonly string[]): Promise<number> {
+  // Alone only: an option of the program is taken from every command, and some have a `--version <number>` of their own.
+  if (argv.length === 3 && argv[2] === "--version") {
+    process.stdout.write(`${packageVersion()}\n`);
+    return 0;
+  }
   const program = createProgram();
   try {
     await program.parseAsync(argv);

@@ -1,8 +1,11 @@
+import { readFile } from "node:fs/promises";
+
 import { expect } from "chai";
 
 import { toJson } from "../../src/cli/command.js";
 import { createProgram } from "../../src/cli/program.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
+import { swarmkeep } from "./command-line.js";
 
 describe("the command line", () => {
   const failureOf = async (cause: Error): Promise<unknown> => {
@@ -21,6 +24,24 @@ describe("the command line", () => {
   it("hides no other fault of a group", async () => {
     const fault = new TypeError("a fault");
     expect(await failureOf(fault)).to.equal(fault);
+  });
+
+  it("has no option that it would take from a command", async () => {
+    const program = createProgram();
+    const taken = program.options.map(({ long }) => long);
+    for (const group of program.commands) {
+      group.configureOutput({ writeOut: () => undefined });
+      await program.parseAsync(["node", "swarmkeep", group.name(), "--help"]).catch(() => undefined);
+      for (const command of [group, ...group.commands]) {
+        const shared = command.options.flatMap(({ long }) => (taken.includes(long) ? [long] : []));
+        expect(shared, `${group.name()} ${command.name()}`).to.deep.equal([]);
+      }
+    }
+  });
+
+  it("prints its version where that alone is asked for", async () => {
+    const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
+    expect(await swarmkeep(["--version"])).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: "" });
   });
 
   it("prints bytes as hexadecimal digits, whichever array they come in", () => {
