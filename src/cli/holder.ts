@@ -5,7 +5,13 @@ import { hexlify } from "ethers";
 import { openDataFolder } from "../runtime/data-folder.js";
 import { createLogger } from "../runtime/log.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
-import { DEFAULT_QUOTA_BYTES, HOLDER_ROLE, initialiseHolder, openHolder } from "../validator/holder-folder.js";
+import {
+  DEFAULT_QUOTA_BYTES,
+  HOLDER_ROLE,
+  checkedSettings,
+  initialiseHolder,
+  openHolder,
+} from "../validator/holder-folder.js";
 import { startHolder } from "../validator/holder.js";
 import { action, parseCount } from "./command.js";
 import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
@@ -26,12 +32,11 @@ export function register(group: Command): void {
     .addOption(fastKeystore())
     .action(
       action<InitOptions>(async (context, options) => {
-        const quotaBytes = parseCount(options.quota, "--quota");
+        const { listen, endpoint = listen } = options;
+        const settings = checkedSettings({ listen, endpoint, quotaBytes: parseCount(options.quota, "--quota") });
         const passphrase = await context.passphrase();
         const folder = await openDataFolder(context.dataFolder(HOLDER_ROLE), HOLDER_ROLE);
         try {
-          const endpoint = options.endpoint ?? options.listen;
-          const settings = { listen: options.listen, endpoint, quotaBytes };
           const { pin } = await initialiseHolder(folder, passphrase, settings, keystoreCost(options));
           context.print(
             { folder: folder.path, endpoint, pin: hexlify(pin) },

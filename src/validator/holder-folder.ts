@@ -12,7 +12,7 @@ import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-f
 import type { DataFolder } from "../runtime/data-folder.js";
 import { parseEndpoint } from "../net/endpoint.js";
 import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../net/tls-identity.js";
-import { type KdfCost, STRONG_KDF, openSealer } from "../runtime/sealed-file.js";
+import { type KdfCost, STRONG_KDF, type Sealer, openSealer } from "../runtime/sealed-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { parseListen } from "./settings.js";
 
@@ -31,22 +31,37 @@ export interface HolderSettings {
   readonly quotaBytes: number;
 }
 
-/** Makes key and settings; a second run keeps the key. @throws SwarmkeepError `bad-endpoint`, `wrong-passphrase` */
+/** Settings that a person gave. @throws SwarmkeepError `bad-endpoint`, `bad-number` */
+export function checkedSettings(settings: HolderSettings): HolderSettings {
+  parseListen(settings.listen);
+  parseEndpoint(settings.endpoint);
+  if (settings.quotaBytes > 0) return settings;
+  throw new SwarmkeepError("a holder with a quota of 0 bytes keeps nothing", {
+    kind: "usage",
+    code: "bad-number",
+    advice: "Give a larger --quota, or leave it out.",
+  });
+}
+
+/** Makes key and settings; a second run keeps the key. @throws SwarmkeepError `wrong-passphrase`, and those of `checkedSettings` */
 export async function initialiseHolder(
   folder: DataFolder,
   passphrase: string,
   settings: HolderSettings,
   cost: KdfCost = STRONG_KDF,
 ): Promise<TlsIdentity> {
-  checkSettings(folder.file(FILE.settings), settings);
+  checkedSettings(settings);
   const sealer = await openSealer(folder.file(FILE.kdf), passphrase, cost);
-  if ((await readIfPresent(folder.file(FILE.tls))) === undefined) {
-    const key = await generateTlsKey();
-    await sealer.write(folder.file(FILE.tls), TLS_PURPOSE, key).finally(() => key.fill(0));
+  try {
+    if ((await readIfPresent(folder.file(FILE.tls))) === undefined) {
+      const key = await generateTlsKey();
+      await sealer.write(folder.file(FILE.tls), TLS_PURPOSE, key).finally(() => key.fill(0));
+    }
+    await writeAtomically(folder.file(FILE.settings), `${JSON.stringify(settings, undefined, 2)}\n`);
+    return await unsealedIdentity(folder, sealer);
+  } finally {
+    sealer.wipe();
   }
-  sealer.wipe();
-  await writeAtomically(folder.file(FILE.settings), `${JSON.stringify(settings, undefined, 2)}\n`);
-  return (await openHolder(folder, passphrase)).identity;
 }
 
 /** @throws SwarmkeepError `no-holder`, `settings-damaged`, `wrong-passphrase`, and those of files */
@@ -66,11 +81,15 @@ export async function openHolder(
   const settings = parseSettings(path, await readLimited(path, 65_536));
   const sealer = await openSealer(folder.file(FILE.kdf), passphrase);
   try {
-    const pkcs8 = await sealer.read(folder.file(FILE.tls), TLS_PURPOSE);
-    return { settings, identity: await tlsIdentity(pkcs8).finally(() => pkcs8.fill(0)) };
+    return { settings, identity: await unsealedIdentity(folder, sealer) };
   } finally {
     sealer.wipe();
   }
+}
+
+async function unsealedIdentity(folder: DataFolder, sealer: Sealer): Promise<TlsIdentity> {
+  const pkcs8 = await sealer.read(folder.file(FILE.tls), TLS_PURPOSE);
+  return tlsIdentity(pkcs8).finally(() => pkcs8.fill(0));
 }
 
 function parseSettings(path: string, content: Uint8Array): HolderSettings {
@@ -85,12 +104,8 @@ function parseSettings(path: string, content: Uint8Array): HolderSettings {
 
 function checkSettings(path: string, settings: HolderSettings | null | undefined): HolderSettings {
   const { listen, endpoint, quotaBytes } = settings ?? {};
-  const isQuota = Number.isSafeInteger(quotaBytes) && (quotaBytes as number) > 0;
-  if (settings && typeof listen === "string" && typeof endpoint === "string" && isQuota) {
-    parseListen(listen);
-    parseEndpoint(endpoint);
-    return settings;
-  }
+  const isTyped = typeof listen === "string" && typeof endpoint === "string" && Number.isSafeInteger(quotaBytes);
+  if (settings && isTyped) return checkedSettings(settings);
   throw new SwarmkeepError(`${path} is not what this program writes`, {
     kind: "environment",
     code: "settings-damaged",

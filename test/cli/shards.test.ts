@@ -6,6 +6,7 @@ import { expect } from "chai";
 
 import { encodeOneTimeSignature, messageDigest, oneTimeRoot, signOnce } from "../../src/shards/one-time-keys.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
+import { hasDataFolder } from "../../src/runtime/data-folder.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
 import { expectSentence, swarmkeep } from "./command-line.js";
 
@@ -52,5 +53,9 @@ describe("swarmkeep shards", () => {
     expectSentence(await swarmkeep(["shards", "generate", "--fleet", "1", ...scheme, ...data]), "usage", "bad-choice");
     expectSentence(await swarmkeep(["shards", "limit", "--scope", "geo:u33", ...data]), "usage", "option-conflict");
     expectSentence(await swarmkeep(["device", "reconstruct", ...data]), "usage", "no-device");
+    const holder = ["holder", "init", "--data", join(folder, "holder"), "--fast-keystore"];
+    expectSentence(await swarmkeep([...holder, "--listen", "nowhere"]), "usage", "bad-endpoint");
+    expectSentence(await swarmkeep([...holder, "--listen", "127.0.0.1:1", "--quota", "0"]), "usage", "bad-number");
+    expect(await hasDataFolder(join(folder, "holder"))).to.equal(false);
   });
 });
