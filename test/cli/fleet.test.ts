@@ -4,8 +4,9 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { fingerprintOf, formatMeshFile } from "../../src/runtime/mesh-file.js";
+import { formatMeshFile } from "../../src/runtime/mesh-file.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { TEST_MESH } from "../runtime/test-mesh-file.js";
 import { expectSentence, swarmkeep } from "./command-line.js";
 
 describe("fleet and revoke", () => {
@@ -18,20 +19,7 @@ describe("fleet and revoke", () => {
   before(async () => {
     folder = await scratchFolder();
     registrar = join(folder, "registrar");
-    const rootCertificate = new Uint8Array(300).fill(1);
-    await writeFile(
-      join(folder, "mesh.json"),
-      formatMeshFile({
-        meshId: new Uint8Array(32).fill(7),
-        chainId: 31337n,
-        anchor: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-        deployedBlock: 0,
-        rpc: ["http://127.0.0.1:9"],
-        ownNode: true,
-        rootCertificate,
-        rootFingerprint: fingerprintOf(rootCertificate),
-      }),
-    );
+    await writeFile(join(folder, "mesh.json"), formatMeshFile(TEST_MESH));
     const made = await init();
     expect(made.code, made.stderr).to.equal(0);
   });

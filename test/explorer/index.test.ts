@@ -22,6 +22,7 @@ import {
   word,
 } from "../contracts/mesh.js";
 import { serve, type Served } from "../ledger/support/serve.js";
+import { getFrom, untilIndexed } from "./api.js";
 import { Proxy } from "../ledger/support/proxy.js";
 import { eventually } from "../e2e/waiting.js";
 
@@ -57,20 +58,8 @@ describe("explorer", () => {
     await served.close();
   });
 
-  async function get<T = Record<string, unknown>>(path: string): Promise<T> {
-    const response = await fetch(`${explorer.url}/api${path}`);
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as T;
-  }
-
-  /** Waits until the newest block of the chain is indexed. */
-  async function upToDate(): Promise<void> {
-    await eventually("the index has the newest block", async () => {
-      const newest = await mesh.on.ethers.provider.getBlock("latest");
-      const found = await get<{ hash: string }>(`/blocks/${newest?.number}`).catch(() => undefined);
-      return found?.hash === newest?.hash && explorer.status().phase === "live" ? true : undefined;
-    });
-  }
+  const get = <T = Record<string, unknown>>(path: string): Promise<T> => getFrom<T>(explorer, path);
+  const upToDate = (): Promise<void> => untilIndexed(explorer, mesh.on.ethers.provider);
 
   async function refused(path: string, init?: RequestInit): Promise<{ status: number; code: string }> {
     const response = await fetch(`${explorer.url}/api${path}`, init);

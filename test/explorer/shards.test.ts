@@ -18,9 +18,9 @@ import { encodeHolders } from "../../src/certificate/shard-map.js";
 import { holdersOf } from "../../src/shards/placement.js";
 import { PARAMETERS, type Mesh, registrationOf, secretOf, word } from "../contracts/mesh.js";
 import { BATCH, mapHash, mapOf, withFleet } from "../contracts/shard-map-fixture.js";
+import { getFrom, untilIndexed } from "./api.js";
 import { Proxy } from "../ledger/support/proxy.js";
 import { serve, type Served } from "../ledger/support/serve.js";
-import { eventually } from "../e2e/waiting.js";
 
 const STATUS = ["none", "pending", "active", "grace", "ended", "invalidated"];
 const OFFERED = new Uint8Array(32).fill(0xee);
@@ -74,19 +74,8 @@ describe("the explorer's shard maps", () => {
     await served.close();
   });
 
-  async function get<T>(path: string): Promise<T> {
-    const response = await fetch(`${explorer.url}/api${path}`);
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as T;
-  }
-
-  async function upToDate(): Promise<void> {
-    await eventually("the index has the newest block", async () => {
-      const newest = await mesh.on.ethers.provider.getBlock("latest");
-      const found = await get<{ hash: string }>(`/blocks/${newest?.number}`).catch(() => undefined);
-      return found?.hash === newest?.hash && explorer.status().phase === "live" ? true : undefined;
-    });
-  }
+  const get = <T>(path: string): Promise<T> => getFrom<T>(explorer, path);
+  const upToDate = (): Promise<void> => untilIndexed(explorer, mesh.on.ethers.provider);
 
   async function wordsOf(hash: string): Promise<string> {
     const { words, events } = await get<{ words: Sentence; events: { words: Sentence }[] }>(`/transactions/${hash}`);

@@ -10,24 +10,13 @@ import { type BatchFolder } from "../../src/operator/batch-folder.js";
 import { provisionBatch } from "../../src/operator/factory.js";
 import type { MeshLedger } from "../../src/operator/ledger.js";
 import { rootRecipients } from "../../src/operator/shard-roots.js";
-import { fingerprintOf } from "../../src/runtime/mesh-file.js";
 import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
 import { hmac } from "../../src/shards/bytes.js";
 import type { KeySource } from "../../src/shards/derivation.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { TEST_MESH } from "../runtime/test-mesh-file.js";
 
-const rootCertificate = new Uint8Array(300).fill(1);
-const MESH = {
-  meshId: new Uint8Array(32).fill(7),
-  chainId: 31337n,
-  anchor: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-  deployedBlock: 0,
-  rpc: ["http://127.0.0.1:9"],
-  ownNode: true,
-  rootCertificate,
-  rootFingerprint: fingerprintOf(rootCertificate),
-};
 const master: KeySource = { mac: (message) => hmac(new Uint8Array(32), message), close: () => undefined };
 const FLEET = 3;
 
@@ -38,7 +27,7 @@ describe("the devices that get sealed roots", () => {
   );
   const appended: object[] = [];
   const ledger = {
-    mesh: MESH,
+    mesh: TEST_MESH,
     contracts: {
       fleets: { queryFilter: async () => appended, filters: { BatchAppended: () => undefined } },
     },
@@ -46,7 +35,7 @@ describe("the devices that get sealed roots", () => {
 
   async function batch(name: string, base: number, more: object = {}): Promise<BatchFolder> {
     const made = await provisionBatch(join(folder, name), {
-      mesh: MESH,
+      mesh: TEST_MESH,
       lots: [{ join: "identity-key", publicKeys: keys.map(({ key }) => key) }],
       base,
       deviceClass: 0,

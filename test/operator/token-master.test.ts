@@ -9,7 +9,7 @@ import { expect } from "chai";
 import { createMaster, createTokenMaster, findMaster, openMaster } from "../../src/operator/shard-master.js";
 import { type RegistrarFolder, createRegistrarFolder } from "../../src/operator/registrar-folder.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
-import { type MeshFile, fingerprintOf, formatMeshFile } from "../../src/runtime/mesh-file.js";
+import { formatMeshFile } from "../../src/runtime/mesh-file.js";
 import { readPin } from "../../src/runtime/passphrase.js";
 import { openTokenKey } from "../../src/runtime/pkcs11.js";
 import { LIGHT_KDF } from "../../src/runtime/sealed-file.js";
@@ -21,11 +21,12 @@ import { SCHEME } from "../../src/shards/splitting.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { PASSPHRASE, expectSentence, swarmkeep } from "../cli/command-line.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { TEST_MESH } from "../runtime/test-mesh-file.js";
 
 const MODULES = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
 const module = MODULES.find((path) => existsSync(path));
 const PIN = "2468";
-const meshId = new Uint8Array(32).fill(7);
+const { meshId } = TEST_MESH;
 
 /** The binding as a stranger with the PIN would use it. */
 interface Pkcs11 {
@@ -65,10 +66,9 @@ describe("a master in a PKCS#11 token", () => {
   const pin = (): Promise<string> => Promise.resolve(PIN);
   const inherited = process.env["SOFTHSM2_CONF"];
   let folder = "";
-  let mesh: MeshFile;
   const registrars: RegistrarFolder[] = [];
   const registrar = async (name: string): Promise<RegistrarFolder> => {
-    const made = await createRegistrarFolder(join(folder, name), PASSPHRASE, mesh, LIGHT_KDF);
+    const made = await createRegistrarFolder(join(folder, name), PASSPHRASE, TEST_MESH, LIGHT_KDF);
     registrars.push(made);
     return made;
   };
@@ -90,18 +90,7 @@ describe("a master in a PKCS#11 token", () => {
       const words = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "13579"];
       execFileSync("softhsm2-util", words, { stdio: "ignore" });
     }
-    const rootCertificate = new Uint8Array(300).fill(1);
-    mesh = {
-      meshId,
-      chainId: 31337n,
-      anchor: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-      deployedBlock: 0,
-      rpc: ["http://127.0.0.1:9"],
-      ownNode: true,
-      rootCertificate,
-      rootFingerprint: fingerprintOf(rootCertificate),
-    };
-    await writeFile(join(folder, "mesh.json"), formatMeshFile(mesh));
+    await writeFile(join(folder, "mesh.json"), formatMeshFile(TEST_MESH));
   });
   after(async () => {
     for (const one of registrars) await one.close();

@@ -2,22 +2,11 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { SwarmkeepError } from "../../src/runtime/errors.js";
-import { type MeshFile, fingerprintOf, formatMeshFile, parseMeshFile } from "../../src/runtime/mesh-file.js";
-
-const rootCertificate = Uint8Array.from({ length: 301 }, (_, i) => i & 0xff);
-const MESH: MeshFile = {
-  meshId: new Uint8Array(32).fill(7),
-  chainId: 31337n,
-  anchor: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-  deployedBlock: 12,
-  rpc: ["http://127.0.0.1:8545"],
-  ownNode: true,
-  rootCertificate,
-  rootFingerprint: fingerprintOf(rootCertificate),
-};
+import { formatMeshFile, parseMeshFile } from "../../src/runtime/mesh-file.js";
+import { TEST_MESH } from "./test-mesh-file.js";
 
 function withField(name: string, value: unknown): string {
-  return JSON.stringify({ ...(JSON.parse(formatMeshFile(MESH)) as object), [name]: value });
+  return JSON.stringify({ ...(JSON.parse(formatMeshFile(TEST_MESH)) as object), [name]: value });
 }
 
 function codeOf(text: string): { code: string; field: unknown } {
@@ -32,7 +21,7 @@ function codeOf(text: string): { code: string; field: unknown } {
 
 describe("mesh file", () => {
   it("comes back as it was written", () => {
-    expect(parseMeshFile(formatMeshFile(MESH), "mesh.json")).to.deep.equal(MESH);
+    expect(parseMeshFile(formatMeshFile(TEST_MESH), "mesh.json")).to.deep.equal(TEST_MESH);
   });
 
   for (const [field, value] of Object.entries({
