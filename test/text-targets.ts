@@ -2,7 +2,7 @@
 import { decodeProvisioning, encodeProvisioning } from "../src/device/provisioning.js";
 import { parseBase64Body, parseBasicCredentials } from "../src/net/est-body.js";
 import { decodeError, encodeError } from "../src/net/error-body.js";
-import { formatEndpoint, parseEndpoint } from "../src/net/endpoint.js";
+import { formatEndpoint, parseEndpoint, parseListen } from "../src/net/endpoint.js";
 import { decodeRecord } from "../src/operator/batch-folder.js";
 import { formatAdmission, parseAdmission } from "../src/operator/admission.js";
 import { parseMember, parseRegistrar } from "../src/operator/genesis.js";
@@ -10,8 +10,8 @@ import { formatGrant, parseGrant } from "../src/operator/governance.js";
 import { parseProposal } from "../src/operator/proposals.js";
 import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
 import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
+import { formatNetworkKey, parseNetworkKey } from "../src/store/ipfs-node.js";
 import { SwarmkeepError } from "../src/statements/errors.js";
-import { parseListen } from "../src/validator/settings.js";
 import { keySecret } from "./device/device-fixture.js";
 import { TestMesh } from "./device/mesh-fixture.js";
 import { type FuzzTarget, fuzzTarget } from "./fuzz-target.js";
@@ -45,6 +45,7 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     fuzzTarget("parseBase64Body", [bytes("MAA=\r\n")], parseBase64Body),
     textTarget("parseBasicCredentials", "Basic NzpjaGVjaw==", parseBasicCredentials),
     textTarget("parseListen", "127.0.0.1:0", parseListen),
+    textTarget("parseNetworkKey", formatNetworkKey(new Uint8Array(32)), (text) => parseNetworkKey(text, "swarm.key")),
     textTarget("parseGrant", formatGrant(grant), parseGrant),
     textTarget("parseAdmission", formatAdmission(admission), parseAdmission),
     textTarget("parseSuccessor", formatSuccessor(successor), parseSuccessor),

@@ -14,30 +14,46 @@ import {
 } from "../validator/holder-folder.js";
 import { startHolder } from "../validator/holder.js";
 import { action, parseCount } from "./command.js";
-import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
+import {
+  type IpfsOptions,
+  type KeystoreOptions,
+  fastKeystore,
+  ipfsSettings,
+  keystoreCost,
+  withIpfsOptions,
+} from "./options.js";
 
-interface InitOptions extends KeystoreOptions {
+interface InitOptions extends KeystoreOptions, IpfsOptions {
   readonly listen: string;
   readonly endpoint?: string;
   readonly quota: string;
 }
 
 export function register(group: Command): void {
-  group
-    .command("init")
-    .description("make the TLS key and the settings of a holder; a second run keeps the key and changes the settings")
-    .requiredOption("--listen <host:port>", "where it listens")
-    .option("--endpoint <host:port>", "where others reach it, for the ledger (default: the listening address)")
-    .option("--quota <bytes>", "of shards that it keeps at most", String(DEFAULT_QUOTA_BYTES))
+  withIpfsOptions(
+    group
+      .command("init")
+      .description("make the TLS key and the settings of a holder; a second run keeps the key and changes the settings")
+      .requiredOption("--listen <host:port>", "where it listens")
+      .option("--endpoint <host:port>", "where others reach it, for the ledger (default: the listening address)")
+      .option("--quota <bytes>", "of shards that it keeps at most", String(DEFAULT_QUOTA_BYTES)),
+  )
     .addOption(fastKeystore())
     .action(
       action<InitOptions>(async (context, options) => {
         const { listen, endpoint = listen } = options;
-        const settings = checkedSettings({ listen, endpoint, quotaBytes: parseCount(options.quota, "--quota") });
+        const quotaBytes = parseCount(options.quota, "--quota");
+        const settings = checkedSettings({ listen, endpoint, quotaBytes, ...ipfsSettings(options) });
         const passphrase = await context.passphrase();
         const folder = await openDataFolder(context.dataFolder(HOLDER_ROLE), HOLDER_ROLE);
         try {
-          const { pin } = await initialiseHolder(folder, passphrase, settings, keystoreCost(options));
+          const { pin } = await initialiseHolder(
+            folder,
+            passphrase,
+            settings,
+            keystoreCost(options),
+            options.ipfsNetwork,
+          );
           context.print(
             { folder: folder.path, endpoint, pin: hexlify(pin) },
             [

@@ -1,5 +1,5 @@
 /** Values of options that several commands share. */
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type KdfCost, LIGHT_KDF, STRONG_KDF } from "../runtime/sealed-file.js";
@@ -11,6 +11,7 @@ import {
   REVOCATION_REASON,
   type RevocationReason,
 } from "../statements/cose.js";
+import type { HolderSettings } from "../validator/holder-folder.js";
 import { isScope } from "../statements/scope.js";
 
 /** The value of `names` under `text`. @throws SwarmkeepError `bad-choice` */
@@ -51,6 +52,32 @@ export function checkedScope(scope: string): string {
     code: "bad-scope",
     advice: "Write geo: and a geohash, or grp: and a path, such as geo:u33d or grp:plant/line-2.",
     details: { scope },
+  });
+}
+
+/** Of whoever keeps shards. */
+export interface IpfsOptions {
+  readonly ipfs?: string;
+  readonly ipfsNetwork?: string;
+  readonly ipfsPeer?: readonly string[];
+}
+
+/** Adds the options of a holder's node in a private IPFS network. */
+export function withIpfsOptions(command: Command): Command {
+  return command
+    .option("--ipfs <address:port>", "keep shards in a private IPFS network as well: where its node listens")
+    .option("--ipfs-network <file>", "the network's key (swarm.key); made if there is no such file")
+    .option("--ipfs-peer <host:port...>", "other nodes of that network");
+}
+
+/** @throws SwarmkeepError `option-missing` where a part of a node is given, and not where it listens */
+export function ipfsSettings({ ipfs, ipfsNetwork, ipfsPeer }: IpfsOptions): Pick<HolderSettings, "ipfs"> {
+  if (ipfs !== undefined) return { ipfs: { listen: ipfs, peers: ipfsPeer ?? [] } };
+  if (ipfsNetwork === undefined && ipfsPeer === undefined) return {};
+  throw new SwarmkeepError("--ipfs-network and --ipfs-peer are of an IPFS node, and there is none without --ipfs", {
+    kind: "usage",
+    code: "option-missing",
+    advice: "Say with --ipfs where the node listens, such as 0.0.0.0:4001.",
   });
 }
 

@@ -7,10 +7,17 @@ import { readMeshFile } from "../runtime/mesh-file.js";
 import { startValidator } from "../validator/daemon.js";
 import { type ValidatorSettings, initialiseValidator, openKeys, readSettings } from "../validator/settings.js";
 import { action } from "./command.js";
-import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
+import {
+  type IpfsOptions,
+  type KeystoreOptions,
+  fastKeystore,
+  ipfsSettings,
+  keystoreCost,
+  withIpfsOptions,
+} from "./options.js";
 import { registerApprove } from "./validator-approve.js";
 
-interface InitOptions extends KeystoreOptions {
+interface InitOptions extends KeystoreOptions, IpfsOptions {
   readonly operator: string;
   readonly listen: string;
   readonly endpoint?: string;
@@ -32,17 +39,19 @@ function number(text: string | undefined): number | undefined {
 }
 
 export function register(group: Command): void {
-  group
-    .command("init")
-    .description("make the keys and settings of a validator; a second run keeps the keys and changes the settings")
-    .requiredOption("--operator <name>", "who runs it; a mesh takes one validator of each operator")
-    .requiredOption("--listen <host:port>", "where it listens")
-    .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
-    .requiredOption("--scope <scope>", "where it stands, such as geo:u33 or grp:city/north")
-    .option("--est-listen <host:port>", "where it serves EST (RFC 7030); nowhere if not given")
-    .option("--side-port <port>", "loopback port of /health and /metrics")
-    .option("--crl-listen <host:port>", "where it serves certificate revocation lists over plain HTTP")
-    .option("--post-every <n>", "each how manieth scheduled revocation head it posts to the ledger; 0 for none")
+  withIpfsOptions(
+    group
+      .command("init")
+      .description("make the keys and settings of a validator; a second run keeps the keys and changes the settings")
+      .requiredOption("--operator <name>", "who runs it; a mesh takes one validator of each operator")
+      .requiredOption("--listen <host:port>", "where it listens")
+      .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
+      .requiredOption("--scope <scope>", "where it stands, such as geo:u33 or grp:city/north")
+      .option("--est-listen <host:port>", "where it serves EST (RFC 7030); nowhere if not given")
+      .option("--side-port <port>", "loopback port of /health and /metrics")
+      .option("--crl-listen <host:port>", "where it serves certificate revocation lists over plain HTTP")
+      .option("--post-every <n>", "each how manieth scheduled revocation head it posts to the ledger; 0 for none"),
+  )
     .addOption(fastKeystore())
     .action(
       action<InitOptions>(async (context, options) => {
@@ -60,6 +69,7 @@ export function register(group: Command): void {
             ...(sidePort === undefined ? {} : { sidePort }),
             ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
             ...(postEvery === undefined ? {} : { postEvery }),
+            ...ipfsSettings(options),
           };
           const member = await initialiseValidator(
             folder,
@@ -67,6 +77,7 @@ export function register(group: Command): void {
             options.operator,
             settings,
             keystoreCost(options),
+            options.ipfsNetwork,
           );
           context.print({ folder: folder.path, ...member });
         } finally {

@@ -29,6 +29,12 @@ export function parseEndpoint(text: string): Endpoint {
   return { host, port };
 }
 
+/** `host:port` to listen on, where port 0 takes any free one. @throws SwarmkeepError `bad-endpoint` */
+export function parseListen(text: string): Endpoint {
+  if (!text.endsWith(":0")) return parseEndpoint(text);
+  return { ...parseEndpoint(`${text.slice(0, -1)}1`), port: 0 };
+}
+
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,9 +1,10 @@
 /**
  * A holder's store: sealed shards in append-only files, one for each collection (a version of a map), so that a version that is over is
- * deleted as one file and its space comes back at once. Content-addressed: with each shard is its SHA-256, from which its CID
- * follows, and what no longer hashes to it is not given out. `put` returns when everything is on the disk.
+ * deleted as one file and its space comes back at once. Content-addressed: with each shard is the SHA-256 of its bytes, from which its
+ * CID follows, and what no longer hashes to it is not given out. `put` returns when everything is on the disk.
  *
- *     record = u32 length | SHA-256 | id 32 | u64 device | bytes
+ *     record = header | bytes
+ *     header = u32 length | SHA-256 of bytes | id 32 | u64 device | the first 8 bytes of the SHA-256 of what is before them
  */
 import { type FileHandle, open, readdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +21,24 @@ export interface PackStoreOptions {
   readonly quota: number;
 }
 
-const HEADER_LENGTH = 4 + 32 + 32 + 8;
+/** What a record says of its bytes, whether or not they are still those. */
+export interface ShardHeader {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  readonly device: number;
+  /** SHA-256 of the bytes. */
+  readonly hash: Uint8Array;
+}
+
+/** A store that also knows what the bytes of a shard were when they have changed. */
+export interface PackStore extends ShardStore {
+  /** `undefined` if there is no such shard, or if its header has changed too. */
+  header(collection: string, id: Uint8Array): Promise<ShardHeader | undefined>;
+  headers(collection: string): AsyncIterable<ShardHeader>;
+}
+
+const CHECKED_LENGTH = 4 + 32 + 32 + 8;
+const HEADER_LENGTH = CHECKED_LENGTH + 8;
 const NAME = /^[a-z0-9-]{1,80}$/;
 const SUFFIX = ".pack";
 
@@ -36,7 +54,7 @@ interface Pack {
 }
 
 /** @throws those of files */
-export async function openPackStore({ folder, quota }: PackStoreOptions): Promise<ShardStore> {
+export async function openPackStore({ folder, quota }: PackStoreOptions): Promise<PackStore> {
   const packs = new Map<string, Pack>();
   const collections = new Map<string, string>();
   const pathOf = (collection: string): string => join(folder, collection + SUFFIX);
@@ -63,6 +81,12 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
     await syncFolder(folder);
     packs.set(collection, made);
     return made;
+  };
+
+  const readHeader = async (pack: Pack, { offset }: Place): Promise<ShardHeader | undefined> => {
+    const header = Buffer.alloc(HEADER_LENGTH);
+    await pack.file.read(header, 0, HEADER_LENGTH, offset);
+    return decodeHeader(header);
   };
 
   return {
@@ -99,6 +123,20 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
       return decodeRecord(record);
     },
 
+    async header(collection, id) {
+      const pack = packs.get(collection);
+      const place = pack?.places.get(nameOf(id));
+      return pack && place && (await readHeader(pack, place));
+    },
+
+    async *headers(collection) {
+      const pack = packs.get(collection);
+      for (const place of pack?.places.values() ?? []) {
+        const header = pack && (await readHeader(pack, place));
+        if (header !== undefined) yield header;
+      }
+    },
+
     collectionOf: (id) => collections.get(nameOf(id)),
 
     drop: (collection) =>
@@ -133,17 +171,28 @@ function encodeRecord({ id, device, bytes }: StoredShard): Buffer {
   }
   const header = Buffer.alloc(HEADER_LENGTH);
   header.writeUInt32BE(bytes.length, 0);
-  header.set(sha256(id, bytes), 4);
+  header.set(sha256(bytes), 4);
   header.set(id, 36);
   header.writeBigUInt64BE(BigInt(device), 68);
+  header.set(checkOf(header), CHECKED_LENGTH);
   return Buffer.concat([header, bytes]);
 }
 
+function checkOf(header: Buffer): Buffer {
+  return sha256(header.subarray(0, CHECKED_LENGTH)).subarray(0, HEADER_LENGTH - CHECKED_LENGTH);
+}
+
+function decodeHeader(record: Buffer): ShardHeader | undefined {
+  if (!checkOf(record).equals(record.subarray(CHECKED_LENGTH, HEADER_LENGTH))) return undefined;
+  const [hash, id] = [Uint8Array.from(record.subarray(4, 36)), Uint8Array.from(record.subarray(36, 68))];
+  return { id, device: Number(record.readBigUInt64BE(68)), hash };
+}
+
 function decodeRecord(record: Buffer): StoredShard | undefined {
-  const id = Uint8Array.from(record.subarray(36, 68));
+  const header = decodeHeader(record);
   const bytes = Uint8Array.from(record.subarray(HEADER_LENGTH));
-  if (!sha256(id, bytes).equals(record.subarray(4, 36))) return undefined;
-  return { id, device: Number(record.readBigUInt64BE(68)), bytes };
+  if (header === undefined || !sha256(bytes).equals(header.hash)) return undefined;
+  return { id: header.id, device: header.device, bytes };
 }
 
 /** Reads where everything is. What a crash left half written at the end is cut off. */

@@ -45,10 +45,11 @@ import { openEndpoints, openMeshSource } from "./mesh-source.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
 import { PskStore } from "./psk-store.js";
-import { openPackStore } from "../store/pack-store.js";
 import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
-import { type ValidatorKeys, type ValidatorSettings, parseListen } from "./settings.js";
+import { parseListen } from "../net/endpoint.js";
+import type { ValidatorKeys, ValidatorSettings } from "./settings.js";
+import { openIpfsKeys, openShardStore } from "./shard-store.js";
 import type { Signer } from "./signer.js";
 import { type FinalisedBlock, Standing, notInOffice } from "./standing.js";
 import { VoteRecord, Voting } from "./voting.js";
@@ -181,9 +182,12 @@ class Validator implements RunningValidator {
     const issued = await IssuedBook.open(issuedJournal);
     const record = await VoteRecord.open(votesJournal);
     const psk = await PskStore.open(await folder.folder("psk"), keys.sealer, context);
-    const shardStore = await openPackStore({
-      folder: await folder.folder("shards"),
+    const shardStore = await openShardStore({
+      folder,
       quota: settings.shardQuotaBytes ?? SHARD_QUOTA_BYTES,
+      ipfs: settings.ipfs && { settings: settings.ipfs, keys: await openIpfsKeys(folder, keys.sealer) },
+      meshId: mesh.meshId,
+      log,
     });
     this.#cleanUp.push(() => shardStore.close());
     const heads = await HeadStore.open(folder.file("head.cbor"), projection);

@@ -5,16 +5,18 @@
  * holder.json     where it listens, under which address others reach it, and its quota
  * kdf.json        salt of the sealing key
  * tls.sealed      its TLS key, whose pin the fleet's registrar offers on the ledger
+ * ipfs.sealed     secrets of its IPFS node, if it has one
  * shards/         the store
  * ```
  */
 import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import type { DataFolder } from "../runtime/data-folder.js";
-import { parseEndpoint } from "../net/endpoint.js";
+import { parseEndpoint, parseListen } from "../net/endpoint.js";
 import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../net/tls-identity.js";
 import { type KdfCost, STRONG_KDF, type Sealer, openSealer } from "../runtime/sealed-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
-import { parseListen } from "./settings.js";
+import type { IpfsKeys } from "../store/ipfs-node.js";
+import { type IpfsSettings, checkIpfsSettings, initialiseIpfs, openIpfsKeys } from "./shard-store.js";
 
 export const HOLDER_ROLE = "holder";
 const FILE = { settings: "holder.json", kdf: "kdf.json", tls: "tls.sealed" } as const;
@@ -29,12 +31,22 @@ export interface HolderSettings {
   readonly endpoint: string;
   /** Bytes of shards that it keeps at most. */
   readonly quotaBytes: number;
+  /** Absent: its shards are in no IPFS network. */
+  readonly ipfs?: IpfsSettings;
+}
+
+/** A holder's folder, opened. */
+export interface OpenedHolder {
+  readonly settings: HolderSettings;
+  readonly identity: TlsIdentity;
+  readonly ipfsKeys: IpfsKeys | undefined;
 }
 
 /** Settings that a person gave. @throws SwarmkeepError `bad-endpoint`, `bad-number` */
 export function checkedSettings(settings: HolderSettings): HolderSettings {
   parseListen(settings.listen);
   parseEndpoint(settings.endpoint);
+  if (settings.ipfs !== undefined) checkIpfsSettings(settings.ipfs);
   if (settings.quotaBytes > 0) return settings;
   throw new SwarmkeepError("a holder with a quota of 0 bytes keeps nothing", {
     kind: "usage",
@@ -43,12 +55,17 @@ export function checkedSettings(settings: HolderSettings): HolderSettings {
   });
 }
 
-/** Makes key and settings; a second run keeps the key. @throws SwarmkeepError `wrong-passphrase`, and those of `checkedSettings` */
+/**
+ * Makes keys and settings; a second run keeps the keys.
+ * @param ipfsNetwork the file of the private IPFS network's key, where the settings have a node; see `initialiseIpfs`
+ * @throws SwarmkeepError `wrong-passphrase`, and those of `checkedSettings` and `initialiseIpfs`
+ */
 export async function initialiseHolder(
   folder: DataFolder,
   passphrase: string,
   settings: HolderSettings,
   cost: KdfCost = STRONG_KDF,
+  ipfsNetwork?: string,
 ): Promise<TlsIdentity> {
   checkedSettings(settings);
   const sealer = await openSealer(folder.file(FILE.kdf), passphrase, cost);
@@ -57,6 +74,7 @@ export async function initialiseHolder(
       const key = await generateTlsKey();
       await sealer.write(folder.file(FILE.tls), TLS_PURPOSE, key).finally(() => key.fill(0));
     }
+    if (settings.ipfs !== undefined) await initialiseIpfs(folder, sealer, ipfsNetwork);
     await writeAtomically(folder.file(FILE.settings), `${JSON.stringify(settings, undefined, 2)}\n`);
     return await unsealedIdentity(folder, sealer);
   } finally {
@@ -65,10 +83,7 @@ export async function initialiseHolder(
 }
 
 /** @throws SwarmkeepError `no-holder`, `settings-damaged`, `wrong-passphrase`, and those of files */
-export async function openHolder(
-  folder: DataFolder,
-  passphrase: string,
-): Promise<{ readonly settings: HolderSettings; readonly identity: TlsIdentity }> {
+export async function openHolder(folder: DataFolder, passphrase: string): Promise<OpenedHolder> {
   const path = folder.file(FILE.settings);
   if ((await readIfPresent(path, 65_536)) === undefined) {
     throw new SwarmkeepError(`there is no holder in ${folder.path}`, {
@@ -81,7 +96,8 @@ export async function openHolder(
   const settings = parseSettings(path, await readLimited(path, 65_536));
   const sealer = await openSealer(folder.file(FILE.kdf), passphrase);
   try {
-    return { settings, identity: await unsealedIdentity(folder, sealer) };
+    const ipfsKeys = settings.ipfs && (await openIpfsKeys(folder, sealer));
+    return { settings, identity: await unsealedIdentity(folder, sealer), ipfsKeys };
   } finally {
     sealer.wipe();
   }

@@ -10,30 +10,27 @@ import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
 import { Follower } from "../ledger/follower.js";
 import { MeshReader } from "../ledger/mesh-reader.js";
 import { Projection } from "../ledger/projection.js";
+import { parseListen } from "../net/endpoint.js";
 import { type RunningServer, startServer } from "../net/server.js";
-import type { TlsIdentity } from "../net/tls-identity.js";
 import { PATH, encodeStatus } from "../protocol/api.js";
 import { type Clock, seconds, systemClock } from "../runtime/clock.js";
 import type { DataFolder } from "../runtime/data-folder.js";
 import { nativeSignatures } from "../runtime/device-signatures.js";
 import type { Logger } from "../runtime/log.js";
 import type { MeshFile } from "../runtime/mesh-file.js";
-import { openPackStore } from "../store/pack-store.js";
 import { knownAuthority } from "./authority.js";
 import { type CalledRoute, type CallerStanding, routesWithCaller } from "./caller.js";
 import { HistoryMark } from "./history-mark.js";
-import type { HolderSettings } from "./holder-folder.js";
+import type { OpenedHolder } from "./holder-folder.js";
 import { Holding } from "./holding.js";
 import { holderRoutes } from "./holder-routes.js";
 import { meshContext } from "./mesh-context.js";
 import { openEndpoints, openMeshSource } from "./mesh-source.js";
-import { parseListen } from "./settings.js";
+import { openShardStore } from "./shard-store.js";
 import type { FinalisedBlock } from "./standing.js";
 
-export interface HolderOptions {
+export interface HolderOptions extends OpenedHolder {
   readonly folder: DataFolder;
-  readonly settings: HolderSettings;
-  readonly identity: TlsIdentity;
   readonly mesh: MeshFile;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -48,7 +45,7 @@ export interface RunningHolder {
 
 /** @throws SwarmkeepError, LedgerError: what keeps it from starting, in one sentence. */
 export async function startHolder(options: HolderOptions): Promise<RunningHolder> {
-  const { folder, settings, identity, mesh, log, clock = systemClock } = options;
+  const { folder, settings, identity, ipfsKeys, mesh, log, clock = systemClock } = options;
   const cleanUp: (() => Promise<void> | void)[] = [];
   const abort = new AbortController();
   let ended: Promise<void> = Promise.resolve();
@@ -63,7 +60,13 @@ export async function startHolder(options: HolderOptions): Promise<RunningHolder
     const { source, addresses } = await openMeshSource(mesh, endpoints);
     const mark = new HistoryMark(folder.file("finalised.json"));
     await mark.check(source);
-    const store = await openPackStore({ folder: await folder.folder("shards"), quota: settings.quotaBytes });
+    const store = await openShardStore({
+      folder,
+      quota: settings.quotaBytes,
+      ipfs: settings.ipfs && ipfsKeys && { settings: settings.ipfs, keys: ipfsKeys },
+      meshId: mesh.meshId,
+      log,
+    });
     cleanUp.push(() => store.close());
 
     const context = meshContext(mesh.meshId, mesh.chainId, addresses);

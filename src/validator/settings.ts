@@ -10,9 +10,10 @@ import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-f
 import { readBlsKeystore, writeBlsKeystore } from "../runtime/bls-keystore.js";
 import type { DataFolder } from "../runtime/data-folder.js";
 import { type KdfCost, type Sealer, STRONG_KDF, openSealer } from "../runtime/sealed-file.js";
-import { parseEndpoint } from "../net/endpoint.js";
+import { parseEndpoint, parseListen } from "../net/endpoint.js";
 import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../net/tls-identity.js";
 import { encodeScalar, g1, randomScalar } from "../crypto/group.js";
+import { type IpfsSettings, checkIpfsSettings, initialiseIpfs } from "./shard-store.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { isScope } from "../statements/scope.js";
 
@@ -32,6 +33,8 @@ export interface ValidatorSettings {
   readonly estListen?: string;
   /** Bytes of shards that it keeps for devices at most; 1 GiB if absent. */
   readonly shardQuotaBytes?: number;
+  /** Absent: its shards are in no IPFS network. */
+  readonly ipfs?: IpfsSettings;
   /** Each how manieth scheduled head goes to the ledger; 0 for none, 1 (default) for all. */
   readonly postEvery?: number;
 }
@@ -63,6 +66,7 @@ export interface ValidatorKeys {
 /**
  * Makes keys and settings in an opened data folder. What is there already is kept: a second run changes the settings only.
  * @param operator the operator's name, as genesis tells operators apart.
+ * @param ipfsNetwork the file of the private IPFS network's key, where the settings have a node; see `initialiseIpfs`
  */
 export async function initialiseValidator(
   folder: DataFolder,
@@ -70,6 +74,7 @@ export async function initialiseValidator(
   operator: string,
   settings: ValidatorSettings,
   cost: KdfCost = STRONG_KDF,
+  ipfsNetwork?: string,
 ): Promise<MemberFile> {
   checkSettings(settings);
   const sealer = await openSealer(folder.file(KDF_FILE), passphrase, cost);
@@ -78,6 +83,7 @@ export async function initialiseValidator(
     await sealer.write(folder.file(TLS_FILE), TLS_PURPOSE, key);
     key.fill(0);
   }
+  if (settings.ipfs !== undefined) await initialiseIpfs(folder, sealer, ipfsNetwork);
   sealer.wipe();
   if ((await readIfPresent(folder.file(IDENTITY_FILE))) === undefined) {
     const secretKey = encodeScalar(randomScalar(g1, (length) => randomBytes(length)));
@@ -135,6 +141,7 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
 function checkSettings(settings: ValidatorSettings): void {
   const { listen, endpoint, scope, sidePort, crlListen, estListen, postEvery, shardQuotaBytes } = settings;
   parseEndpoint(String(endpoint));
+  if (settings.ipfs !== undefined) checkIpfsSettings(settings.ipfs);
   for (const address of [crlListen, estListen]) if (address !== undefined) parseListen(String(address));
   const { port } = parseListen(String(listen));
   const isNumber = (value: unknown, maximum: number): boolean =>
@@ -160,10 +167,4 @@ function checkSettings(settings: ValidatorSettings): void {
       details: { listen, sidePort, postEvery },
     });
   }
-}
-
-/** `host:port`, where port 0 takes any free one. */
-export function parseListen(text: string): { readonly host: string; readonly port: number } {
-  if (!text.endsWith(":0")) return parseEndpoint(text);
-  return { ...parseEndpoint(`${text.slice(0, -1)}1`), port: 0 };
 }

@@ -56,6 +56,24 @@ describe("swarmkeep shards", () => {
     const holder = ["holder", "init", "--data", join(folder, "holder"), "--fast-keystore"];
     expectSentence(await swarmkeep([...holder, "--listen", "nowhere"]), "usage", "bad-endpoint");
     expectSentence(await swarmkeep([...holder, "--listen", "127.0.0.1:1", "--quota", "0"]), "usage", "bad-number");
+    const listening = [...holder, "--listen", "127.0.0.1:1"];
+    expectSentence(await swarmkeep([...listening, "--ipfs-peer", "127.0.0.1:4001"]), "usage", "option-missing");
+    expectSentence(await swarmkeep([...listening, "--ipfs", "nowhere"]), "usage", "bad-endpoint");
     expect(await hasDataFolder(join(folder, "holder"))).to.equal(false);
+
+    const ipfs = [...listening, "--ipfs", "127.0.0.1:4001", "--ipfs-peer", "127.0.0.1:4002", "127.0.0.1:4003"];
+    expectSentence(await swarmkeep(ipfs), "usage", "ipfs-network");
+    const network = join(folder, "swarm.key");
+    const [made, key] = [await swarmkeep([...ipfs, "--ipfs-network", network]), await readFile(network, "utf8")];
+    expect([made.code, key.length]).to.deep.equal([0, 96]);
+    expect((await swarmkeep(ipfs)).code, "a second run keeps the key").to.equal(0);
+    const settings = JSON.parse(await readFile(join(folder, "holder", "holder.json"), "utf8")) as object;
+    expect(settings).to.have.deep.property("ipfs", {
+      listen: "127.0.0.1:4001",
+      peers: ["127.0.0.1:4002", "127.0.0.1:4003"],
+    });
+    expect(await readFile(join(folder, "holder", "ipfs.sealed"), "utf8")).not.to.include(key.split("\n")[2]);
+    await writeFile(network, key.slice(1));
+    expectSentence(await swarmkeep([...ipfs, "--ipfs-network", network]), "usage", "ipfs-network");
   });
 });

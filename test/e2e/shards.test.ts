@@ -9,8 +9,11 @@ import { expect } from "chai";
 
 import { createRegistrarFolder } from "../../src/operator/registrar-folder.js";
 import { writeAccountKeystore } from "../../src/runtime/account-keystore.js";
+import { silentLogger } from "../../src/runtime/log.js";
 import { LIGHT_KDF } from "../../src/runtime/sealed-file.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
+import { parseNetworkKey, startIpfsNode } from "../../src/store/ipfs-node.js";
+import { shardTopic } from "../../src/store/ipfs-store.js";
 import { type Fleet, makeFleet, openFrom, untilRead } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { command, daemon, succeed } from "./processes.js";
@@ -96,11 +99,12 @@ describe("keys in shards in a swarm of processes", function () {
     expect(await readFile(file("opened"), "utf8")).to.equal("release 7");
   });
 
-  it("a gateway that its registrar offered keeps shards of the next version, which takes over", async () => {
+  it("a gateway that its registrar offered keeps shards of the next version, in a private IPFS network as well", async () => {
     const data = ["--data", file("gateway")];
-    const [port = 0] = await freePorts(1);
+    const [port = 0, ipfsPort = 0] = await freePorts(2);
     const endpoint = `127.0.0.1:${port}`;
-    const made = await succeed(["holder", "init", ...data, "--listen", endpoint, "--fast-keystore"]);
+    const ipfs = ["--ipfs", `127.0.0.1:${ipfsPort}`, "--ipfs-network", file("swarm.key")];
+    const made = await succeed(["holder", "init", ...data, "--listen", endpoint, ...ipfs, "--fast-keystore"]);
     const pin = /pin +(0x[0-9a-f]{64})/.exec(made)?.[1] ?? "";
     gateway = daemon(["holder", "run", ...data, "--mesh", mesh.meshFile], file("gateway.log"));
     await gateway.ready;
@@ -112,6 +116,22 @@ describe("keys in shards in a swarm of processes", function () {
       await read();
       return (await succeed(ofFleet("check"))).includes(`good         ${endpoint}: `) ? true : undefined;
     });
+    const node = await startIpfsNode({
+      listen: { host: "127.0.0.1", port: 0 },
+      peers: [{ host: "127.0.0.1", port: ipfsPort }],
+      keys: {
+        seed: new Uint8Array(32),
+        network: parseNetworkKey(await readFile(file("swarm.key"), "utf8"), "swarm.key"),
+      },
+      block: async () => undefined,
+      log: silentLogger,
+    });
+    try {
+      const topic = shardTopic(mesh.mesh.meshId, `${fleetId}-0-${newest}`);
+      await eventually("it announces the version", async () => (await node.providers(topic))[0]);
+    } finally {
+      await node.close();
+    }
   });
 
   it("holders delete the old version, and what was sealed under it does not open", async () => {

@@ -16,7 +16,7 @@ import { OPEN_TLS_PROFILE } from "../../net/tls-profile.js";
 import { neededAuthority } from "../authority.js";
 import type { FrostTopic } from "../frost-signing.js";
 import type { InOfficeParts } from "../office.js";
-import { parseListen } from "../settings.js";
+import { parseListen } from "../../net/endpoint.js";
 import type { X509Files } from "../x509-files.js";
 import { CodeBook } from "./code-book.js";
 import { type EnrollingOptions, EstEnrolment, standardTopic } from "./enrolling.js";
