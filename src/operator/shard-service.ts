@@ -67,7 +67,10 @@ async function look(
 }
 
 /** Whether devices joined the fleet since its newest version was made: they have no shards until the next one. */
-async function hasGrown({ ledger, folder }: Generator, fleetId: number): Promise<boolean> {
+export async function hasGrown(
+  { ledger, folder }: Pick<Generator, "ledger" | "folder">,
+  fleetId: number,
+): Promise<boolean> {
   const version = Number(await ledger.contracts.shards.latestVersion(fleetId, 0));
   const run = await readRun(runFolder(folder, { fleetId, subject: 0, version }));
   if (run === undefined) return false;

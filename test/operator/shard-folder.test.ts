@@ -13,7 +13,7 @@ import {
   runFolder,
   saveRun,
 } from "../../src/operator/shard-folder.js";
-import { isDue } from "../../src/operator/shard-service.js";
+import { hasGrown, isDue } from "../../src/operator/shard-service.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
 import { LIGHT_KDF, openSealer } from "../../src/runtime/sealed-file.js";
 import { hmac } from "../../src/shards/bytes.js";
@@ -128,5 +128,26 @@ describe("the next version of shards", () => {
     expect(await isDue(ledgerOf(1n, { validUntil: 1_100n }), 1, 1_079)).to.equal(false);
     expect(await isDue(ledgerOf(1n, { validUntil: 1_100n }), 1, 1_080)).to.equal(true);
     expect(await isDue(ledgerOf(1n, {}, true), 1, 1_001)).to.equal(true);
+  });
+
+  it("is made as soon as devices joined the fleet, by whoever made the last one", async () => {
+    const folder = await scratchFolder();
+    const grown = (batches: readonly (readonly [bigint, bigint])[]): Promise<boolean> => {
+      const queryFilter = async () => batches.map(([base, count]) => ({ args: { base, count } }));
+      const fleets = { filters: { BatchAppended: () => undefined }, queryFilter };
+      const { contracts } = ledgerOf(1n).ledger;
+      const ledger = { contracts: { ...contracts, fleets }, mesh: { deployedBlock: 0 } };
+      return hasGrown({ ledger, folder } as unknown as Parameters<typeof hasGrown>[0], RUN.fleetId);
+    };
+    const [first, second, third] = [
+      [256n, 2n],
+      [512n, 1n],
+      [768n, 1n],
+    ] as const;
+    expect(await grown([first, second, third]), "it was made elsewhere").to.equal(false);
+    await mkdir(runFolder(folder, name(1)));
+    await saveRun(runFolder(folder, name(1)), RUN);
+    expect(await grown([first, second])).to.equal(false);
+    expect(await grown([first, second, third])).to.equal(true);
   });
 });
