@@ -35,6 +35,8 @@ export interface CommandContext {
   dataFolder(role: string): string;
   /** @throws SwarmkeepError `passphrase-missing` and others of src/runtime/passphrase.ts */
   passphrase(): Promise<string>;
+  /** Another command on the same data folder, as whoever called this one would write it. */
+  next(words: string): string;
   /** The result: `value` as JSON with `--json`, `text` (by default every field on a line) otherwise. */
   print(value: Printable, text?: string): void;
 }
@@ -58,6 +60,11 @@ export function contextOf(globals: GlobalOptions): CommandContext {
     globals,
     dataFolder: (role) => globals.data ?? process.env["SWARMKEEP_DATA"] ?? join(homedir(), ".swarmkeep", role),
     passphrase: () => readPassphrase({ file: globals.passphraseFile }),
+    next(words) {
+      const { data, passphraseFile } = globals;
+      const given = [data && ["--data", data], passphraseFile && ["--passphrase-file", passphraseFile]];
+      return ["swarmkeep", words, ...given.flatMap((one) => one || [])].join(" ");
+    },
     print(value, text = describe(value)) {
       process.stdout.write(globals.json === true ? `${toJson(value)}\n` : `${text}\n`);
     },

@@ -224,7 +224,7 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
         master === undefined
           ? "shards       with `swarmkeep shards init`, each device gets the root of its own with its first shards"
           : "shards       each device gets the root of its own",
-        `next         swarmkeep fleet register ${name}`,
+        `next         ${context.next(`fleet register ${name}`)}`,
       ].join("\n"),
     );
   });

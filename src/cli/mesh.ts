@@ -76,7 +76,7 @@ async function init(context: CommandContext, options: InitOptions): Promise<void
         `root CA      SHA-256 ${Buffer.from(fingerprint).toString("hex")}`,
         `account      ${operator.address}, to be funded: it pays for the deployment`,
         `parameters   ${parameters}, to be read and edited: they never change after the genesis`,
-        "next         swarmkeep validator init for each validator, then swarmkeep mesh deploy",
+        `next         swarmkeep validator init for each validator, then ${context.next("mesh deploy")}`,
       ].join("\n"),
     );
   } finally {
@@ -124,7 +124,7 @@ async function deploy(context: CommandContext, options: DeployOptions): Promise<
         `mesh         0x${Buffer.from(mesh.meshId).toString("hex")}`,
         ...Object.entries(addresses).map(([name, address]) => `${name.padEnd(12)} ${address}`),
         `mesh file    ${path}, for everybody: validators, registrars, verifiers`,
-        "next         swarmkeep validator run for each validator, then swarmkeep mesh certify",
+        `next         swarmkeep validator run for each validator, then ${context.next("mesh certify")}`,
       ].join("\n"),
     );
   });

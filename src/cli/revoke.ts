@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 
 import { withSender } from "../operator/ledger.js";
-import { holdDevices, revokeDevices } from "../operator/revocation.js";
+import { holdDevices, revokeDevices, revokedAlready } from "../operator/revocation.js";
 import { MAXIMUM_REVOKED_AT_ONCE } from "../protocol/api.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { REVOCATION_REASON } from "../statements/cose.js";
@@ -50,14 +50,26 @@ async function revoke(context: CommandContext, options: RevokeOptions): Promise<
             `${done}: ${indexes.join(", ")}`,
           );
         }
+        const already = await revokedAlready(ledger, indexes);
+        const wanted = indexes.filter((index) => !already.includes(index));
+        const before = already.length === 0 ? [] : [`before       ${already.join(", ")}: revoked already`];
+        if (wanted.length === 0) return context.print({ revoked: [], already }, before.join("\n"));
         const { receipt, signedAfter, minedAfter } = await withValidators(ledger, (validators) =>
-          revokeDevices(ledger, validators, sender, registrar, { indexes, reason }),
+          revokeDevices(ledger, validators, sender, registrar, { indexes: wanted, reason }),
         );
         const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
         context.print(
-          { revoked: indexes, transaction: receipt.transactionHash, gasUsed: receipt.gasUsed, signedAfter, minedAfter },
+          {
+            revoked: wanted,
+            already,
+            transaction: receipt.transactionHash,
+            gasUsed: receipt.gasUsed,
+            signedAfter,
+            minedAfter,
+          },
           [
-            `revoked      ${indexes.join(", ")}`,
+            ...before,
+            `revoked      ${wanted.join(", ")}`,
             `signed       by the swarm after ${seconds(signedAfter)}`,
             `on ledger    ${seconds(minedAfter)} later, block ${receipt.blockNumber}, ${receipt.gasUsed} gas`,
             "verifiers    refuse the devices from the next revocation head on",

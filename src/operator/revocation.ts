@@ -1,5 +1,5 @@
 /** A registrar revokes devices of its fleets for good, by the swarm's signature, or holds and releases them by itself. */
-import { Wallet, getBytes, hexlify, solidityPackedKeccak256 } from "ethers";
+import { Wallet, getBytes, hexlify, solidityPackedKeccak256, toBigInt } from "ethers";
 
 import { PATH, decodePartialAnswer, encodeRevokeRequest } from "../protocol/api.js";
 import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
@@ -17,6 +17,20 @@ export interface Revoked {
   /** Milliseconds until the swarm had signed, and from then until a block had it. */
   readonly signedAfter: number;
   readonly minedAfter: number;
+}
+
+/** Those of the devices that the ledger has as revoked for ever: asked for again they would only cost gas again. */
+export async function revokedAlready(
+  { contracts }: Pick<MeshLedger, "contracts">,
+  indexes: readonly number[],
+): Promise<readonly number[]> {
+  const isRevoked = await Promise.all(
+    indexes.map(async (index) => {
+      const { words, masks } = revocationEntries([index]);
+      return ((await contracts.revocations.revoked(words[0] as number)) & toBigInt(masks[0] as Uint8Array)) !== 0n;
+    }),
+  );
+  return indexes.filter((_, i) => isRevoked[i]);
 }
 
 /**

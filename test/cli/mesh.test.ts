@@ -37,7 +37,8 @@ describe("mesh init", () => {
 
   it("never overwrites keys", async () => {
     const folder = await scratchFolder();
-    await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"]);
+    const made = await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"]);
+    expect(made.stdout).to.contain(`swarmkeep mesh deploy --data ${folder}\n`);
     const before = await readFile(join(folder, "root-key.sealed"), "utf8");
     expectSentence(await swarmkeep(["mesh", "init", "--data", folder, "--fast-keystore"]), "usage", "operator-exists");
     expect(await readFile(join(folder, "root-key.sealed"), "utf8")).to.equal(before);

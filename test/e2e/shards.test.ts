@@ -151,7 +151,7 @@ describe("keys in shards in a swarm of processes", function () {
     const content = await readFile(pack);
     await writeFile(
       pack,
-      content.map((byte, at) => (at < 76 ? byte : byte ^ 1)),
+      content.map((byte, at) => (at < 84 ? byte : byte ^ 1)),
     );
     const checked = await succeed(ofFleet("check", "--replace"));
     expect(checked).to.contain(`version      ${newest} of fleet ${fleetId}`);
@@ -172,5 +172,7 @@ describe("keys in shards in a swarm of processes", function () {
     await read();
     await rm(join(device, "shards.cbor"));
     expect(await refused(own("reconstruct"), "revoked")).to.contain("a revocation is for good");
+    const again = await succeed(["revoke", "--data", registrar, "--index", String(index)]);
+    expect(again.trim(), "asked for again it costs nothing").to.equal(`before       ${index}: revoked already`);
   });
 });
