@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +11,13 @@ import { expect } from "chai";
 
 import { silentLogger } from "../../src/runtime/log.js";
 import { sha256 } from "../../src/shards/bytes.js";
-import { type IpfsNode, formatNetworkKey, parseNetworkKey, startIpfsNode } from "../../src/store/ipfs-node.js";
+import {
+  IPFS_PACKAGES,
+  type IpfsNode,
+  formatNetworkKey,
+  parseNetworkKey,
+  startIpfsNode,
+} from "../../src/store/ipfs-node.js";
 import { type IpfsStore, openIpfsStore, shardTopic } from "../../src/store/ipfs-store.js";
 import type { StoredShard } from "../../src/store/shard-store.js";
 import { eventually } from "../e2e/waiting.js";
@@ -19,6 +26,7 @@ import { NETWORK, type Order, ipfsOptions } from "./ipfs-child.js";
 import { keepsTheContract, shard } from "./shard-store-contract.js";
 
 const CHILD = fileURLToPath(new URL("ipfs-child.ts", import.meta.url));
+const PACKAGE = new URL("../../package.json", import.meta.url);
 const COLLECTION = "1-0-1";
 const { meshId } = ipfsOptions("", 0, []);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -152,6 +160,13 @@ describe("a holder's store in a private IPFS network", function () {
       expect(error).to.include({ code: "ipfs-not-started" });
       expect(String(error)).to.include(String(first));
     });
+  });
+
+  it("names the packages that it needs in the versions that it is tested with", () => {
+    const { devDependencies, peerDependencies } = JSON.parse(readFileSync(PACKAGE, "utf8")) as Record<string, object>;
+    const names = IPFS_PACKAGES.map((one) => one.split(/(?<!^)@/));
+    expect(devDependencies).to.include(Object.fromEntries(names));
+    expect(peerDependencies).to.include(Object.fromEntries(names));
   });
 
   it("reads the keys of private networks as IPFS writes them, and nothing else", () => {
