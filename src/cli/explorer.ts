@@ -3,6 +3,7 @@ import type { Command } from "commander";
 
 import { startExplorer } from "../explorer/explorer.js";
 import type { IndexStatus } from "../explorer/status.js";
+import { addressesOf } from "../ledger/contracts.js";
 import { Endpoint } from "../ledger/endpoint.js";
 import { parseEndpoint } from "../net/endpoint.js";
 import { type DataFolder, openDataFolder } from "../runtime/data-folder.js";
@@ -64,7 +65,26 @@ async function targetOf(options: ExplorerCommandOptions): Promise<Target> {
       "Give 0x and 40 hexadecimal digits.",
     );
   }
-  return { rpc, anchor, chainId: await Endpoint.chainIdAt(rpc), firstBlock: first ?? 0 };
+  if (!/^(https?|wss?):$/.test(URL.parse(rpc)?.protocol ?? "")) {
+    throw usage(
+      `--rpc takes a URL, not ${JSON.stringify(rpc.slice(0, 80))}`,
+      "bad-url",
+      "Give the address of a node, such as http://127.0.0.1:8545.",
+    );
+  }
+  return { rpc, anchor, chainId: await expectMesh(rpc, anchor), firstBlock: first ?? 0 };
+}
+
+/** The chain's id, where the mesh is on it. @throws LedgerError those of an endpoint, and `no-mesh` */
+async function expectMesh(rpc: string, anchor: string): Promise<bigint> {
+  const chainId = await Endpoint.chainIdAt(rpc);
+  const endpoint = new Endpoint({ url: rpc, chainId });
+  try {
+    await addressesOf(anchor, endpoint.provider);
+    return chainId;
+  } finally {
+    endpoint.close();
+  }
 }
 
 async function explore(context: CommandContext, options: ExplorerCommandOptions): Promise<void> {

@@ -201,7 +201,8 @@ export function matched(
 }
 
 function search(options: ExplorerServerOptions, text: string): Found[] {
-  const wanted = text.trim();
+  // Pages shorten addresses and hashes: what is before the dots is looked for.
+  const wanted = text.trim().replace(/….*$/u, "");
   if (wanted === "") return [];
   const context = contextOf(options);
   const found = (options.follower.mesh?.views ?? []).flatMap((view) => view.search?.(context, wanted) ?? []);

@@ -125,6 +125,11 @@ describe("explorer", () => {
       (await get<{ items: { kind: string }[] }>(`/search?q=${encodeURIComponent(text)}`)).items.map(({ kind }) => kind);
     expect(await kinds(account)).to.include.members(["Validator", "Address"]);
     expect(await kinds(block.hash)).to.deep.equal(["Block"]);
+    expect(await kinds(`${account.slice(0, 8)}…${account.slice(-4)}`), "as pages shorten it").to.include("Validator");
+    const { items } = await get<{ items: { hash: string }[] }>("/transactions");
+    const hash = items[0]?.hash ?? "";
+    for (const text of [hash, hash.slice(2), `${hash.slice(0, 8)}…${hash.slice(-4)}`])
+      expect(await kinds(text), text).to.include("Transaction");
     expect(await kinds("1")).to.include.members(["Block", "Device", "Fleet"]);
     expect(await kinds(mesh.registrar.address)).to.include("Tenant");
     expect(await kinds("fleets")).to.deep.equal(["Contract"]);

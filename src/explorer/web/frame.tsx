@@ -33,8 +33,9 @@ export function Frame(): JSX.Element {
     main.current?.focus({ preventScroll: true });
   }, [pathname]);
   useEffect(() => {
-    document.title = match === undefined ? "Swarmkeep explorer" : `${match.view.manifest.title} · Swarmkeep explorer`;
-  }, [match?.view]);
+    // Each page names itself.
+    if (match === undefined) document.title = "Swarmkeep explorer";
+  }, [match]);
   return (
     <>
       <a class="skip" href="#main">

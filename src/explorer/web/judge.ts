@@ -108,8 +108,17 @@ function decode(encoded: Uint8Array): Decoded | undefined {
   return undefined;
 }
 
+/** DER's SEQUENCE with a length of two bytes: what each X.509 file begins with. */
+const X509_START = 0x3082;
+
 /** Why bytes that begin like a certificate are none, which says more than "unknown". */
 function unknown(encoded: Uint8Array): Verdict {
+  if (((encoded[0] ?? 0) << 8) + (encoded[1] ?? 0) === X509_START) {
+    return none(
+      "unknown-object",
+      `These ${encoded.length} bytes begin as X.509 does, and are no certificate or revocation list as this mesh makes them: another authority's, or damaged.`,
+    );
+  }
   try {
     decodeCertificate(encoded);
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Small parts that all pages share: times, links, facts, states of loading. Whatever comes from the chain is text, never markup. */
 import type { ComponentChildren, JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Json } from "../json.js";
 import type { Source } from "../lines.js";
@@ -79,6 +79,17 @@ export function Countdown({ to }: { to: number }): JSX.Element {
   const time = useSignal(now);
   const left = to - time;
   return <span class={left < 0 ? "late" : undefined}>{left < 0 ? `${span(left)} ago` : `in ${span(left)}`}</span>;
+}
+
+/** What is shown when it is asked for, and not rendered before. */
+export function Folded({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details class="folded" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{title}</summary>
+      {isOpen ? children : null}
+    </details>
+  );
 }
 
 /** Where a fact comes from. */
@@ -210,8 +221,12 @@ export function Loaded<T>({
 }
 
 export function Title({ children, kind }: { children: ComponentChildren; kind?: string }): JSX.Element {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${heading.current?.textContent ?? ""} · Swarmkeep explorer`;
+  });
   return (
-    <h1 tabIndex={-1}>
+    <h1 tabIndex={-1} ref={heading}>
       {kind === undefined ? null : <span class="kind">{kind} </span>}
       {children}
     </h1>

@@ -6,6 +6,8 @@ import type { Proof } from "../views/revocation/view.js";
 import { useData } from "./data.js";
 import { count } from "./format.js";
 import { judge } from "./judging.js";
+import { now } from "./settings.js";
+import { useSignal } from "./signal.js";
 import { Badge, Copy, Countdown, Empty, Facts, From, Loaded } from "./parts.js";
 import type { Verdict } from "./verdict.js";
 
@@ -33,12 +35,7 @@ export function ProofBox({ index, isRefused }: { index: number; isRefused?: bool
           <Facts
             list={[
               ["Head", <From source={head.source} />],
-              [
-                "Fresh",
-                <>
-                  ends <Countdown to={head.expires} />
-                </>,
-              ],
+              ["Fresh", <Fresh until={head.expires} />],
             ]}
           />
           <div class="row">
@@ -60,6 +57,16 @@ export function ProofBox({ index, isRefused }: { index: number; isRefused?: bool
         </>
       )}
     </Loaded>
+  );
+}
+
+function Fresh({ until }: { until: number }): JSX.Element {
+  const isOver = useSignal(now) > until;
+  return (
+    <>
+      {isOver ? <Badge tone="warning">over</Badge> : "ends"} <Countdown to={until} />
+      {isOver ? ": verifiers refuse it; one under a newer head takes its place here once there is one" : null}
+    </>
   );
 }
 

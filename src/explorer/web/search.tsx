@@ -15,6 +15,10 @@ export function Search(): JSX.Element {
   const [chosen, setChosen] = useState(0);
   const [isOpen, setOpen] = useState(false);
   const field = useRef<HTMLInputElement>(null);
+  /** What `found` answers. */
+  const answered = useRef("");
+  /** Enter was pressed before the answer was there: the first of it is gone to. */
+  const entered = useRef("");
 
   useEffect(() => {
     const wanted = text.trim();
@@ -23,7 +27,12 @@ export function Search(): JSX.Element {
     const stop = new AbortController();
     const timer = setTimeout(() => {
       ask<{ items: Found[] }>(`/search?q=${encodeURIComponent(wanted.slice(0, 200))}`, undefined, stop.signal).then(
-        ({ items }) => setFound(items),
+        ({ items }) => {
+          answered.current = wanted;
+          setFound(items);
+          if (entered.current === wanted) open(items[0]);
+          entered.current = "";
+        },
         () => undefined,
       );
     }, DELAY_MILLISECONDS);
@@ -65,7 +74,8 @@ export function Search(): JSX.Element {
       role="search"
       onSubmit={(event) => {
         event.preventDefault();
-        open(found?.[chosen]);
+        if (answered.current === text.trim()) open(found?.[chosen]);
+        else entered.current = text.trim();
       }}
     >
       <label class="sr" for="search">
@@ -113,7 +123,7 @@ export function Search(): JSX.Element {
                   open(entry);
                 }}
               >
-                <span class="quiet">{entry.kind}</span>{" "}
+                {entry.title.startsWith(entry.kind) ? null : <span class="quiet">{entry.kind} </span>}
                 {entry.title.startsWith("0x") ? short(entry.title, 14) : entry.title}
               </div>
             ))

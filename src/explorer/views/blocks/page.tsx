@@ -56,7 +56,9 @@ function One({ id }: { id: string }): JSX.Element {
   const detail = useData<BlockDetail>(`/blocks/${id}`);
   return (
     <>
-      <Title kind="Block">{id.startsWith("0x") ? <span class="mono">{id}</span> : count(id)}</Title>
+      <Title kind="Block">
+        {id.startsWith("0x") ? <span class="mono">{id}</span> : /^\d+$/.test(id) ? count(id) : id}
+      </Title>
       <Loaded of={detail} what="the block">
         {(block) => (
           <>

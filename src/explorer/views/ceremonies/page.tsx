@@ -4,7 +4,7 @@ import type { Source } from "../../lines.js";
 import { useData, useList } from "../../web/data.js";
 import { capital, count, ether, plural } from "../../web/format.js";
 import { EVENT_COLUMNS } from "../../web/lines.js";
-import { Badge, Card, Countdown, Empty, Facts, From, Link, Loaded, Time, Title } from "../../web/parts.js";
+import { Badge, Card, Countdown, Empty, Facts, Folded, From, Link, Loaded, Time, Title } from "../../web/parts.js";
 import type { PageProps } from "../../web/registry.js";
 import { type Column, LongTable, Table } from "../../web/table.js";
 import type { Attempt, CeremonyDetail, CeremonyLine, Failure, Participant, Phase } from "./view.js";
@@ -117,14 +117,20 @@ function One({ ceremony }: { ceremony: string }): JSX.Element {
                   ],
                   ["Seats", `${one.seats}, of which ${one.threshold} sign together`],
                   ["Attempts", count(one.attempts)],
+                  ["Fines", <Fines attempts={one.list} />],
                   ["Gas so far", count(one.gas)],
                   ["Began", <From source={one.started} />],
                   one.ended !== undefined && ["Succeeded", <From source={one.ended} />],
                 ]}
               />
             </Card>
-            {one.list.map((attempt) => (
+            {one.list.slice(0, SHOWN_ATTEMPTS).map((attempt) => (
               <AttemptCard key={attempt.attempt} attempt={attempt} />
+            ))}
+            {one.list.slice(SHOWN_ATTEMPTS).map((attempt) => (
+              <Folded key={attempt.attempt} title={`Attempt ${attempt.attempt}: ${outcome(attempt)}`}>
+                <AttemptCard attempt={attempt} />
+              </Folded>
             ))}
             <Card title="All its events">
               <Table
@@ -137,6 +143,31 @@ function One({ ceremony }: { ceremony: string }): JSX.Element {
           </>
         )}
       </Loaded>
+    </>
+  );
+}
+
+/** Attempts that are shown at length; the older ones are folded. */
+const SHOWN_ATTEMPTS = 2;
+
+function outcome({ phase, failures }: Attempt): string {
+  return `${phase === "failed" ? "came to nothing" : NAMES[phase].toLowerCase()}, ${plural(failures.length, "failure")}`;
+}
+
+/** Who paid how much in all attempts together. */
+function Fines({ attempts }: { attempts: readonly Attempt[] }): JSX.Element {
+  const fines = new Map<string, bigint>();
+  for (const { account, cost } of attempts.flatMap(({ failures }) => failures)) {
+    if (cost !== "0") fines.set(account, (fines.get(account) ?? 0n) + BigInt(cost));
+  }
+  if (fines.size === 0) return <>none</>;
+  return (
+    <>
+      {[...fines].map(([account, cost]) => (
+        <span key={account} class="block">
+          <Link kind="validator" value={account} /> {ether(String(cost))}
+        </span>
+      ))}
     </>
   );
 }
@@ -203,11 +234,14 @@ function columnsFor({ phase, dealers }: Attempt): readonly Column<Participant>[]
     });
   }
   columns.push(
-    { title: "No complaint", width: 1.3, cell: ({ satisfied }) => <Did source={satisfied} no={no} /> },
+    { title: "Found its shares good", width: 1.3, cell: ({ satisfied }) => <Did source={satisfied} no={no} /> },
     {
       title: "Acknowledged",
       width: 1.3,
-      cell: ({ acknowledged }) => <Did source={acknowledged} no={over ? "not needed or absent" : no} />,
+      // Office begins once enough have: those that come after are not asked any more.
+      cell: ({ acknowledged, satisfied }) => (
+        <Did source={acknowledged} no={phase === "active" && satisfied !== undefined ? "not needed any more" : no} />
+      ),
     },
   );
   return columns;

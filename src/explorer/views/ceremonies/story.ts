@@ -1,6 +1,7 @@
 /**
- * A ceremony told from its events: for each attempt who was invited, accepted, dealt, complained, acknowledged; who failed; and what
- * was taken from its stake in the same transaction.
+ * A ceremony told from its events: for each attempt who was invited, accepted, dealt, complained, acknowledged; who failed or was
+ * silent; and what was taken from its stake in the same transaction. A transaction may end one attempt and begin the next: what comes
+ * before the first event of the next one is of the one that ended.
  */
 import type { Args } from "../../json.js";
 import type { Database } from "../../database.js";
@@ -17,12 +18,15 @@ interface Person {
   accepted?: Source;
   dealt?: Source;
   satisfied?: Source;
+  complained?: boolean;
   acknowledged?: Source;
   counted: boolean;
 }
 
 interface Draft {
   readonly attempt: number;
+  /** Number of its first event. */
+  readonly first: number;
   phase: Phase;
   deadline: number;
   people: Map<string, Person>;
@@ -75,16 +79,14 @@ export function tellStory(database: Database, rows: readonly EventRow[]): Story 
     if (number === 0) continue;
     let draft = drafts.at(-1);
     if (draft?.attempt !== number) {
-      draft = newDraft(number, committee);
+      draft = newDraft(number, drafts.length === 0 ? first.id : row.id, committee);
       drafts.push(draft);
     }
     draft.hashes.add(row.hash);
     if (applyStep(draft, row, args)) ended = sourceOf(row);
   }
-  for (const draft of drafts) {
-    draft.hashes.add(first.hash);
-    addCosts(database, draft);
-  }
+  drafts[0]?.hashes.add(first.hash);
+  drafts.forEach((draft, i) => addCosts(database, draft, drafts[i + 1]?.first ?? Infinity));
   return {
     kind,
     seats: numberOf(begin, "seats"),
@@ -95,12 +97,12 @@ export function tellStory(database: Database, rows: readonly EventRow[]): Story 
   };
 }
 
-function newDraft(attempt: number, committee: readonly string[]): Draft {
+function newDraft(attempt: number, first: number, committee: readonly string[]): Draft {
   const dealers = new Map<string, Person>();
   committee.forEach((account, i) => {
     if (!ZERO.test(account)) person(dealers, account).seat = i + 1;
   });
-  return { attempt, phase: "accept", deadline: 0, people: new Map(), dealers, failures: [], hashes: new Set() };
+  return { attempt, first, phase: "accept", deadline: 0, people: new Map(), dealers, failures: [], hashes: new Set() };
 }
 
 /** Whether the ceremony ended with it. */
@@ -110,6 +112,14 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
   const dealers = draft.dealers.size > 0 ? draft.dealers : people;
   const fail = (one: Person | undefined, words: string): void => {
     failures.push({ account: one?.account ?? "", seat: one?.seat ?? 0, words, cost: "0", source });
+  };
+  const failSilentDealers = (): void => {
+    for (const one of dealers.values()) if (one.dealt === undefined && one.seat > 0) fail(one, "did not deal in time");
+  };
+  const complainant = (): Person | undefined => {
+    const one = inSeat(people, numberOf(args, "receiver"));
+    if (one !== undefined) one.complained = true;
+    return one;
   };
   if (textOf(args, "deadline") !== "") draft.deadline = numberOf(args, "deadline");
   switch (row.name) {
@@ -147,18 +157,15 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
       break;
     }
     case "Dealings":
-      for (const one of dealers.values())
-        if (one.dealt === undefined && one.seat > 0) fail(one, "did not deal in time");
+      failSilentDealers();
       draft.phase = "complain";
       break;
     case "ComplaintUpheld":
+      complainant();
       fail(inSeat(dealers, numberOf(args, "dealer")), `dealt a bad share to seat ${numberOf(args, "receiver")}`);
       break;
     case "ComplaintRefuted":
-      fail(
-        inSeat(people, numberOf(args, "receiver")),
-        `complained about a good share of seat ${numberOf(args, "dealer")}`,
-      );
+      fail(complainant(), `complained about a good share of seat ${numberOf(args, "dealer")}`);
       break;
     case "CommitmentMalformed":
       fail(
@@ -174,6 +181,9 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
     case "Closed": {
       const counted = BigInt(textOf(args, "counted") || 0);
       for (const one of dealers.values()) one.counted = ((counted >> BigInt(one.seat)) & 1n) === 1n;
+      for (const one of people.values())
+        if (one.satisfied === undefined && one.complained !== true)
+          fail(one, "did not say whether its shares are good");
       draft.phase = "acknowledge";
       break;
     }
@@ -183,6 +193,7 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
       break;
     }
     case "AttemptFailed":
+      if (draft.phase === "deal") failSilentDealers();
       if (draft.phase === "acknowledge") {
         for (const one of people.values())
           if (one.acknowledged === undefined) fail(one, "did not acknowledge its shares in time");
@@ -198,11 +209,14 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
   return false;
 }
 
-/** Stake that was burnt in the ceremony's own transactions. */
-function addCosts(database: Database, draft: Draft): void {
+/**
+ * Stake that was burnt in the ceremony's own transactions.
+ * @param next number of the first event of the attempt after it
+ */
+function addCosts(database: Database, draft: Draft, next: number): void {
   for (const hash of draft.hashes) {
     const slashes = database.all<EventRow>("SELECT * FROM events WHERE hash = ? AND name = 'Slashed'", hash);
-    for (const row of slashes) {
+    for (const row of slashes.filter(({ id }) => id > draft.first && id < next)) {
       const args = argsOf(row);
       const account = textOf(args, "account").toLowerCase();
       const cost = textOf(args, "amount");
@@ -214,7 +228,7 @@ function addCosts(database: Database, draft: Draft): void {
       else
         draft.failures.push({
           account,
-          seat: 0,
+          seat: (draft.dealers.get(account) ?? draft.people.get(account))?.seat ?? 0,
           words: `was fined for ${offenceName(args["offence"])}`,
           cost,
           source: sourceOf(row),

@@ -65,13 +65,29 @@ function One({ epoch }: { epoch: string }): JSX.Element {
                     ],
                     [
                       "Committee",
-                      office.committee.map((account) => (
+                      office.committee.map((account, i) => (
                         <span key={account} class="block">
+                          <span class="quiet">seat {i + 1}</span>{" "}
                           <Link kind="validator" value={account} label={account} />
                         </span>
                       )),
                     ],
-                    ["In office", <From source={office.source} />],
+                    [
+                      "In office since",
+                      <>
+                        <Time at={office.source.time} />, <From source={office.source} />
+                      </>,
+                    ],
+                    [
+                      "Until",
+                      office.ended === undefined ? (
+                        "it is in office now"
+                      ) : (
+                        <>
+                          <Time at={office.ended.time} />, <From source={office.ended} />
+                        </>
+                      ),
+                    ],
                   ]}
                 />
               )}
@@ -83,7 +99,7 @@ function One({ epoch }: { epoch: string }): JSX.Element {
                 </Empty>
               </Card>
             ) : (
-              <Draw turn={turn} />
+              <Draw turn={turn} isOver={office !== undefined} />
             )}
           </>
         )}
@@ -92,19 +108,21 @@ function One({ epoch }: { epoch: string }): JSX.Element {
   );
 }
 
-const MEMBERS: readonly Column<DrawnMember>[] = [
+const DRAWN: readonly Column<DrawnMember>[] = [
   { title: "Place", isNumber: true, width: 0.5, cell: ({ place }) => place },
   { title: "Validator", width: 1.6, cell: ({ account }) => <Link kind="validator" value={account} /> },
   { title: "Weight", isNumber: true, cell: ({ weight }) => count(weight) },
   { title: "Chance for this place", isNumber: true, cell: ({ chance }) => `${(100 * chance).toFixed(1)}%` },
-  {
-    title: "Came into office",
-    width: 1.2,
-    cell: ({ inOffice }) => (inOffice ? <Badge tone="good">yes</Badge> : <span class="quiet">no</span>),
-  },
 ];
 
-function Draw({ turn }: { turn: Turn }): JSX.Element {
+/** @param isOver whether a committee came of the draw */
+function columnsFor(isOver: boolean): readonly Column<DrawnMember>[] {
+  const cell = ({ inOffice }: DrawnMember): JSX.Element =>
+    inOffice ? <Badge tone="good">yes</Badge> : <span class="quiet">{isOver ? "no" : "not yet"}</span>;
+  return [...DRAWN, { title: "Came into office", width: 1.2, cell }];
+}
+
+function Draw({ turn, isOver }: { turn: Turn; isOver: boolean }): JSX.Element {
   const { seats, candidates, totalWeight, frozen, frozenBlock, prevrandao, beacon, drawn } = turn;
   return (
     <>
@@ -139,7 +157,7 @@ function Draw({ turn }: { turn: Turn }): JSX.Element {
       <Card title="Order of the draw, replayed">
         <Table
           label="Order of the draw"
-          columns={MEMBERS}
+          columns={columnsFor(isOver)}
           keyOf={({ place }) => place}
           items={drawn}
           empty="It is decided by the beacon."

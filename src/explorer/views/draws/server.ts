@@ -159,9 +159,17 @@ export const view: ViewServer = {
         const committee = row === undefined ? [] : listOf(argsOf(row), "committee");
         const turn = turnOf(database, epoch, committee);
         if (row === undefined && turn === undefined) throw notFound(`epoch ${epoch}`);
+        const next =
+          row === undefined
+            ? undefined
+            : database.get<EventRow>(
+                "SELECT * FROM events WHERE name = 'OfficeTaken' AND id > ? ORDER BY id LIMIT 1",
+                row.id,
+              );
+        const ended = next === undefined ? {} : { ended: sourceOf(next) };
         return {
           epoch,
-          ...(row === undefined ? {} : { office: { ...epochLine(database, row), committee } }),
+          ...(row === undefined ? {} : { office: { ...epochLine(database, row), committee, ...ended } }),
           ...(turn === undefined ? {} : { turn }),
         };
       },

@@ -41,7 +41,11 @@ export interface Turn {
 export interface EpochDetail {
   readonly epoch: number;
   /** Undefined while its committee is not in office yet. */
-  readonly office?: EpochLine & { readonly committee: readonly string[] };
+  readonly office?: EpochLine & {
+    readonly committee: readonly string[];
+    /** Where another committee took office; undefined for the one in office now. */
+    readonly ended?: Source;
+  };
   readonly turn?: Turn;
 }
 

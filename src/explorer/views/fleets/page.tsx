@@ -303,7 +303,7 @@ function Device({ index }: { index: string }): JSX.Element {
               <Card title="Proof to copy">
                 <ProofBox index={device.index} isRefused={revocation !== undefined || device.held} />
               </Card>
-              <ShardsCard of="device" index={device.index} />
+              <ShardsCard of="device" index={device.index} isRefused={revocation !== undefined || device.held} />
               <Card title="Where it belongs">
                 <Facts
                   list={[
@@ -318,7 +318,7 @@ function Device({ index }: { index: string }): JSX.Element {
                     ["Tenant", tenant(device.fleet.registrar)],
                     [
                       "Batch",
-                      `${device.batch.batch}, device ${count(device.index - device.batch.base + 1)} of ${count(device.batch.count)}`,
+                      `${device.batch.batch}, of devices ${count(device.batch.base)} to ${count(device.batch.base + device.batch.count - 1)}`,
                     ],
                     ["Manifest root", <Hex value={device.batch.manifestRoot} />],
                     ["Registered", <From source={device.batch.source} />],

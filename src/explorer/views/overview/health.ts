@@ -8,7 +8,8 @@ import type { Finding, Level, Overview } from "./view.js";
 export interface Facts {
   readonly now: number;
   readonly status: IndexStatus;
-  readonly hasGenesis: boolean;
+  /** Seconds since 1970 at which the mesh began; undefined before. */
+  readonly began: number | undefined;
   readonly office: Overview["office"];
   /** Validators that could be invited, and how many seats there are. */
   readonly candidates: { readonly eligible: number; readonly seats: number };
@@ -26,8 +27,10 @@ export interface Facts {
 const WEEK = 604_800;
 /** A head on the ledger comes some seconds after its time. */
 const LATE_SECONDS = 30;
-/** A draw and a resharing take their time after an epoch's end. */
-const PATIENCE_SECONDS = 3_600;
+/** A draw and a resharing take their time after an epoch's end: as much as the epoch, within these bounds. */
+const PATIENCE_SECONDS = { least: 120, most: 3_600 } as const;
+/** From a mesh's beginning to its first keys. */
+const FOUNDING_SECONDS = 3_600;
 
 /** How long: "40 s", "5 min", "3 h", "2 d". */
 export function span(seconds: number): string {
@@ -37,10 +40,15 @@ export function span(seconds: number): string {
   return value < 172_800 ? `${Math.round(value / 3_600)} h` : `${Math.round(value / 86_400)} d`;
 }
 
-export function findings(facts: Facts): Finding[] {
+export function findings(found: Facts): Finding[] {
+  const { problem, blockTime } = found.status;
+  // Away from the chain nothing is known of what came since: what is told is as it was then.
+  const facts = problem === undefined ? found : { ...found, now: blockTime };
   const all = [
-    chain(facts),
+    chain(found),
     committee(facts),
+    members(facts),
+    epoch(facts),
     keys(facts),
     list(facts),
     ceremony(facts),
@@ -71,18 +79,16 @@ function chain({ now, status }: Facts): Finding {
   return { level: "good", title, detail: `Block ${status.block}, ${span(age)} ago.`, path: `/blocks/${status.block}` };
 }
 
-function committee({ office, hasGenesis, now }: Facts): Finding {
+function committee({ office, began, now }: Facts): Finding {
   const title = "Committee";
-  if (!hasGenesis)
+  if (began === undefined)
     return { level: "bad", title, detail: "The mesh has not begun: its genesis document was not submitted yet." };
-  if (office === undefined)
-    return {
-      level: "bad",
-      title,
-      detail: "Nobody is in office: the group keys do not exist yet, so nothing can be signed.",
-      path: "/ceremonies",
-    };
-  const { n, t, margin, epoch, seats, until } = office;
+  if (office === undefined) {
+    const level = now - began > FOUNDING_SECONDS ? "bad" : "note";
+    const detail = "Nobody is in office yet: the members make the group keys first, and nothing can be signed before.";
+    return { level, title, detail, path: "/ceremonies" };
+  }
+  const { n, t, margin, epoch, seats } = office;
   const lost = seats.filter(({ sound }) => !sound).length;
   if (margin < 0)
     return {
@@ -90,13 +96,6 @@ function committee({ office, hasGenesis, now }: Facts): Finding {
       title,
       detail: `Only ${t + margin} of ${n} seats count, and ${t} must sign: nothing can be signed.`,
       path: "/validators",
-    };
-  if (until !== undefined && now > until + PATIENCE_SECONDS)
-    return {
-      level: "warning",
-      title,
-      detail: `Epoch ${epoch} should have ended ${span(now - until)} ago; its committee stays in office until the next one is ready.`,
-      path: "/ceremonies",
     };
   if (lost > 0)
     return {
@@ -110,6 +109,38 @@ function committee({ office, hasGenesis, now }: Facts): Finding {
     title,
     detail: `${n} in office for epoch ${epoch}; ${t} sign together, so ${margin} may fail.`,
     path: "/validators",
+  };
+}
+
+/** Members in office that were silent when they were last asked: they still count, and may be gone. */
+function members({ office }: Facts): Finding | undefined {
+  if (office === undefined) return undefined;
+  const silent = office.seats.filter((seat) => seat.sound && seat.silent !== undefined);
+  const [first] = silent;
+  if (first === undefined) return undefined;
+  const spare = office.margin - silent.length;
+  const rest =
+    spare < 0
+      ? `without ${silent.length === 1 ? "it" : "them"} nothing can be signed`
+      : `without ${silent.length === 1 ? "it" : "them"}, ${spare} may fail`;
+  const detail =
+    silent.length === 1
+      ? `Seat ${first.seat} of ${office.n} ${first.silent}: ${rest}.`
+      : `Seats ${silent.map(({ seat }) => seat).join(", ")} of ${office.n} did not do their part when they were last asked: ${rest}.`;
+  const path = silent.length === 1 ? `/validators/${first.account}` : "/validators";
+  return { level: "warning", title: silent.length === 1 ? "Member" : "Members", detail, path };
+}
+
+function epoch({ office, now }: Facts): Finding | undefined {
+  if (office?.until === undefined || now <= office.until) return undefined;
+  const { least, most } = PATIENCE_SECONDS;
+  const patience = Math.min(most, Math.max(least, office.until - office.source.time));
+  const over = now - office.until;
+  return {
+    level: over > patience ? "warning" : "note",
+    title: "Epoch",
+    detail: `Epoch ${office.epoch} ended ${span(over)} ago; its committee stays in office until the next one has its shares.`,
+    path: "/ceremonies",
   };
 }
 
@@ -186,8 +217,9 @@ function ceremony({ ceremony: running, now }: Facts): Finding | undefined {
       path,
     };
   const level: Level = attempts > 1 ? "warning" : "note";
-  const failed = failures === 0 ? "" : ` ${failures} failures so far.`;
-  return { level, title: "Ceremony", detail: `${what}, ${span(deadline - now)} left.${failed}`, path };
+  const failed = failures === 0 ? "" : ` ${failures} ${failures === 1 ? "failure" : "failures"} so far.`;
+  const left = now > deadline ? `its deadline passed ${span(now - deadline)} ago` : `${span(deadline - now)} left`;
+  return { level, title: "Ceremony", detail: `${what}, ${left}.${failed}`, path };
 }
 
 function candidates({ candidates: { eligible, seats }, office }: Facts): Finding | undefined {

@@ -31,10 +31,10 @@ export function Page(): JSX.Element {
 }
 
 function Shown({ overview }: { overview: Overview }): JSX.Element {
-  const { findings, office, deadlines, totals, recent, parameters, meshId, genesis } = overview;
+  const { findings, office, deadlines, totals, recent, parameters, meshId, genesis, asOf } = overview;
   return (
     <>
-      <Health findings={findings} />
+      <Health findings={findings} isFounded={office !== undefined} asOf={asOf} />
       <div class="tiles">
         <Tile
           title="Epoch"
@@ -92,7 +92,7 @@ function Shown({ overview }: { overview: Overview }): JSX.Element {
             <Empty>Nobody is in office yet: the key ceremony has to succeed first.</Empty>
           ) : (
             <ol class="seats">
-              {office.seats.map(({ seat, account, endpoint, scope, sound, words }) => (
+              {office.seats.map(({ seat, account, endpoint, scope, sound, words, silent }) => (
                 <li key={seat} class={sound ? "" : "unsound"}>
                   <span class="seat">{seat}</span>
                   <span>
@@ -101,7 +101,13 @@ function Shown({ overview }: { overview: Overview }): JSX.Element {
                       {endpoint === "" ? "no endpoint" : endpoint} · {scope === "" ? "no scope" : scope}
                     </span>
                   </span>
-                  <Badge tone={sound ? "good" : "bad"}>{words}</Badge>
+                  {sound && silent !== undefined ? (
+                    <Badge tone="warning">
+                      <span title={silent}>silent</span>
+                    </Badge>
+                  ) : (
+                    <Badge tone={sound ? "good" : "bad"}>{words}</Badge>
+                  )}
                 </li>
               ))}
             </ol>
@@ -142,7 +148,7 @@ function Shown({ overview }: { overview: Overview }): JSX.Element {
             ["Mesh id", <Hex value={meshId} />],
             genesis !== undefined && ["Began", <From source={genesis} />],
             ...Object.entries(parameters).map(
-              ([name, value]) => [LABELS[name] ?? name, <Value value={value} name={name} />] as const,
+              ([name, value]) => [LABELS[name] ?? name, <Parameter name={name} value={value} />] as const,
             ),
           ]}
         />
@@ -154,8 +160,8 @@ function Shown({ overview }: { overview: Overview }): JSX.Element {
 const LABELS: Readonly<Record<string, string>> = {
   committeeSize: "Seats of a committee",
   admission: "Admission (0: by the swarm)",
-  slashBps: "Fine for an offence, in ten-thousandths",
-  minimumStake: "Least stake",
+  slashBps: "Fine for an offence",
+  minimumStake: "Least stake to register; half of it to stay",
   phaseSeconds: "Phase of a ceremony",
   unbondingSeconds: "From exit to withdrawal",
   tickSeconds: "Tick",
@@ -169,15 +175,34 @@ const LABELS: Readonly<Record<string, string>> = {
   probationHeads: "Heads in a probation",
 };
 
-function Health({ findings }: { findings: readonly Finding[] }): JSX.Element {
+function Parameter({ name, value }: { name: string; value: string }): JSX.Element {
+  if (name === "slashBps") return <>{Number(value) / 100}% of the stake, a quarter of that for a missing dealing</>;
+  return <Value value={value} name={name} />;
+}
+
+/** Sentences are as of a moment: from this age on it is said, as where the ledger stands still. */
+const AGED_SECONDS = 10;
+
+function Health({
+  findings,
+  isFounded,
+  asOf,
+}: {
+  findings: readonly Finding[];
+  isFounded: boolean;
+  asOf: number;
+}): JSX.Element {
+  const age = useSignal(now) - asOf;
   const worst: Level = findings[0]?.level ?? "note";
+  const isBeginning = !isFounded && worst !== "bad" && worst !== "warning";
   return (
     <section class={`health ${worst}`} aria-labelledby="health">
       <h2 id="health" data-level={worst}>
         <span class="sign" aria-hidden="true">
           {SIGNS[worst === "note" ? "good" : worst]}
         </span>
-        {VERDICTS[worst]}
+        {isBeginning ? "The mesh is being founded" : VERDICTS[worst]}
+        {age > AGED_SECONDS ? <span class="quiet aged">as of {span(age)} ago</span> : null}
       </h2>
       <ul>
         {findings.map(({ level, title, detail, path }) => (
@@ -205,7 +230,16 @@ function Term({ office }: { office: NonNullable<Overview["office"]> }): JSX.Elem
     );
   return (
     <>
-      until <Time at={office.until} /> (<Countdown to={office.until} />)
+      <Until at={office.until} /> (<Countdown to={office.until} />)
+    </>
+  );
+}
+
+function Until({ at }: { at: number }): JSX.Element {
+  const isOver = useSignal(now) > at;
+  return (
+    <>
+      {isOver ? "its time ended" : "until"} <Time at={at} />
     </>
   );
 }

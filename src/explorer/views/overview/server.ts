@@ -6,6 +6,7 @@ import type { ViewContext, ViewServer } from "../../view.js";
 import { certificateEnd } from "../certificates/ending.js";
 import { certificationOf } from "../certificates/server.js";
 import { ceremonyLine, ceremonyOf } from "../ceremonies/server.js";
+import type { CeremonyDetail } from "../ceremonies/view.js";
 import { newestCeremony } from "../ceremonies/story.js";
 import { newestHead } from "../revocation/server.js";
 import { countsNow } from "../revocation/table.js";
@@ -21,7 +22,33 @@ const ZERO = /^0x0{40}$/;
 /** Eligible candidates are counted up to this many: more than any committee has seats. */
 const COUNTED = 64;
 
-function seatOf(database: Database, account: string, seat: number, minimum: bigint): Seat {
+/**
+ * What validators did not do in the newest attempt in which they were asked, by account.
+ * @param ceremonies newest first
+ */
+function silentIn(ceremonies: readonly CeremonyDetail[]): ReadonlyMap<string, string> {
+  const silent = new Map<string, string>();
+  const seen = new Set<string>();
+  for (const { ceremony, list } of ceremonies) {
+    for (const { attempt, failures, dealers, participants } of list) {
+      for (const { account, words } of failures) {
+        if (!seen.has(account)) silent.set(account, `${words} (ceremony ${ceremony}, attempt ${attempt})`);
+      }
+      for (const { account } of failures) seen.add(account);
+      for (const { account, accepted, dealt, satisfied, acknowledged } of [...dealers, ...participants]) {
+        if ((accepted ?? dealt ?? satisfied ?? acknowledged) !== undefined) seen.add(account);
+      }
+    }
+  }
+  return silent;
+}
+
+function seatOf(
+  database: Database,
+  account: string,
+  seat: number,
+  { minimum, silent }: { readonly minimum: bigint; readonly silent: ReadonlyMap<string, string> },
+): Seat {
   const row = validatorNow(database, account.toLowerCase());
   const base = { seat, account: account.toLowerCase() };
   if (ZERO.test(account) || row === undefined)
@@ -29,17 +56,18 @@ function seatOf(database: Database, account: string, seat: number, minimum: bigi
   const { endpoint, scope, state } = row;
   const sound = isEligible(row, minimum);
   const words = sound ? "in office" : state === "active" ? "too little stake left" : state;
-  return { ...base, endpoint, scope, sound, words };
+  const missed = silent.get(base.account);
+  return { ...base, endpoint, scope, sound, words, ...(missed === undefined ? {} : { silent: missed }) };
 }
 
-function officeOf(database: Database, epochSeconds: number): Overview["office"] {
+function officeOf(database: Database, epochSeconds: number, silent: ReadonlyMap<string, string>): Overview["office"] {
   const found = newest(database, "OfficeTaken");
   if (found === undefined) return undefined;
   const { args, row } = found;
   const committee = listOf(args, "committee");
   const { n, t, f } = quorumOf(committee.length);
   const minimum = minimumStake(database);
-  const seats = committee.map((account, i) => seatOf(database, account, i + 1, minimum));
+  const seats = committee.map((account, i) => seatOf(database, account, i + 1, { minimum, silent }));
   return {
     generation: numberOf(args, "generation"),
     epoch: numberOf(args, "epoch"),
@@ -67,9 +95,11 @@ function overviewOf(context: ViewContext): Overview {
   const now = context.now();
   const genesis = newest(database, "GenesisAccepted");
   const parameters = (field(genesis?.args ?? {}, "parameters") ?? {}) as Record<string, string>;
-  const office = officeOf(database, Number(parameters["epochSeconds"] ?? 0));
   const current = newestCeremony(database);
   const ceremony = current === undefined ? undefined : ceremonyOf(database, current);
+  const before = current === undefined ? undefined : ceremonyOf(database, String(BigInt(current) - 1n));
+  const silent = silentIn([ceremony, before].flatMap((one) => one ?? []));
+  const office = officeOf(database, Number(parameters["epochSeconds"] ?? 0), silent);
   const head = newestHead(database)?.head;
   const headSeconds = Number(parameters["headSeconds"] ?? 0);
   const certification = office === undefined ? undefined : certificationOf(database, office.generation);
@@ -112,7 +142,7 @@ function overviewOf(context: ViewContext): Overview {
     findings: findings({
       now,
       status: status(),
-      hasGenesis: genesis !== undefined,
+      began: genesis?.row.time,
       office,
       candidates: { eligible: eligibleOf(database), seats: Number(parameters["committeeSize"] ?? 0) },
       ceremony,
@@ -145,6 +175,7 @@ function overviewOf(context: ViewContext): Overview {
     },
     parameters,
     recent: recent.map(eventLine),
+    asOf: now,
   };
 }
 

@@ -25,6 +25,8 @@ export interface Seat {
   /** Whether it still counts: active, with enough stake. */
   readonly sound: boolean;
   readonly words: string;
+  /** What it did not do when it was last asked in a ceremony; undefined where it did its part. */
+  readonly silent?: string;
 }
 
 export interface Deadline {
@@ -66,4 +68,6 @@ export interface Overview {
   readonly parameters: Readonly<Record<string, string>>;
   /** Newest first. */
   readonly recent: readonly EventLine[];
+  /** Seconds since 1970: what `findings` say is as of then. */
+  readonly asOf: number;
 }

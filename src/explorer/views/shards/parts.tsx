@@ -147,7 +147,16 @@ export function LimitList({ limits }: { limits: Limits }): JSX.Element | null {
 }
 
 /** On the page of a device or a fleet; absent where the mesh keeps no shards. */
-export function ShardsCard({ of, index }: { of: "device" | "fleet"; index: number }): JSX.Element | null {
+/** @param isRefused whether the device is revoked or held: the map serves its fleet, and not it */
+export function ShardsCard({
+  of,
+  index,
+  isRefused = false,
+}: {
+  of: "device" | "fleet";
+  index: number;
+  isRefused?: boolean;
+}): JSX.Element | null {
   const isPresent = useSignal(presentViews)?.has("shards") === true;
   // What serves, and what is cut off, changes with time alone.
   const shards = useData<ShardsOf>(isPresent ? `/shards-of/${of}/${index}` : undefined, "blocks");
@@ -163,6 +172,12 @@ export function ShardsCard({ of, index }: { of: "device" | "fleet"; index: numbe
             </Empty>
           ) : (
             <>
+              {isRefused ? (
+                <p>
+                  <Badge tone="bad">refused</Badge> Holders give it no shard while it is revoked or held, whatever the
+                  map says.
+                </p>
+              ) : null}
               <Facts
                 list={[
                   [

@@ -77,8 +77,15 @@ export const view: ViewServer = {
     },
   ],
   search(context, text) {
-    if (!/^0x[0-9a-f]{64}$/i.test(text)) return [];
-    const row = rowOf(context, text.toLowerCase());
-    return row === undefined ? [] : [{ kind: "Transaction", title: row.hash, path: `/transactions/${row.hash}` }];
+    // A hash, or its beginning, as pages show it.
+    const [, digits] = /^0x([0-9a-f]{6,64})$/i.exec(text) ?? /^([0-9a-f]{64})$/i.exec(text) ?? [];
+    if (digits === undefined) return [];
+    const key = `0x${digits.toLowerCase()}`;
+    const rows = context.database.all<{ hash: string }>(
+      "SELECT hash FROM transactions WHERE hash >= ? AND hash < ? ORDER BY hash LIMIT 5",
+      key,
+      `${key}g`,
+    );
+    return rows.map(({ hash }) => ({ kind: "Transaction", title: hash, path: `/transactions/${hash}` }));
   },
 };

@@ -71,22 +71,27 @@ export function partIn(database: Database, account: string, detail: CeremonyDeta
   const { ceremony, list, seats } = detail;
   const newestAttempt = list[0];
   const of = { ceremony, attempt: newestAttempt?.attempt ?? 0 };
-  const failure = list.flatMap(({ failures }) => failures).find((one) => one.account === account);
+  const failures = list.flatMap((attempt) => attempt.failures).filter((one) => one.account === account);
+  const [failure] = failures;
   const one = newestAttempt?.participants.find((participant) => participant.account === account);
-  if (one !== undefined) {
+  const dealer = newestAttempt?.dealers.find((participant) => participant.account === account);
+  const fined = failures.reduce((sum, { cost }) => sum + BigInt(cost), 0n);
+  const often = failures.length > 1 ? `, ${failures.length} failures in ${list.length} attempts` : "";
+  const paid = fined === 0n ? "" : `, which cost ${ether(fined.toString())}`;
+  const bad = failure === undefined ? "" : `${failure.words}${often}${paid}`;
+  if (one !== undefined || dealer !== undefined) {
+    const dealt = (one?.dealt ?? dealer?.dealt) !== undefined;
     const did = [
-      one.accepted !== undefined ? "accepted" : "was invited",
-      ...(one.dealt === undefined ? [] : ["dealt"]),
-      ...(one.satisfied === undefined ? [] : ["had no complaint"]),
-      ...(one.acknowledged === undefined ? [] : ["acknowledged its shares"]),
-    ].join(", ");
-    const bad =
-      failure === undefined
-        ? ""
-        : `; ${failure.words}${failure.cost === "0" ? "" : `, which cost ${ether(failure.cost)}`}`;
-    return { ...of, seat: one.seat, words: `${did}${bad}`, failed: failure !== undefined };
+      ...(one === undefined ? [] : [one.accepted !== undefined ? "accepted" : "was invited"]),
+      ...(dealt ? [one === undefined ? "dealt as a member of the committee before" : "dealt"] : []),
+      ...(one?.satisfied === undefined ? [] : ["found its shares good"]),
+      ...(one?.acknowledged === undefined ? [] : ["acknowledged them"]),
+    ];
+    const words = [...(did.length === 0 ? [] : [did.join(", ")]), ...(bad === "" ? [] : [bad])].join("; ");
+    const seat = one?.seat ?? dealer?.seat ?? 0;
+    return { ...of, seat, words: words === "" ? "nothing yet" : words, failed: failure !== undefined };
   }
-  if (failure !== undefined) return { ...of, seat: failure.seat, words: failure.words, failed: true };
+  if (failure !== undefined) return { ...of, seat: failure.seat, words: bad, failed: true };
   return { ...of, seat: 0, words: `not invited: ${whyNot(database, account, detail, seats)}`, failed: false };
 }
 
