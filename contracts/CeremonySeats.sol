@@ -10,9 +10,9 @@ import {Seats} from "./libraries/Seats.sol";
 import {MeshContract} from "./MeshContract.sol";
 
 /// @title Who sits in a key ceremony: invitations, replacements and seats
-/// @notice The order of invitation is that of the registry in a key generation, which is the order of the genesis list, and that of
-/// the turn's permutation in a resharing, with the candidates that had no weight after it. Whom an attempt failed by is invited
-/// last from then on.
+/// @notice The order of invitation is that of the registry in a key generation, which is the order of the genesis list, that of the
+/// committee in office in a re-key, and that of the turn's permutation in a resharing, with the candidates that had no weight
+/// after it. Whom an attempt failed by is invited last from then on.
 abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     using Seats for uint40;
 
@@ -91,7 +91,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @inheritdoc IKeyCeremony
     function isSeated(address account) external view returns (bool) {
         Status memory status = _ceremony.status;
-        if (status.phase == Phase.None || status.phase == Phase.Active) return false;
+        if (!_isUnderWay(status.phase)) return false;
         for (uint256 seat = 1; seat <= status.seats; seat++) {
             if (status.accepted.has(seat) && _ceremony.receivers[seat].account == account) return true;
         }
@@ -124,7 +124,11 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @return invited How many seats got a new holder.
     function _invite(Ceremony storage c, bool isNew) internal returns (uint256 invited) {
         Walk memory walk;
-        if (c.status.kind == Kind.KeyGeneration) (walk.order, walk.isWhole) = (registry.candidates(), true);
+        Kind kind = c.status.kind;
+        if (kind != Kind.Resharing) {
+            walk.order = kind == Kind.Rekey ? _committee() : registry.candidates();
+            walk.isWhole = true;
+        }
         (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
 
         uint256 seats = c.status.seats;
@@ -217,16 +221,25 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         (c.status.phase, c.status.deadline) = (phase, deadline);
     }
 
-    /// @dev The dealer at `seat`, zero if there is none: a receiver in a key generation, else a member in office.
+    function _isUnderWay(Phase phase) internal pure returns (bool) {
+        return phase != Phase.None && phase < Phase.Active;
+    }
+
+    /// @dev The dealer at `seat`, zero if there is none: a member in office in a resharing, else a receiver.
     function _dealerAt(Ceremony storage c, uint8 seat) internal view returns (address) {
-        if (c.status.kind == Kind.KeyGeneration) return c.receivers[seat].account;
+        if (c.status.kind != Kind.Resharing) return c.receivers[seat].account;
         return groupKeys.memberAt(seat);
+    }
+
+    /// @dev In office. One place that asks keeps the contract below the size that a chain takes.
+    function _committee() internal view returns (address[] memory) {
+        return groupKeys.committee();
     }
 
     /// @dev Seats that have a dealer: in a resharing some of the committee in office may be empty.
     function _dealerSeats(Status memory status) internal view returns (uint40 dealers) {
-        if (status.kind == Kind.KeyGeneration) return Seats.firstOf(status.dealers);
-        address[] memory committee = groupKeys.committee();
+        if (status.kind != Kind.Resharing) return Seats.firstOf(status.dealers);
+        address[] memory committee = _committee();
         for (uint256 i = 0; i < committee.length; i++) if (committee[i] != address(0)) dealers = dealers.with(i + 1);
     }
 

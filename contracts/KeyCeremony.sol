@@ -2,6 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {CeremonySeats} from "./CeremonySeats.sol";
+import {Generations} from "./Generations.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {IRotation} from "./interfaces/IRotation.sol";
@@ -27,12 +28,18 @@ contract KeyCeremony is CeremonySeats {
     mapping(uint64 ceremony => mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)))
         private _acknowledgements;
 
+    /// @inheritdoc IKeyCeremony
+    address public immutable generations;
+
+    /// @dev The generations are the first contract that this one creates, so that the genesis need not name them: see {FleetRegistry}.
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
         IValidatorRegistry registry_,
         IRotation rotation_
-    ) CeremonySeats(anchor_, groupKeys_, registry_, rotation_) {}
+    ) CeremonySeats(anchor_, groupKeys_, registry_, rotation_) {
+        generations = address(new Generations(anchor_, groupKeys_, this));
+    }
 
     // ---------------------------------------------------------------- start and accept
 
@@ -43,29 +50,36 @@ contract KeyCeremony is CeremonySeats {
         if (generation != 0) revert KeysExist(generation);
         uint8 seats = anchor.parameters().committeeSize;
         uint256 invited;
-        (ceremony, invited) = _start(Kind.KeyGeneration, seats, Quorum.threshold(seats));
+        (ceremony, invited) = _start(Kind.KeyGeneration, seats, seats);
         if (invited < seats) revert TooFewCandidates(invited, seats);
     }
 
     /// @inheritdoc IKeyCeremony
     function startResharing() external returns (uint64 ceremony) {
         (, uint8 seats) = rotation.due();
-        (ceremony, ) = _start(Kind.Resharing, seats, Quorum.threshold(groupKeys.committee().length));
+        (ceremony, ) = _start(Kind.Resharing, seats, _committee().length);
+    }
+
+    /// @inheritdoc IKeyCeremony
+    function startRekey() external returns (uint64 ceremony) {
+        _requireGenerations();
+        uint256 seats = _committee().length;
+        (ceremony, ) = _start(Kind.Rekey, uint8(seats), seats);
     }
 
     /// @dev One ceremony at a time.
-    function _start(Kind kind, uint8 seats, uint256 dealersNeeded) private returns (uint64 ceremony, uint256 invited) {
+    function _start(Kind kind, uint8 seats, uint256 dealers) private returns (uint64 ceremony, uint256 invited) {
         Ceremony storage c = _ceremony;
         Status storage status = c.status;
         ceremony = status.ceremony;
-        if (status.phase != Phase.None && status.phase != Phase.Active) revert CeremonyRunning(ceremony);
+        if (_isUnderWay(status.phase)) revert CeremonyRunning(ceremony);
 
         ceremony++;
         c.phaseSeconds = anchor.parameters().phaseSeconds;
         (status.ceremony, status.attempt, c.failed) = (uint32(ceremony), 0, 0);
         (status.kind, status.seats) = (kind, seats);
         status.threshold = uint8(Quorum.threshold(seats));
-        status.dealersNeeded = uint8(dealersNeeded);
+        status.dealersNeeded = uint8(Quorum.threshold(dealers));
         emit CeremonyStarted(ceremony, kind, seats, status.threshold);
         invited = _startAttempt(c, ceremony);
     }
@@ -211,7 +225,10 @@ contract KeyCeremony is CeremonySeats {
         uint256 needed = Quorum.acknowledgements(c.status.seats);
         if (count < needed) revert TooFewAcknowledgements(count, needed);
 
-        uint64 generation = groupKeys.generation() + (c.status.kind == Kind.KeyGeneration ? 1 : 0);
+        Kind kind = c.status.kind;
+        // Those have seen that the old keys signed the new ones.
+        if (kind == Kind.Rekey) _requireGenerations();
+        uint64 generation = groupKeys.generation() + (kind == Kind.Resharing ? 0 : 1);
         uint64 epoch = groupKeys.epoch() + 1;
         bytes32 digest = _digest(
             Statements.activation(generation, epoch, qualifiedHash, outcome.verificationRoot, blsKeyHash, outcome.edKey)
@@ -255,6 +272,7 @@ contract KeyCeremony is CeremonySeats {
             _requireOver(status);
             bool replaced = _invite(c, false) > 0;
             if (replaced || accepted < Quorum.acknowledgements(status.seats)) {
+                if (!replaced && status.kind == Kind.Rekey) return _fail(c, ceremony, status, 0, 0);
                 // Nobody is left: the same are waited for once more, and the others come round again after that.
                 if (!replaced) c.drawn = _ranks(c, Seats.firstOf(status.seats));
                 uint64 window = _enter(c, Phase.Accept);
@@ -264,7 +282,7 @@ contract KeyCeremony is CeremonySeats {
         }
 
         address[] memory accounts = _assignSeats(c, status);
-        c.status.dealers = uint8(status.kind == Kind.KeyGeneration ? accepted : groupKeys.committee().length);
+        c.status.dealers = uint8(status.kind == Kind.Resharing ? _committee().length : accepted);
         uint64 deadline = _enter(c, Phase.Deal);
         emit Seated(ceremony, status.attempt, accounts, deadline);
     }
@@ -304,8 +322,8 @@ contract KeyCeremony is CeremonySeats {
         _fail(c, ceremony, status, status.accepted.without(status.acknowledged), 0);
     }
 
-    /// @dev The attempt came to nothing: on to the next one, where those that it failed by are invited last. In a resharing dealers
-    /// have other seats than receivers, and nobody invites them.
+    /// @dev The attempt came to nothing: on to the next one, where those that it failed by are invited last; a re-key is over then, so
+    /// that it holds no handover up. In a resharing dealers have other seats than receivers, and nobody invites them.
     /// @param receivers Seats of receivers that it failed by.
     /// @param dealers Seats of dealers that it failed by.
     function _fail(
@@ -316,10 +334,11 @@ contract KeyCeremony is CeremonySeats {
         uint40 dealers
     ) private {
         uint40 by = receivers | status.refuted;
-        if (status.kind == Kind.KeyGeneration) by |= dealers | status.disqualified;
+        if (status.kind != Kind.Resharing) by |= dealers | status.disqualified;
         c.failed |= _ranks(c, by);
         emit AttemptFailed(ceremony, status.attempt, status.phase);
-        _startAttempt(c, ceremony);
+        if (status.kind == Kind.Rekey) c.status.phase = Phase.Abandoned;
+        else _startAttempt(c, ceremony);
     }
 
     // ---------------------------------------------------------------- checks and parts
@@ -331,6 +350,10 @@ contract KeyCeremony is CeremonySeats {
         if (status.attempt != attempt || attempt == 0) revert WrongAttempt(ceremony, attempt, status.attempt);
         if (status.phase != phase) revert WrongPhase(status.phase, phase);
         if (block.timestamp > status.deadline) revert PhaseOver(status.deadline);
+    }
+
+    function _requireGenerations() private view {
+        if (msg.sender != generations) revert WrongCaller(msg.sender, generations);
     }
 
     function _requireOver(Status memory status) private view {
@@ -349,7 +372,7 @@ contract KeyCeremony is CeremonySeats {
         uint8 seat,
         bytes32[] calldata opening
     ) private view {
-        if (status.kind == Kind.KeyGeneration) {
+        if (status.kind != Kind.Resharing) {
             if (opening.length != 0) revert InvalidLength(opening.length, 0);
             return;
         }

@@ -51,6 +51,7 @@ const addresses = {
   revocations: address("revocations"),
   rotation: address("rotation"),
   shards: address("shards"),
+  generations: address("generations"),
 };
 const finalised: FinalisedBlock = { number: 100, hash: "", parentHash: "", stateRoot: "", timestamp: NOW };
 const binding = seed("tls-exporter");

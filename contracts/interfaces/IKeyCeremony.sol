@@ -24,7 +24,9 @@ interface IKeyCeremony {
         /// Dealers and receivers are the same members; the constants add up to new group keys.
         KeyGeneration,
         /// Dealers are the committee in office, each deals its own share; the group keys stay.
-        Resharing
+        Resharing,
+        /// A key generation of the committee in office, for keys that take the place of those it holds. One attempt.
+        Rekey
     }
 
     enum Phase {
@@ -39,7 +41,9 @@ interface IKeyCeremony {
         /// Receivers acknowledge the outcome; then anybody activates it.
         Acknowledge,
         /// Final: the committee is in office.
-        Active
+        Active,
+        /// Final: a re-key whose attempt failed. The committee before stays in office, and so do its keys.
+        Abandoned
     }
 
     /// @notice Which key's share or commitment is bad.
@@ -221,10 +225,10 @@ interface IKeyCeremony {
     /// @notice Ceremony `running` is not over: take part in that one.
     error CeremonyRunning(uint64 running);
 
-    /// @notice The mesh has keys already, of `generation`: key generation happens once, resharing hands them over.
+    /// @notice The mesh has keys already, of `generation`: the first key generation happens once, resharing hands them over.
     error KeysExist(uint64 generation);
 
-    /// @notice Only `eligible` of the `needed` genesis members are registered and eligible: wait for the others to register.
+    /// @notice Only `eligible` of the `needed` members are registered and eligible: wait for the others.
     error TooFewCandidates(uint256 eligible, uint256 needed);
 
     /// @notice The newest ceremony is `newest`, 0 if there was none; nothing can be done in ceremony `given`, or asked about it.
@@ -302,6 +306,12 @@ interface IKeyCeremony {
     /// @return ceremony Its number.
     function startResharing() external returns (uint64 ceremony);
 
+    /// @notice Starts a key generation of the committee in office, for keys that take the place of those it holds. Only
+    /// {generations}, which knows that the swarm wants it. Nobody else is invited, n - f of the committee suffice, and an
+    /// attempt that fails is the end of it.
+    /// @return ceremony Its number.
+    function startRekey() external returns (uint64 ceremony);
+
     /// @notice Takes place `seat` with the one-time receiving key `key`.
     function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external;
 
@@ -350,6 +360,7 @@ interface IKeyCeremony {
 
     /// @notice Puts the committee into office. Anyone, with n - f acknowledgements of this outcome and the new shares' swarm
     /// signature over the statement Activation; else reverts with InvalidSwarmSignature(digest) of {ISwarmStatements}.
+    /// A re-key only by {generations}, which sees to it that the old keys signed the new ones.
     function activate(
         uint64 ceremony,
         uint32 attempt,
@@ -374,6 +385,9 @@ interface IKeyCeremony {
 
     /// @notice Whose draw a resharing hands the keys over to.
     function rotation() external view returns (IRotation);
+
+    /// @notice The {IGenerations} of the keys, the first contract that this one created: its address follows from this one's.
+    function generations() external view returns (address);
 
     /// @notice The newest ceremony, 0 before the first.
     function current() external view returns (uint64 ceremony);

@@ -32,6 +32,10 @@ library Statements {
     bytes32 internal constant BEACON = keccak256(
         "Beacon(uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 prevrandao)"
     );
+    bytes32 internal constant REKEY = keccak256("Rekey(uint64 generation,uint64 expiry)");
+    bytes32 internal constant KEY_SUCCESSION = keccak256(
+        "KeySuccession(uint64 generation,uint64 ceremony,bytes32 blsKeyHash,bytes32 edKey,uint64 since)"
+    );
     bytes32 internal constant RESIZE = keccak256("Resize(uint8 seats,uint64 expiry)");
     bytes32 internal constant GRANT = keccak256(
         "Grant(address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt)"
@@ -106,6 +110,20 @@ library Statements {
         bytes32 prevrandao
     ) internal pure returns (bytes32) {
         return keccak256(abi.encode(BEACON, epoch, previous, blockNumber, prevrandao));
+    }
+
+    function rekey(uint64 generation, uint64 expiry) internal pure returns (bytes32) {
+        return keccak256(abi.encode(REKEY, generation, expiry));
+    }
+
+    function keySuccession(
+        uint64 generation,
+        uint64 ceremony,
+        bytes32 blsKeyHash,
+        bytes32 edKey,
+        uint64 since
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(KEY_SUCCESSION, generation, ceremony, blsKeyHash, edKey, since));
     }
 
     function resize(uint8 seats, uint64 expiry) internal pure returns (bytes32) {

@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[19] memory) {
+    function typeHashes() external pure returns (TypeHash[21] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -24,6 +24,8 @@ contract StatementsHarness {
                 TypeHash("Admission", Statements.ADMISSION),
                 TypeHash("Activation", Statements.ACTIVATION),
                 TypeHash("Beacon", Statements.BEACON),
+                TypeHash("Rekey", Statements.REKEY),
+                TypeHash("KeySuccession", Statements.KEY_SUCCESSION),
                 TypeHash("Resize", Statements.RESIZE),
                 TypeHash("Grant", Statements.GRANT),
                 TypeHash("Revocation", Statements.REVOCATION),

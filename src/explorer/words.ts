@@ -19,7 +19,8 @@ const REASONS: Readonly<Record<string, string>> = {
   10: "attestation failed",
 };
 const OFFENCES = ["a bad dealing", "a complaint against a good share", "a missing dealing", "two contradicting votes"];
-const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active"];
+const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active", "abandoned"];
+const CEREMONIES = ["key generation", "resharing", "re-key"] as const;
 const DEFECTS = ["G1", "Ed25519"];
 const RUNS = 6;
 
@@ -37,6 +38,10 @@ export function offenceName(offence: Json | undefined): string {
 
 export function phaseName(phase: Json | undefined): string {
   return PHASES[Number(phase)] ?? `phase ${text(phase)}`;
+}
+
+export function ceremonyKind(kind: Json | undefined): (typeof CEREMONIES)[number] {
+  return CEREMONIES[Number(kind)] ?? "resharing";
 }
 
 /** Wei as ether, without digits that say nothing. */
@@ -114,6 +119,10 @@ const present = (value: Json | undefined): number =>
 const EVENTS: Readonly<Record<string, Tell>> = {
   GenesisAccepted: () => say`The mesh began: its genesis document, signed by the root CA, was accepted`,
   KeysCertified: (args) => say`The root CA certified the group keys of generation ${text(args["generation"])}`,
+  RekeyStarted: (args) =>
+    say`The committee in office began to make the group keys of generation ${text(args["generation"])}, in ${ceremony(args)}`,
+  KeysSucceeded: (args) =>
+    say`The group keys of generation ${text(args["generation"])} took the place of those before, which signed them`,
   SuccessorNamed: (args) =>
     say`The swarm named where the mesh goes on: anchor ${text(args["anchor"])} on chain ${text(args["chainId"])}`,
   OfficeTaken: (args) =>
@@ -129,7 +138,7 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   Slashed: (args) =>
     say`${validator(args)} lost ${ether(args["amount"])} of its stake for ${offenceName(args["offence"])}; ${ether(args["stake"])} are left`,
   CeremonyStarted: (args) =>
-    say`${ceremony(args)} began: ${args["kind"] === "0" ? "key generation" : "resharing"} among ${text(args["seats"])} seats, of which ${text(args["threshold"])} sign together`,
+    say`${ceremony(args)} began: ${ceremonyKind(args["kind"])} among ${text(args["seats"])} seats, of which ${text(args["threshold"])} sign together`,
   Invited: (args) =>
     say`${present(args["accounts"])} validators were invited to ${ceremony(args)}, until ${utc(args["deadline"])}`,
   Accepted: (args) => say`${validator(args)} accepted its seat in ${ceremony(args)}`,

@@ -35,7 +35,7 @@ export class CeremonyFeed {
       const { kind } = event.args;
       const sizes = { seats: Number(event.args.seats), threshold: Number(event.args.threshold) };
       this.#sizes.set(ceremony, sizes);
-      return { name: event.name, ceremony, kind: kind === 0n ? "generation" : "resharing", ...sizes };
+      return { name: event.name, ceremony, kind: kind === 1n ? "resharing" : "generation", ...sizes };
     }
     const of = { ceremony, attempt: Number(event.args.attempt) };
     switch (event.name) {

@@ -3,6 +3,7 @@ import { ZeroAddress, getCreateAddress, type ContractRunner, type Interface } fr
 
 import {
   FleetRegistry__factory,
+  Generations__factory,
   GroupKeys__factory,
   KeyCeremony__factory,
   RevocationList__factory,
@@ -11,6 +12,7 @@ import {
   TrustAnchor__factory,
   ValidatorRegistry__factory,
   type FleetRegistry,
+  type Generations,
   type GroupKeys,
   type KeyCeremony,
   type RevocationList,
@@ -21,7 +23,7 @@ import {
 } from "../../typechain-types/index.js";
 import { LedgerError } from "./errors.js";
 
-/** Handles by the name that the genesis document gives each contract; the shard maps, which it does not name, are the fleets'. */
+/** Handles by the name that the genesis document gives each contract; of those that it does not name, the shard maps are the fleets', the generations the ceremony's. */
 export interface MeshContracts {
   readonly anchor: TrustAnchor;
   readonly registry: ValidatorRegistry;
@@ -31,6 +33,7 @@ export interface MeshContracts {
   readonly revocations: RevocationList;
   readonly rotation: Rotation;
   readonly shards: ShardMap;
+  readonly generations: Generations;
 }
 
 export type ContractName = keyof MeshContracts;
@@ -47,6 +50,7 @@ export const CONTRACT_NAMES = [
   "revocations",
   "rotation",
   "shards",
+  "generations",
 ] as const;
 
 /** ABIs, with events and errors. */
@@ -59,6 +63,7 @@ export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   revocations: RevocationList__factory.createInterface(),
   rotation: Rotation__factory.createInterface(),
   shards: ShardMap__factory.createInterface(),
+  generations: Generations__factory.createInterface(),
 };
 
 export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): MeshContracts {
@@ -71,12 +76,17 @@ export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): M
     revocations: RevocationList__factory.connect(addresses.revocations, runner),
     rotation: Rotation__factory.connect(addresses.rotation, runner),
     shards: ShardMap__factory.connect(addresses.shards, runner),
+    generations: Generations__factory.connect(addresses.generations, runner),
   };
 }
 
-/** Where the shard maps of these fleets are: the first contract that theirs created. Nobody has to be asked. */
-export function shardsOf(fleets: string): string {
-  return getCreateAddress({ from: fleets, nonce: 1 });
+/** What a genesis names, and the anchor that took it. */
+export type NamedAddresses = Omit<MeshAddresses, "shards" | "generations">;
+
+/** All addresses, with those of contracts that a named one created as its first: nobody has to be asked for them. */
+export function allAddresses(named: NamedAddresses): MeshAddresses {
+  const firstOf = (creator: string): string => getCreateAddress({ from: creator, nonce: 1 });
+  return { ...named, shards: firstOf(named.fleets), generations: firstOf(named.ceremony) };
 }
 
 /**
@@ -95,5 +105,5 @@ export async function addressesOf(anchor: string, runner: ContractRunner): Promi
   if (registry === ZeroAddress) {
     throw new LedgerError("no-mesh", `the trust anchor at ${anchor} has not accepted its genesis yet`, { anchor });
   }
-  return { anchor, registry, ceremony, groupKeys, fleets, revocations, rotation, shards: shardsOf(fleets) };
+  return allAddresses({ anchor, registry, ceremony, groupKeys, fleets, revocations, rotation });
 }

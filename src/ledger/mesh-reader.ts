@@ -5,7 +5,7 @@
 import { ZeroAddress, concat, getAddress, keccak256, toBeHex } from "ethers";
 
 import type { RevocationWord } from "./bitmap.js";
-import { type MeshAddresses, shardsOf } from "./contracts.js";
+import { type MeshAddresses, allAddresses } from "./contracts.js";
 import { LedgerError } from "./errors.js";
 import { batchHash, type Batch, type Fleet, type Projection } from "./projection.js";
 import type { MapFields, MapVersion } from "./shard-book.js";
@@ -50,7 +50,7 @@ export async function provenAddresses(
     const message = `there is no trust anchor at ${anchor} that accepted its genesis by block ${block.number}`;
     throw new LedgerError("no-mesh", message, { anchor, blockNumber: block.number });
   }
-  return { anchor, registry, ceremony, groupKeys, fleets, revocations, rotation, shards: shardsOf(fleets) };
+  return allAddresses({ anchor, registry, ceremony, groupKeys, fleets, revocations, rotation });
 }
 
 function policyHashOf(fleetWord: bigint): string {

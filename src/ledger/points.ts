@@ -2,7 +2,7 @@
 import { getBytes, hexlify, toBeHex } from "ethers";
 
 import { concatBytes } from "../crypto/bytes.js";
-import { g1ForLedger, g2ForLedger } from "../crypto/points.js";
+import { g1ForLedger, g2ForLedger, g2FromEip2537 } from "../crypto/points.js";
 import type { BLS12381 } from "../../typechain-types/GroupKeys.js";
 import type { TlsKeyStruct } from "../../typechain-types/ValidatorRegistry.js";
 
@@ -51,4 +51,12 @@ export function tlsKeyStruct(spki: Uint8Array, signature: Uint8Array): TlsKeyStr
 export function g1Bytes(point: { xHi: bigint; xLo: bigint; yHi: bigint; yLo: bigint }): Uint8Array {
   const { xHi, xLo, yHi, yLo } = point;
   return concatBytes(...[xHi, xLo, yHi, yLo].map((word) => getBytes(toBeHex(word, 32))));
+}
+
+const G2_WORDS = ["x0Hi", "x0Lo", "x1Hi", "x1Lo", "y0Hi", "y0Lo", "y1Hi", "y1Lo"] as const;
+
+/** The 96 bytes of a signature in an event. @throws CryptoError */
+export function signatureBytes(point: Readonly<Record<string, bigint>>): Uint8Array {
+  const words = G2_WORDS.map((name) => getBytes(toBeHex(point[name] ?? 0n, 32)));
+  return g2FromEip2537(concatBytes(...words)).toBytes();
 }

@@ -112,6 +112,9 @@ export class Projection {
   latestHead: PostedHead | undefined;
   latestCheckpoint: PostedCheckpoint | undefined;
 
+  /** How the keys of each generation followed those before, by generation. */
+  readonly successions = new Map<bigint, LedgerEventNamed<"KeysSucceeded">["args"]>();
+
   readonly #members = new Map<string, History<Member>>();
   readonly #office = new History<Office>();
   readonly #takeovers: Takeover[] = [];
@@ -132,6 +135,12 @@ export class Projection {
       }
       case "KeysCertified":
         this.certificates.set(event.args.generation, event.args.certificate);
+        return;
+      case "KeysSucceeded":
+        this.successions.set(event.args.generation, event.args);
+        return;
+      case "RekeyStarted":
+        // The ceremony's own events say all that follows.
         return;
       case "SuccessorNamed":
         this.successor = event.args;

@@ -1,7 +1,7 @@
 /** The genesis document: all that a mesh begins with, under the root CA's signature (docs/protocol.md, section 3.1). */
 import { AbiCoder, getAddress, getBytes, keccak256 } from "ethers";
 
-import { INTERFACES, type MeshAddresses } from "../ledger/contracts.js";
+import { INTERFACES, type NamedAddresses } from "../ledger/contracts.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { domainSeparator, statementDigest } from "../statements/eip712.js";
 import { isScope } from "../statements/scope.js";
@@ -26,7 +26,7 @@ export interface GenesisRegistrar {
 
 export interface GenesisDocument {
   readonly meshId: string;
-  readonly contracts: Omit<MeshAddresses, "anchor" | "shards">;
+  readonly contracts: Omit<NamedAddresses, "anchor">;
   readonly parameters: MeshParameters;
   readonly members: readonly GenesisMember[];
   readonly registrars: readonly GenesisRegistrar[];

@@ -1,10 +1,9 @@
 /** The turns of a mesh as its ledger tells them: beacons, weights, and what the weights were made of at the time. */
-import { getBytes, toBeHex } from "ethers";
+import { getBytes } from "ethers";
 
-import { concatBytes } from "../crypto/bytes.js";
-import { g1FromEip2537, g2FromEip2537 } from "../crypto/points.js";
+import { g1FromEip2537 } from "../crypto/points.js";
 import { eventDecoder } from "../ledger/events.js";
-import { g1Bytes } from "../ledger/points.js";
+import { g1Bytes, signatureBytes } from "../ledger/points.js";
 import { Projection } from "../ledger/projection.js";
 import { logsOf } from "../ledger/source.js";
 import type { BeaconChain, KeyPeriod } from "../protocol/beacon-chain.js";
@@ -48,7 +47,7 @@ export function beaconChainOf(ledger: MeshLedger, projection: Projection): Beaco
               blockNumber,
               prevrandao: getBytes(prevrandao),
               previous: getBytes(beacon.previous),
-              signature: g2FromEip2537(words(beacon.signature)).toBytes(),
+              signature: signatureBytes(beacon.signature),
               value: getBytes(beacon.value),
             },
           ],
@@ -58,12 +57,6 @@ export function beaconChainOf(ledger: MeshLedger, projection: Projection): Beaco
 
 function sameKey(a: KeyPeriod, b: KeyPeriod): boolean {
   return Buffer.from(a.blsKey).equals(b.blsKey);
-}
-
-const G2_WORDS = ["x0Hi", "x0Lo", "x1Hi", "x1Lo", "y0Hi", "y0Lo", "y1Hi", "y1Lo"] as const;
-
-function words(point: Readonly<Record<string, bigint>>): Uint8Array {
-  return concatBytes(...G2_WORDS.map((name) => getBytes(toBeHex(point[name] ?? 0n, 32))));
 }
 
 /** All that the draw of an epoch was made of. @throws SwarmkeepError `no-draw` */

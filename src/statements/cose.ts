@@ -48,5 +48,11 @@ export const REVOCATION_REASON = {
 } as const;
 export type RevocationReason = (typeof REVOCATION_REASON)[keyof typeof REVOCATION_REASON];
 
+/**
+ * Seconds for which what the keys of a generation signed still counts when those of the next have taken their place: as long as the
+ * longest compact certificate lasts.
+ */
+export const HANDOVER_SECONDS = 86_400;
+
 /** Seconds by which two honest clocks may differ. */
 export const CLOCK_SKEW_SECONDS = 60;

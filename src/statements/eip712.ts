@@ -32,6 +32,8 @@ export const STATEMENTS = {
   Activation:
     "uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey",
   Beacon: "uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 prevrandao",
+  Rekey: "uint64 generation,uint64 expiry",
+  KeySuccession: "uint64 generation,uint64 ceremony,bytes32 blsKeyHash,bytes32 edKey,uint64 since",
   Resize: "uint8 seats,uint64 expiry",
   Grant: "address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt",
   Revocation: "bytes32 entriesHash,uint8 reason,uint64 expiry",

@@ -29,6 +29,7 @@ export function meshContext(meshId: Uint8Array, chainId: bigint, addresses: Mesh
       revocations: separator("revocations"),
       rotation: separator("rotation"),
       shards: separator("shards"),
+      generations: separator("generations"),
     },
   };
 }

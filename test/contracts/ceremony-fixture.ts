@@ -44,7 +44,15 @@ export const EPOCH = 86_400;
 export const STAKE = 10n ** 18n;
 export const SLASH_BPS = 2_000n;
 
-export const Phase = { None: 0n, Accept: 1n, Deal: 2n, Complain: 3n, Acknowledge: 4n, Active: 5n } as const;
+export const Phase = {
+  None: 0n,
+  Accept: 1n,
+  Deal: 2n,
+  Complain: 3n,
+  Acknowledge: 4n,
+  Active: 5n,
+  Abandoned: 6n,
+} as const;
 export const Defect: Readonly<Record<GroupName, number>> = { g1: 0, ed25519: 1 };
 export const Offence = { BadDealing: 0n, BadComplaint: 1n, MissingDealing: 2n } as const;
 
@@ -392,11 +400,11 @@ export class CeremonyMesh {
   }
 
   /** The digest of Activation for this mesh, or for one of another id. */
-  activationDigest(derived: Derived, meshId = this.meshId, epoch = 1n): Uint8Array {
+  activationDigest(derived: Derived, meshId = this.meshId, epoch = 1n, generation = 1n): Uint8Array {
     const verifyingContract = getBytes(this.ceremony.target as string);
     const separator = domainSeparator({ chainId: 31337n, verifyingContract, meshId });
     return statementDigest(separator, "Activation", {
-      generation: 1,
+      generation,
       epoch,
       qualified: derived.qualified,
       verificationRoot: getBytes(derived.outcome.verificationRoot),

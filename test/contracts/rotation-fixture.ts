@@ -30,7 +30,8 @@ export async function takeOffice(mesh: CeremonyMesh, derived: Derived): Promise<
 
 /** The activation alone, signed by the last t seats. */
 export async function activate(mesh: CeremonyMesh, derived: Derived): Promise<void> {
-  const digest = mesh.activationDigest(derived, mesh.meshId, (await mesh.groupKeys.epoch()) + 1n);
+  const { generation, epoch } = await mesh.groupKeys.office();
+  const digest = mesh.activationDigest(derived, mesh.meshId, epoch + 1n, generation === 0n ? 1n : generation);
   const signature = mesh.sign(derived, seatsUpTo(mesh.seated.length).slice(-mesh.quorum.t), digest);
   await mesh.ceremony.activate(mesh.id, mesh.attempt, derived.outcome, signature);
   mesh.incumbents = { seated: mesh.seated, derived, quorum: mesh.quorum };

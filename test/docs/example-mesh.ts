@@ -17,7 +17,7 @@ import { type Commitments, decodeCommitments, judgeDealing } from "../../src/cry
 import { combineShares, deriveGroupKeys, qualifiedHash, verificationRoot } from "../../src/crypto/outcome.js";
 import type { SharePair } from "../../src/crypto/sealing.js";
 import { combinePartials } from "../../src/crypto/threshold-bls.js";
-import { shardsOf } from "../../src/ledger/contracts.js";
+import { allAddresses } from "../../src/ledger/contracts.js";
 import { evidenceDigest } from "../../src/protocol/evidence.js";
 import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../../src/statements/cose.js";
 import { domainSeparator } from "../../src/statements/eip712.js";
@@ -41,17 +41,25 @@ export const [rootX, rootY, nonce] = [rootPoint.slice(1, 33), rootPoint.slice(33
 // abi.encode of three words is the words.
 export const meshId = keccak_256(concatBytes(rootX, rootY, nonce));
 export const chainId = 31337n;
-const fleets = address("FleetRegistry");
-const shardsOfFleets = getBytes(shardsOf(hexlify(fleets)));
+const all = allAddresses({
+  anchor: hexlify(address("TrustAnchor")),
+  registry: hexlify(address("ValidatorRegistry")),
+  ceremony: hexlify(address("KeyCeremony")),
+  groupKeys: hexlify(address("GroupKeys")),
+  fleets: hexlify(address("FleetRegistry")),
+  revocations: hexlify(address("RevocationList")),
+  rotation: hexlify(address("Rotation")),
+});
 export const contracts = {
-  anchor: address("TrustAnchor"),
-  registry: address("ValidatorRegistry"),
-  ceremony: address("KeyCeremony"),
-  groupKeys: address("GroupKeys"),
-  fleets,
-  revocations: address("RevocationList"),
-  rotation: address("Rotation"),
-  shards: shardsOfFleets,
+  anchor: getBytes(all.anchor),
+  registry: getBytes(all.registry),
+  ceremony: getBytes(all.ceremony),
+  groupKeys: getBytes(all.groupKeys),
+  fleets: getBytes(all.fleets),
+  revocations: getBytes(all.revocations),
+  rotation: getBytes(all.rotation),
+  shards: getBytes(all.shards),
+  generations: getBytes(all.generations),
 };
 export const separatorOf = (verifyingContract: Uint8Array): Uint8Array =>
   domainSeparator({ chainId, verifyingContract, meshId });
@@ -63,6 +71,7 @@ export const separators = {
   revocations: separatorOf(contracts.revocations),
   rotation: separatorOf(contracts.rotation),
   shards: separatorOf(contracts.shards),
+  generations: separatorOf(contracts.generations),
 };
 export const externalAad = separators.anchor;
 

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { getBytes, hexlify } from "ethers";
 
 import { nobleBls } from "../../src/crypto/bls.js";
-import { contractsAt, type MeshAddresses } from "../../src/ledger/contracts.js";
+import { allAddresses, contractsAt, type NamedAddresses } from "../../src/ledger/contracts.js";
 import type { MeshLedger } from "../../src/operator/ledger.js";
 import { beaconChainOf, drawInputsOf, readRotationHistory } from "../../src/operator/rotation-history.js";
 import { formatBeaconChain, parseBeaconChain, verifyBeaconChain } from "../../src/protocol/beacon-chain.js";
@@ -16,9 +16,9 @@ const CANDIDATES = 6;
 
 /** The mesh as commands open it, on the test's own chain. */
 async function ledgerOf(mesh: Mesh): Promise<MeshLedger> {
-  const names = ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations", "rotation", "shards"] as const;
+  const names = ["anchor", "registry", "ceremony", "groupKeys", "fleets", "revocations", "rotation"] as const;
   const entries = await Promise.all(names.map(async (name) => [name, await mesh[name].getAddress()] as const));
-  const addresses = Object.fromEntries(entries) as MeshAddresses;
+  const addresses = allAddresses(Object.fromEntries(entries) as NamedAddresses);
   const endpoint = {
     label: "the test's chain",
     provider: ethers.provider,

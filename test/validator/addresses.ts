@@ -10,4 +10,5 @@ export const addresses = {
   revocations: address(6),
   rotation: address(7),
   shards: address(8),
+  generations: address(9),
 };

@@ -7,7 +7,7 @@ import type { Args } from "../../json.js";
 import type { Database } from "../../database.js";
 import type { Source } from "../../lines.js";
 import { type EventRow, argsOf, listOf, newest, numberOf, textOf, sourceOf } from "../../records.js";
-import { offenceName } from "../../words.js";
+import { ceremonyKind, offenceName } from "../../words.js";
 import type { Attempt, Failure, Participant, Phase } from "./view.js";
 
 const ZERO = /^0x0{40}$/;
@@ -36,7 +36,7 @@ interface Draft {
 }
 
 export interface Story {
-  readonly kind: "key generation" | "resharing";
+  readonly kind: ReturnType<typeof ceremonyKind>;
   readonly seats: number;
   readonly threshold: number;
   readonly started: Source;
@@ -69,7 +69,7 @@ export function tellStory(database: Database, rows: readonly EventRow[]): Story 
   const [first] = rows;
   if (first === undefined || first.name !== "CeremonyStarted") return undefined;
   const begin = argsOf(first);
-  const kind = textOf(begin, "kind") === "0" ? "key generation" : "resharing";
+  const kind = ceremonyKind(textOf(begin, "kind"));
   const committee = kind === "resharing" ? officeBefore(database, first.id) : [];
   const drafts: Draft[] = [];
   let ended: Source | undefined;

@@ -11,7 +11,7 @@ export const manifest: Manifest = {
 
 export interface CeremonyLine {
   readonly ceremony: string;
-  readonly kind: "key generation" | "resharing";
+  readonly kind: "key generation" | "resharing" | "re-key";
   readonly seats: number;
   readonly threshold: number;
   readonly attempts: number;
