@@ -10,18 +10,27 @@ import { equalBytes } from "../crypto/bytes.js";
 import type { CertificateTrust } from "./certificate.js";
 import { type CborLimits, type CborValue, decodeCbor, encodeCbor } from "./cbor.js";
 import { COMMITTEE_LIST_LIMITS, type CommitteeList, verifyCommitteeList } from "./committee-list.js";
-import type { HeadTrust } from "./drl.js";
+import type { HeadDomains, HeadTrust } from "./drl.js";
 import { bytes, entry, list, map, optional } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
-import type { SignatureChecks } from "./signatures.js";
+import type { GroupKeys, SignatureChecks } from "./signatures.js";
+import {
+  type FormerKeys,
+  type KnownGeneration,
+  type Succession,
+  followSuccessions,
+  formerOf,
+  readSuccession,
+  successionRow,
+} from "./succession.js";
 import { MAXIMUM_X509_LENGTH } from "./x509.js";
 import { type MeshFacts, type Validity, verifyCrossCertificate, verifyRootCertificate } from "./x509-root.js";
 import { when } from "../statements/time.js";
 
 /** Generations that one bundle can carry. */
 export const MAXIMUM_GENERATIONS = 16;
-const LIMITS: CborLimits = { maximumLength: 100_000, maximumDepth: 2 };
-const KEY = { root: 1, crossCertificates: 2, committeeList: 3 } as const;
+const LIMITS: CborLimits = { maximumLength: 100_000, maximumDepth: 3 };
+const KEY = { root: 1, crossCertificates: 2, committeeList: 3, successions: 4 } as const;
 
 export interface TrustBundle {
   /** The root certificate, DER. */
@@ -30,20 +39,24 @@ export interface TrustBundle {
   readonly crossCertificates: readonly Uint8Array[];
   /** COSE_Sign1; undefined before there is one. */
   readonly committeeList: Uint8Array | undefined;
+  /** The links between generations, oldest first; undefined before the first re-key. */
+  readonly successions?: readonly Succession[] | undefined;
 }
 
 const readBundle = map<TrustBundle>({
   root: entry(KEY.root, bytes(1, MAXIMUM_X509_LENGTH)),
   crossCertificates: entry(KEY.crossCertificates, list(bytes(1, MAXIMUM_X509_LENGTH), 1, MAXIMUM_GENERATIONS)),
   committeeList: optional(KEY.committeeList, bytes(1, COMMITTEE_LIST_LIMITS.maximumLength)),
+  successions: optional(KEY.successions, list(readSuccession, 1, MAXIMUM_GENERATIONS)),
 });
 
-export function encodeBundle({ root, crossCertificates, committeeList }: TrustBundle): Uint8Array {
+export function encodeBundle({ root, crossCertificates, committeeList, successions }: TrustBundle): Uint8Array {
   const fields = new Map<number, CborValue>([
     [KEY.root, root],
     [KEY.crossCertificates, crossCertificates],
   ]);
   if (committeeList !== undefined) fields.set(KEY.committeeList, committeeList);
+  if (successions !== undefined) fields.set(KEY.successions, successions.map(successionRow));
   return encodeCbor(fields);
 }
 
@@ -67,13 +80,17 @@ export interface BundlePins {
 /** A mesh that a verifier believes in: what all other checks take as `trust`. */
 export interface MeshTrust extends CertificateTrust, HeadTrust, MeshFacts {
   readonly generation: number;
+  readonly keys: GroupKeys;
+  readonly former: FormerKeys | undefined;
+  /** All generations that the bundle knows, the oldest first. */
+  readonly generations: readonly KnownGeneration[];
   /** From the newest cross-certificate. */
   readonly validity: Validity;
   readonly committee: CommitteeList | undefined;
 }
 
 /** The trust that follows from certified facts. */
-export function trustFrom(facts: MeshFacts): Omit<MeshTrust, "validity" | "committee"> {
+export function trustFrom(facts: MeshFacts): MeshFacts & HeadDomains {
   const { chainId, meshId, anchor, revocationList } = facts;
   return {
     ...facts,
@@ -84,7 +101,8 @@ export function trustFrom(facts: MeshFacts): Omit<MeshTrust, "validity" | "commi
 
 /**
  * Decodes a bundle and checks it from the pinned root down.
- * @throws Refusal `malformed`, `wrong-kind`, `wrong-mesh`, `bad-signature`, `generation-old`, `not-yet-valid` or `expired`
+ * @throws Refusal `malformed`, `wrong-kind`, `wrong-mesh`, `bad-signature`, `generation-old`, `generation-unknown`, `not-yet-valid`
+ * or `expired`
  */
 export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: SignatureChecks): MeshTrust {
   const bundle = decodeBundle(encoded);
@@ -92,20 +110,24 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
     throw new Refusal("wrong-mesh", "the bundle's root certificate is not the pinned one", { field: "bundle.root" });
   }
   const root = verifyRootCertificate(bundle.root, checks.device);
-  const generations = bundle.crossCertificates.map((certificate) =>
+  const certified = bundle.crossCertificates.map((certificate) =>
     verifyCrossCertificate(certificate, root, checks.device),
   );
-  for (const [position, { generation, meshId }] of generations.entries()) {
-    const before = generations[position - 1];
+  for (const [position, { generation, meshId }] of certified.entries()) {
+    const before = certified[position - 1];
     if (before !== undefined && generation <= before.generation) {
       throw malformed("bundle.crossCertificates", `generation ${generation} follows ${before.generation}`);
     }
-    const wanted = pins.meshId ?? generations[0]?.meshId ?? meshId;
+    const wanted = pins.meshId ?? certified[0]?.meshId ?? meshId;
     if (!equalBytes(meshId, wanted)) {
       throw new Refusal("wrong-mesh", "the bundle is of another mesh", { field: "bundle.crossCertificates" });
     }
   }
-  const { notBefore, notAfter, ...facts } = generations.at(-1) as MeshFacts & Validity;
+  const { notBefore, notAfter, ...newest } = certified.at(-1) as MeshFacts & Validity;
+  const { externalAad } = trustFrom(newest);
+  const generations = followSuccessions(certified, bundle.successions ?? [], externalAad, checks.bls);
+  const { generation, keys } = generations.at(-1) as KnownGeneration;
+  const facts = { ...newest, generation, keys };
   if (facts.generation < (pins.minimumGeneration ?? 0)) {
     const seen = pins.minimumGeneration;
     throw new Refusal("generation-old", `the bundle ends at generation ${facts.generation}, ${seen} was seen`);
@@ -114,10 +136,14 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
     checkPeriod("root certificate", root, pins.now);
     checkPeriod("cross-certificate", { notBefore, notAfter }, pins.now);
   }
-  const trust = trustFrom(facts);
+  const trust = { ...trustFrom(facts), former: formerOf(generations) };
   const committee =
     bundle.committeeList === undefined ? undefined : verifyCommitteeList(bundle.committeeList, trust, checks.bls);
-  return { ...trust, validity: { notBefore, notAfter }, committee };
+  // The old keys may have signed new ones that never took office: only a committee that holds them shows that they did.
+  if (committee === undefined && generation !== newest.generation) {
+    throw malformed("bundle.committeeList", `is missing, and nothing else shows generation ${generation} in office`);
+  }
+  return { ...trust, generations, validity: { notBefore, notAfter }, committee };
 }
 
 function checkPeriod(what: string, { notBefore, notAfter }: Validity, now: number): void {

@@ -15,7 +15,8 @@ import { bytesToSign, decodeSignedObject, encodeSignedObject } from "./cose.js";
 import { type DeviceKey, coseKey, readCoseKey } from "./cose-key.js";
 import { bytes, entry, map, text, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
-import { type GroupKeys, type SignatureChecks, verifyByGroup } from "./signatures.js";
+import { type SignatureChecks, verifyByGroup } from "./signatures.js";
+import { type GenerationTrust, keysOf } from "./succession.js";
 import { when } from "../statements/time.js";
 
 /** Bytes of the largest certificate that anybody accepts. */
@@ -115,22 +116,9 @@ export function decodeCertificate(encoded: Uint8Array): Certificate {
 }
 
 /** What a verifier knows of a mesh: enough to check any certificate of it. A verified trust bundle is one. */
-export interface CertificateTrust {
+export interface CertificateTrust extends GenerationTrust {
   /** The EIP-712 domain separator of the TrustAnchor. */
   readonly externalAad: Uint8Array;
-  /** The newest generation; no other counts. */
-  readonly generation: number;
-  readonly keys: GroupKeys;
-}
-
-/** @throws Refusal `generation-old` or `generation-unknown` */
-export function checkGeneration(found: number, trusted: number): void {
-  if (found < trusted) {
-    throw new Refusal("generation-old", `signed under group keys of generation ${found}, and now it is ${trusted}`);
-  }
-  if (found > trusted) {
-    throw new Refusal("generation-unknown", `signed under generation ${found}, known here up to ${trusted}`);
-  }
 }
 
 /** @param now seconds since 1970. @throws Refusal `not-yet-valid` or `expired` */
@@ -160,16 +148,16 @@ export function verifyCertificate(
   checks: SignatureChecks,
 ): Certificate {
   const certificate = decodeCertificate(encoded);
-  checkGeneration(certificate.generation, trust.generation);
+  const keys = keysOf(certificate.generation, trust, now);
   checkValidity(certificate, now);
-  checkCertificateSignature(certificate, trust, checks);
+  checkCertificateSignature(certificate, { externalAad: trust.externalAad, keys }, checks);
   return certificate;
 }
 
-/** @throws Refusal `bad-signature` */
+/** @param trust the keys of its generation. @throws Refusal `bad-signature` */
 export function checkCertificateSignature(
   { algorithm, payload, signature }: Certificate,
-  { externalAad, keys }: CertificateTrust,
+  { externalAad, keys }: Pick<CertificateTrust, "externalAad" | "keys">,
   checks: SignatureChecks,
 ): void {
   const message = certificateToSign(algorithm, externalAad, payload);

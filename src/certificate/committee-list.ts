@@ -7,12 +7,13 @@ import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { COSE_ALG, COSE_TYP } from "../statements/cose.js";
 import { MAXIMUM_COMMITTEE } from "../statements/quorum.js";
 import { isScope } from "../statements/scope.js";
-import { type CertificateTrust, checkGeneration } from "./certificate.js";
+import type { CertificateTrust } from "./certificate.js";
 import { type CborLimits, decodeCbor, encodeCbor } from "./cbor.js";
 import { bytesToSign, decodeSignedObject, encodeSignedObject } from "./cose.js";
 import { bytes, entry, list, map, text, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import type { SwarmSignatures } from "./signatures.js";
+import { checkGeneration } from "./succession.js";
 
 export interface CommitteeMember {
   /** 1 to n, the Shamir index of its shares. */

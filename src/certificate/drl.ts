@@ -15,6 +15,7 @@ import { type Reader, bytes, nullable, oneOf, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import { type GroupKeys, type SignatureChecks, verifyByGroup } from "./signatures.js";
 import { when } from "../statements/time.js";
+import type { FormerKeys } from "./succession.js";
 
 /** Devices per word of the list. */
 export const WORD_BITS = 256;
@@ -168,6 +169,8 @@ export function checkNotRevoked({ head, word, path }: DrlProof, index: number): 
 /** What a verifier needs to know to check heads. */
 export interface HeadTrust extends HeadDomains {
   readonly keys: GroupKeys;
+  /** Of the generation before: heads that it signed count until they end. */
+  readonly former?: FormerKeys | undefined;
 }
 
 /**
@@ -191,10 +194,15 @@ export function verifyDrlHead(
     throw new Refusal("head-future", `the head is of ${when(head.issued)}, it is ${when(clock)}`);
   }
   memory.checkOrder(head);
-  const statement = concatBytes(drlHeadDigest(head, trust.revocations), trust.keys.bls, trust.keys.ed25519);
-  if (memory.isVerified(statement)) return;
+  const { former } = trust;
+  const signers = former !== undefined && head.issued <= former.since ? [trust.keys, former.keys] : [trust.keys];
+  const digest = drlHeadDigest(head, trust.revocations);
+  const statements = signers.map(({ bls, ed25519 }) => concatBytes(digest, bls, ed25519));
+  if (statements.some((statement) => memory.isVerified(statement))) return;
   const message = drlHeadToSign(algorithm, head, trust);
-  if (!verifyByGroup(algorithm, trust.keys, message, signature, checks)) {
+  const by = signers.findIndex((keys) => verifyByGroup(algorithm, keys, message, signature, checks));
+  const statement = statements[by];
+  if (statement === undefined) {
     throw new Refusal(
       "bad-signature",
       "the revocation head is not signed by this mesh, chain and contract's group key",

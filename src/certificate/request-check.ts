@@ -5,7 +5,6 @@ import {
   type CertificateTrust,
   checkCertificateSignature,
   certificateToSign,
-  checkGeneration,
   decodeCertificate,
 } from "./certificate.js";
 import { bytesToSign } from "./cose.js";
@@ -22,6 +21,7 @@ import {
   requestedCertificate,
 } from "./request.js";
 import type { SignatureChecks } from "./signatures.js";
+import { keysOf } from "./succession.js";
 
 /** What a checked request shows. */
 export interface CheckedRequest {
@@ -77,12 +77,13 @@ function checkSubject(
     return { signer: enrolment.key, deviceClass: enrolment.deviceClass, renewed: undefined };
   }
   const renewed = decodeCertificate(request.certificate);
-  checkGeneration(renewed.generation, trust.generation);
+  const keys = keysOf(renewed.generation, trust, undefined);
   if (renewed.index !== request.index) {
     throw new Refusal("not-listed", `device ${request.index} asks with the certificate of device ${renewed.index}`);
   }
   const message = certificateToSign(renewed.algorithm, trust.externalAad, renewed.payload);
-  if (memory?.hasSigned?.(renewed.index, message) !== true) checkCertificateSignature(renewed, trust, checks);
+  if (memory?.hasSigned?.(renewed.index, message) !== true)
+    checkCertificateSignature(renewed, { ...trust, keys }, checks);
   return { signer: renewed.key, deviceClass: renewed.deviceClass, renewed };
 }
 

@@ -17,6 +17,7 @@ import { type Reader, bytes, tuple, uint } from "./reader.js";
 import { Refusal } from "./refusal.js";
 import { type Enrolment, REQUEST_LIMITS, enrolmentValue, readEnrolment } from "./request.js";
 import type { SignatureChecks } from "./signatures.js";
+import { keysOf } from "./succession.js";
 
 export interface DeviceRevocation {
   /** The device's index in the mesh. */
@@ -96,6 +97,7 @@ function keyOf({ index, subject }: DeviceRevocation, trust: CertificateTrust, ch
   if (certificate.index !== index) {
     throw new Refusal("not-listed", `the certificate of device ${certificate.index} cannot revoke device ${index}`);
   }
-  checkCertificateSignature(certificate, trust, checks);
+  const keys = keysOf(certificate.generation, trust, undefined);
+  checkCertificateSignature(certificate, { ...trust, keys }, checks);
   return certificate.key;
 }

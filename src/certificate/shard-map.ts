@@ -3,13 +3,14 @@
  * function of the ledger, so that all members sign the same bytes. And the holders that it names.
  */
 import { COSE_ALG, COSE_TYP } from "../statements/cose.js";
-import { type CertificateTrust, checkGeneration } from "./certificate.js";
+import type { CertificateTrust } from "./certificate.js";
 import { type CborLimits, decodeCbor, encodeCbor } from "./cbor.js";
 import { listedEndpoint } from "./committee-list.js";
 import { bytesToSign, decodeSignedObject, encodeSignedObject } from "./cose.js";
 import { bytes, entry, list, map, oneOf, text, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import type { SwarmSignatures } from "./signatures.js";
+import { checkGeneration } from "./succession.js";
 
 /** Who keeps shards. */
 export interface Holder {

@@ -8,7 +8,6 @@ import {
   type CertificateFields,
   type CertificateTrust,
   checkCertificateSignature,
-  checkGeneration,
   checkValidity,
   decodeCertificate,
 } from "./certificate.js";
@@ -17,6 +16,7 @@ import type { HeadMemory } from "./head-memory.js";
 import { type Answer, checkAnswerSignature, decodeAnswer, decodePresentation } from "./presentation.js";
 import { Refusal } from "./refusal.js";
 import type { SignatureChecks } from "./signatures.js";
+import { keysOf } from "./succession.js";
 
 export interface VerificationRequest {
   /** A verified trust bundle (`verifyBundle`), or the same facts from elsewhere. */
@@ -69,13 +69,13 @@ function judge(request: VerificationRequest): Accepted {
   const answer = decodeAnswer(presentation.answer);
 
   checkAddressee(answer, request, presentation.certificate);
-  checkGeneration(certificate.generation, trust.generation);
+  const keys = keysOf(certificate.generation, trust, now ?? proof.head.issued);
   if (now !== undefined) checkValidity(certificate, now);
   checkScope(certificate, request);
   checkNotRevoked(proof, certificate.index);
 
   checkAnswerSignature(answer, certificate.key, trust.externalAad, checks.device);
-  checkCertificateSignature(certificate, trust, checks);
+  checkCertificateSignature(certificate, { ...trust, keys }, checks);
   verifyDrlHead(proof, trust, now, memory, checks);
   if (now === undefined) checkValidity({ ...certificate, notBefore: 0 }, proof.head.issued);
 

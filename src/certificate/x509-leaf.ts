@@ -11,11 +11,12 @@ import { CLOCK_SKEW_SECONDS, KEY_TYPE } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
 import { TAG } from "../statements/tags.js";
 import { X509_OID } from "../statements/x509.js";
-import { type CertificateFields, checkGeneration, checkValidity } from "./certificate.js";
+import { type CertificateFields, checkValidity } from "./certificate.js";
 import type { DeviceKey } from "./cose-key.js";
 import { DER, DerReader, der, derOid, derSequence } from "./der.js";
 import { Refusal, malformed } from "./refusal.js";
-import type { DeviceSignatures, GroupKeys } from "./signatures.js";
+import type { DeviceSignatures } from "./signatures.js";
+import { type GenerationTrust, keysOf } from "./succession.js";
 import {
   type X509Certificate,
   decodeX509Certificate,
@@ -131,10 +132,8 @@ export function decodeDeviceCertificate(encoded: Uint8Array): DeviceCertificate 
 }
 
 /** What a verifier of certificates for TLS has to know of a mesh; a verified trust bundle is one. */
-export interface X509Trust {
+export interface X509Trust extends GenerationTrust {
   readonly meshId: Uint8Array;
-  readonly generation: number;
-  readonly keys: GroupKeys;
 }
 
 /**
@@ -244,9 +243,9 @@ function checkTrust(
   if (authority.label !== meshLabel(trust.meshId)) {
     throw new Refusal("wrong-mesh", `the certificate is of mesh ${authority.label}`, { field: "certificate.issuer" });
   }
-  checkGeneration(fields.generation, trust.generation);
+  const keys = keysOf(fields.generation, trust, now);
   checkValidity(fields, now);
-  checkSignedBySwarm(x509, trust.keys.ed25519, signatures, "certificate");
+  checkSignedBySwarm(x509, keys.ed25519, signatures, "certificate");
 }
 
 /** A key that is no point of its curve cannot be written: whoever asked for it is told. */

@@ -11,8 +11,8 @@ import { MemberServers } from "../net/member-servers.js";
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
 import type { CommitteeList, CommitteeMember } from "../certificate/committee-list.js";
 import { Refusal } from "../certificate/refusal.js";
-import { equalBytes } from "../crypto/bytes.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
+import { isSameKeys } from "../certificate/succession.js";
 import { PATH } from "../protocol/api.js";
 import { GatherError, type Gathered, gather } from "../protocol/gather.js";
 import { byNearness } from "../protocol/nearness.js";
@@ -155,7 +155,7 @@ export class Mesh {
   async adopt(bundle: Uint8Array): Promise<boolean> {
     const found = this.#verify(bundle, seconds(this.#options.clock), this.#trust?.generation);
     if (this.#trust !== undefined) {
-      expectSameKeys(found, this.#trust);
+      expectSuccession(found, this.#trust);
       if (!isNewer(found, this.#trust)) return false;
     }
     await this.#options.store.saveBundle(bundle);
@@ -297,7 +297,7 @@ export class Mesh {
 
   /**
    * The first good answer of any member. `read` throws at a bad one. Where nobody has one, members of a newer list are asked: whoever
-   * slept through many epochs knows members that are gone, or have no certificate any more.
+   * slept through many epochs knows members that are gone, or have no certificate any more, or keys that were replaced.
    * @throws GatherError, or the signal's reason
    */
   async fetch<T>(
@@ -348,14 +348,13 @@ function noBundleFound(problems: readonly unknown[]): SwarmkeepError {
 
 /**
  * A device keeps to the group keys that it has seen: whoever steals the root CA's key can certify others to devices that
- * have never seen this mesh, and to no other. New keys take the old ones' signature.
+ * have never seen this mesh, and to no other. New keys take the old ones' signature, generation by generation.
  */
-function expectSameKeys(found: MeshTrust, pinned: MeshTrust): void {
-  const same =
-    found.generation === pinned.generation &&
-    equalBytes(found.keys.bls, pinned.keys.bls) &&
-    equalBytes(found.keys.ed25519, pinned.keys.ed25519);
-  if (same) return;
+function expectSuccession(found: MeshTrust, pinned: MeshTrust): void {
+  const since = found.generations.filter(({ generation }) => generation >= pinned.generation);
+  const [first, ...later] = since;
+  const same = first?.generation === pinned.generation && isSameKeys(first.keys, pinned.keys);
+  if (same && later.every(({ link }) => link !== undefined)) return;
   const what = `other group keys (generation ${found.generation}) than those pinned (generation ${pinned.generation})`;
   throw new Refusal("wrong-mesh", `the bundle has ${what}, and nothing that the old keys signed`, {
     field: "bundle.crossCertificates",

@@ -291,7 +291,7 @@ export function decodeSignedRevocation(encoded: Uint8Array): SignedRevocation {
 }
 
 /** Statements that members sign if their operators approved them (section 8). */
-export const GOVERNED = ["Grant", "Admission", "Successor"] as const satisfies readonly StatementName[];
+export const GOVERNED = ["Grant", "Admission", "Successor", "Rekey"] as const satisfies readonly StatementName[];
 export type GovernedStatement = (typeof GOVERNED)[number];
 
 /** A statement by name, its fields in the order of its type. */
@@ -381,18 +381,25 @@ export function decodePreSharedKeys(encoded: Uint8Array): PreSharedKeys {
 }
 
 /** Ordered statements that members vote on, each a function of the finalised chain. */
-export const VOTE_KIND = { head: 1, checkpoint: 2, committeeList: 3, activation: 4, beacon: 5 } as const;
+export const VOTE_KIND = {
+  head: 1,
+  checkpoint: 2,
+  committeeList: 3,
+  activation: 4,
+  beacon: 5,
+  succession: 6,
+} as const;
 export type VoteKind = (typeof VOTE_KIND)[keyof typeof VOTE_KIND];
 
 /** A member's vote on an ordered statement. */
 export interface Vote extends PartialAnswer {
   readonly kind: VoteKind;
-  /** The tick; of an activation, ceremony * 2^20 + attempt. */
+  /** The tick; of an activation, ceremony * 2^20 + attempt; of a beacon, the epoch; of a succession, the ceremony. */
   readonly number: number;
 }
 
 const readVote = tuple<{ kind: number; number: number; seat: number; partial: Uint8Array; evidence: Uint8Array }>({
-  kind: uint(5),
+  kind: uint(6),
   number: uint(),
   seat,
   partial: bytes(96),

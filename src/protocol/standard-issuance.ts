@@ -4,7 +4,8 @@
  * by a rule here, and nothing that it sees enrols another key: it can let the device's own key be certified, or refuse.
  */
 import { type CborLimits, type CborValue, decodeCbor, encodeCbor } from "../certificate/cbor.js";
-import { type CertificateFields, certificateSerial, checkGeneration } from "../certificate/certificate.js";
+import { type CertificateFields, certificateSerial } from "../certificate/certificate.js";
+import { keysOf } from "../certificate/succession.js";
 import { type DeviceKey, verifyByDevice } from "../certificate/cose-key.js";
 import { enrolmentOf, renewalProofOf, renewedKeyProof } from "../certificate/csr-proofs.js";
 import { checkManifest } from "../certificate/manifest.js";
@@ -194,8 +195,8 @@ function byCertificate<Code extends EnrolmentCode>(
   if (authority.label !== meshLabel(trust.meshId)) {
     throw new Refusal("wrong-mesh", `the certificate is of mesh ${authority.label}`, { field: "certificate.issuer" });
   }
-  checkGeneration(current.generation, trust.generation);
-  checkSignedBySwarm(current.x509, trust.keys.ed25519, signatures, "certificate");
+  const keys = keysOf(current.generation, trust, now);
+  checkSignedBySwarm(current.x509, keys.ed25519, signatures, "certificate");
   checkRenewedKey(csr, current, renewedKeyProof(trust.meshId, index, serial, csr.key), signatures);
   const { graceSeconds } = registered(ledger, index).policy;
   if (now >= current.expires + graceSeconds) {

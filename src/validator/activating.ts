@@ -14,8 +14,18 @@ import { type VoteRecord, Voting } from "./voting.js";
 
 export type ActivationEffect = Extract<CeremonyEffect, { name: "sign-activation" }>;
 
+/** What a re-key takes besides: the signature of the keys in office over the new ones. */
+export interface SuccessionVote {
+  /** Of the statement KeySuccession, 32 bytes. */
+  readonly digest: Uint8Array;
+  /** The votes of the committee in office, while this member sits in it. */
+  readonly voting: () => Voting | undefined;
+}
+
 export interface ActivatingOptions {
   readonly projection: Projection;
+  /** Undefined where the keys stay, or are the first. */
+  readonly succession: SuccessionVote | undefined;
   readonly record: VoteRecord;
   readonly channel: MemberChannel;
   readonly bls: Bls;
@@ -23,6 +33,11 @@ export interface ActivatingOptions {
   readonly log: Logger;
   /** Seconds by which members wait for one another. */
   readonly turnSeconds: number;
+}
+
+export interface ActivationCall {
+  readonly contract: "ceremony" | "generations";
+  readonly data: string;
 }
 
 /** One attempt's activation. */
@@ -33,6 +48,9 @@ export class Activating {
   readonly #options: ActivatingOptions;
   readonly #stop = new AbortController();
   #signature: Uint8Array | undefined;
+  /** Of the keys before, in a re-key. */
+  #succession: Uint8Array | undefined;
+  #succeeding = false;
   /** Ledger time at which the activation could first be sent. */
   #readySince: number | undefined;
 
@@ -60,8 +78,13 @@ export class Activating {
   }
 
   /** The call that activates, when it is this member's turn to send it. */
-  due(effect: ActivationEffect, seats: number, now: number): string | undefined {
+  due(effect: ActivationEffect, seats: number, now: number): ActivationCall | undefined {
     if (this.#signature === undefined || !effect.ready) return undefined;
+    const { succession } = this.#options;
+    if (succession !== undefined && this.#succession === undefined) {
+      this.#voteOnSuccession(succession);
+      return undefined;
+    }
     this.#readySince ??= now;
     const turn = (effect.receiver + effect.attempt) % seats;
     if (now < this.#readySince + turn * this.#options.turnSeconds) return undefined;
@@ -71,7 +94,27 @@ export class Activating {
       edKey: effect.outcome.ed25519,
     };
     const values = [effect.ceremony, effect.attempt, outcome, signatureStruct(this.#signature)];
-    return INTERFACES.ceremony.encodeFunctionData("activate", values);
+    if (this.#succession === undefined) {
+      return { contract: "ceremony", data: INTERFACES.ceremony.encodeFunctionData("activate", values) };
+    }
+    const all = [...values, signatureStruct(this.#succession)];
+    return { contract: "generations", data: INTERFACES.generations.encodeFunctionData("activateRekey", all) };
+  }
+
+  /** Last of all: keys that the old ones signed and that never take office must not come about without need. */
+  #voteOnSuccession({ digest, voting }: SuccessionVote): void {
+    const book = voting();
+    if (book === undefined || this.#succeeding) return;
+    this.#succeeding = true;
+    book.decide(VOTE_KIND.succession, Number(this.ceremony), digest, this.#stop.signal).then(
+      (signature) => {
+        this.#succession = signature;
+      },
+      (error: unknown) => {
+        this.#succeeding = false;
+        this.#options.log.debug({ error }, "the keys in office have not signed the new ones");
+      },
+    );
   }
 
   stop(why: string): void {

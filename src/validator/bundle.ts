@@ -2,9 +2,11 @@
 import { getBytes } from "ethers";
 
 import { encodeBundle } from "../certificate/bundle.js";
+import { decodeCommitteeList } from "../certificate/committee-list.js";
 import type { Projection } from "../ledger/projection.js";
 import { readIfPresent } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
+import { successionsOf } from "./generations.js";
 
 /** @throws SwarmkeepError `no-bundle` before the root has certified the group keys. */
 export async function currentBundle(
@@ -23,5 +25,9 @@ export async function currentBundle(
     });
   }
   const committeeList = await readIfPresent(listPath, 32_768);
-  return encodeBundle({ root: rootCertificate, crossCertificates, committeeList });
+  // A generation counts with a list under its keys: until its committee has signed one, the bundle ends before it.
+  const listed = committeeList === undefined ? 0 : decodeCommitteeList(committeeList).generation;
+  const links = successionsOf(projection).filter(({ generation }) => generation <= listed);
+  const successions = links.length === 0 ? undefined : links;
+  return encodeBundle({ root: rootCertificate, crossCertificates, committeeList, successions });
 }

@@ -10,7 +10,12 @@ import { getBytes, hexlify } from "ethers";
 import { subjectPublicKeyInfo } from "../certificate/public-key-info.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
 import { type X509Certificate, decodeX509Certificate } from "../certificate/x509.js";
-import { isMemberCertificate, verifyDeviceCertificate, verifyMemberCertificate } from "../certificate/x509-leaf.js";
+import {
+  type X509Trust,
+  isMemberCertificate,
+  verifyDeviceCertificate,
+  verifyMemberCertificate,
+} from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
 import type { Member } from "../ledger/projection.js";
 import type { GroupKeys } from "../crypto/outcome.js";
@@ -20,6 +25,7 @@ import { SwarmkeepError, deviceRevoked } from "../statements/errors.js";
 import { isRevoked } from "./issuing.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
+import { formerKeys } from "./generations.js";
 
 export type Caller =
   | { readonly kind: "anyone" }
@@ -129,10 +135,16 @@ function hasKey({ contact }: Member, tlsKey: Uint8Array): boolean {
   return contact !== undefined && equalBytes(getBytes(contact.tlsPin), pin);
 }
 
-function trustOf({ context, standing }: CallerOptions) {
+function trustOf({ context, standing, nowSeconds }: CallerOptions): X509Trust {
   const { committee } = standing;
   if (committee !== undefined) {
-    return { meshId: context.meshId, generation: committee.generation, keys: committee.keys };
+    const { generation, keys } = committee;
+    return {
+      meshId: context.meshId,
+      generation,
+      keys,
+      former: formerKeys(standing.projection, generation, nowSeconds()),
+    };
   }
   throw new SwarmkeepError("this validator has read of no committee yet, whose certificates it could check", {
     kind: "network",

@@ -5,6 +5,7 @@
  */
 import { getBytes } from "ethers";
 
+import { successionDigest } from "../certificate/succession.js";
 import type { Bls } from "../crypto/bls.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { verificationRoot } from "../crypto/outcome.js";
@@ -19,14 +20,14 @@ import type { Logger } from "../runtime/log.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
-import { Activating, type ActivationEffect } from "./activating.js";
+import { Activating, type ActivationCall, type ActivationEffect, type SuccessionVote } from "./activating.js";
 import { CeremonyArchive, type Replayed } from "./ceremony-archive.js";
 import { callOf } from "./ceremony-calls.js";
 import { type Committee, committeeOf } from "./committee.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { MemberChannel } from "./peers.js";
 import { RepeatedSender } from "./repeated-sender.js";
-import { rotationPhase } from "./rotation.js";
+import { ceremonyUnderWay, rotationPhase } from "./rotation.js";
 import { Signer } from "./signer.js";
 import type { FinalisedBlock, Standing } from "./standing.js";
 import type { VoteRecord, Voting } from "./voting.js";
@@ -45,6 +46,8 @@ export interface CeremonyOptions {
   readonly identity: TlsIdentity;
   readonly channel: MemberChannel;
   readonly record: VoteRecord;
+  /** The votes of the committee in office, while this member sits in it. */
+  readonly officeVoting: () => Voting | undefined;
   readonly bls: Bls;
   readonly clock: Clock;
   readonly log: Logger;
@@ -115,13 +118,14 @@ export class CeremonyRunner {
     const { office, ceremonies } = standing.projection;
     if (office === undefined) return;
     const phase = rotationPhase(standing.projection);
-    const state = `${office.epoch} ${phase}`;
+    const latest = [...ceremonies.keys()].at(-1);
+    const state = `${office.epoch} ${phase} ${latest}`;
     if (state === this.#erased) return;
     const kept = new Set([office.ceremony]);
     const before = standing.projection.takeoverOf(office)?.before;
     if (phase === "probation" && before !== undefined) kept.add(before.ceremony);
-    const latest = [...ceremonies.keys()].at(-1);
-    if (phase === "resharing" && latest !== undefined) kept.add(latest);
+    const underWay = ceremonyUnderWay(standing.projection);
+    if (underWay !== undefined) kept.add(underWay);
     const gone = await this.archive.eraseAllBut(kept);
     this.#erased = state;
     if (gone.length > 0) log.info({ ceremonies: gone.map(String) }, "old shares erased");
@@ -193,11 +197,11 @@ export class CeremonyRunner {
       return;
     }
     const call = callOf(effect);
-    if (call !== undefined) this.#send(call.action, call.data, running, finalised);
+    if (call !== undefined) this.#send(call.action, { contract: "ceremony", data: call.data }, running, finalised);
   }
 
-  #send(action: string, data: string, { id, member }: Replayed, finalised: FinalisedBlock): void {
-    const to = this.#options.context.addresses.ceremony;
+  #send(action: string, { contract, data }: ActivationCall, { id, member }: Replayed, finalised: FinalisedBlock): void {
+    const to = this.#options.context.addresses[contract];
     // A phase may be entered again in one attempt, and is then to be advanced again.
     const name = `${id}/${member.view.attempt}/${member.view.deadline} ${action}`;
     this.calls.send({ to, data, action, name }, finalised.timestamp);
@@ -211,10 +215,26 @@ export class CeremonyRunner {
       const signer = this.#signer(committee, running.stored);
       if (signer === undefined) return;
       const { projection } = standing;
-      const options = { projection, record, channel, bls, clock, log, turnSeconds: TURN_SECONDS };
+      const succession = this.#successionVote(effect, running);
+      const options = { projection, succession, record, channel, bls, clock, log, turnSeconds: TURN_SECONDS };
       this.#activating = new Activating(effect, committee, signer, options);
     }
-    const data = this.#activating.due(effect, view.n, finalised.timestamp);
-    if (data !== undefined) this.#send("activate the committee", data, running, finalised);
+    const call = this.#activating.due(effect, view.n, finalised.timestamp);
+    if (call !== undefined) this.#send("activate the committee", call, running, finalised);
+  }
+
+  /** In a re-key, what the keys in office have to sign. */
+  #successionVote({ ceremony, outcome }: ActivationEffect, { member }: Replayed): SuccessionVote | undefined {
+    const { standing, context, officeVoting } = this.#options;
+    const { office } = standing.projection;
+    if (office === undefined || member.view.kind === "resharing") return undefined;
+    const link = {
+      generation: Number(office.generation) + 1,
+      ceremony: Number(ceremony),
+      bls: outcome.bls,
+      ed25519: outcome.ed25519,
+      since: member.view.deadline,
+    };
+    return { digest: successionDigest(link, context.separators.anchor), voting: officeVoting };
   }
 }

@@ -31,6 +31,7 @@ import { SwarmkeepError } from "../statements/errors.js";
 import { CeremonyRunner, TURN_SECONDS } from "./ceremony.js";
 import type { Committee } from "./committee.js";
 import { Following } from "./following.js";
+import { formerKeys } from "./generations.js";
 import { HeadMaker } from "./heads.js";
 import { HeadStore } from "./head-store.js";
 import { EstService } from "./est/service.js";
@@ -211,7 +212,12 @@ class Validator implements RunningValidator {
       },
     });
     const servers = new MemberServers({
-      trust: () => standing.committee && { meshId: mesh.meshId, ...standing.committee },
+      trust: () => {
+        const { committee } = standing;
+        if (committee === undefined) return undefined;
+        const former = formerKeys(projection, committee.generation, nowSeconds());
+        return { meshId: mesh.meshId, ...committee, former };
+      },
       nowSeconds,
       signatures: checks.device,
       bareAfterEnd: true,
@@ -237,6 +243,7 @@ class Validator implements RunningValidator {
       identity: keys.tls,
       channel,
       record,
+      officeVoting: () => this.#office?.voting,
       bls: this.#bls,
       clock: this.#clock,
       log,

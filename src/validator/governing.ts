@@ -1,4 +1,4 @@
-/** Statements that operators decide: grants, admissions, successors. Signed only if this validator's operator approved it. */
+/** Statements that operators decide: grants, admissions, successors, re-keys. Signed only if this validator's operator approved it. */
 import { type PartialAnswer, type StatementRequest, decodeStatementRequest } from "../protocol/api.js";
 import type { ContractName } from "../ledger/contracts.js";
 import { statementDigest } from "../statements/eip712.js";
@@ -7,10 +7,12 @@ import type { MeshContext } from "./mesh-context.js";
 import type { Standing } from "./standing.js";
 
 /** The contract that takes each. */
-const TAKER = { Grant: "fleets", Admission: "registry", Successor: "anchor" } as const satisfies Record<
-  StatementRequest["name"],
-  ContractName
->;
+const TAKER = {
+  Grant: "fleets",
+  Admission: "registry",
+  Successor: "anchor",
+  Rekey: "generations",
+} as const satisfies Record<StatementRequest["name"], ContractName>;
 
 /** The digest of a statement in this mesh. */
 export function governedDigest(context: MeshContext, { name, values }: StatementRequest): Uint8Array {

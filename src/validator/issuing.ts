@@ -24,6 +24,7 @@ import type { WordProver } from "./word-prover.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { failpoint } from "../runtime/failpoint.js";
 import { PooledSignatures } from "../runtime/pooled-signatures.js";
+import { formerKeys } from "./generations.js";
 
 /** What the projection says at its last block, in the terms of the issuance rules. */
 export function issuanceLedger(projection: Projection, block: { number: number; timestamp: number }): IssuanceLedger {
@@ -96,6 +97,7 @@ export async function issue(
     meshId: context.meshId,
     generation: committee.generation,
     keys: committee.keys,
+    former: formerKeys(projection, committee.generation, options.nowSeconds()),
     crlUrl: knownAuthority(projection, committee.generation)?.facts.crlUrl,
   };
   const judge = (): IssuanceOrder =>

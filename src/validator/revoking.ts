@@ -27,6 +27,7 @@ import { registeredDevice } from "./issuing.js";
 import type { MeshContext } from "./mesh-context.js";
 import { recover } from "./registrar-message.js";
 import type { Standing } from "./standing.js";
+import { formerKeys } from "./generations.js";
 
 /** Seconds for which a transaction is taken to be on its way to finality. */
 const UNDER_WAY_SECONDS = 900;
@@ -116,9 +117,15 @@ function byRegistrar(
   return { indexes, reason, expiry };
 }
 
-function byDevice({ context, standing, checks }: RevokingOptions, encoded: Uint8Array, binding: Uint8Array): Asked {
+function byDevice(
+  { context, standing, checks, nowSeconds }: RevokingOptions,
+  encoded: Uint8Array,
+  binding: Uint8Array,
+): Asked {
   const { committee, projection } = standing.inOffice();
-  const trust = { externalAad: context.separators.anchor, generation: committee.generation, keys: committee.keys };
+  const { generation, keys } = committee;
+  const former = formerKeys(projection, generation, nowSeconds());
+  const trust = { externalAad: context.separators.anchor, generation, keys, former };
   const { index, reason, expiry, channelBinding, subject } = verifyDeviceRevocation(encoded, trust, checks);
   if (!equalBytes(channelBinding, binding)) {
     throw refused(

@@ -166,16 +166,25 @@ function rotated<T>(items: readonly T[], by: number): T[] {
 export type RotationPhase = "none" | "serving" | "frozen" | "drawn" | "resharing" | "probation";
 
 export function rotationPhase(projection: Projection): RotationPhase {
-  const { office, rotation, ceremonies } = projection;
+  const { office, rotation } = projection;
   if (office === undefined) return "none";
   const probationHead = projection.takeoverOf(office)?.probationHead;
   if (probationHead !== undefined && (projection.latestHead?.number ?? 0n) < probationHead) return "probation";
   const turn = rotation.latest;
   if (turn === undefined || turn.epoch <= office.epoch) return "serving";
   if (turn.beacon === undefined) return "frozen";
+  return ceremonyUnderWay(projection) === undefined ? "drawn" : "resharing";
+}
+
+/** As KeyCeremony.sol counts the kinds. */
+const REKEY = 2n;
+
+/** The ceremony that neither put a committee into office nor was given up: a re-key has one attempt. */
+export function ceremonyUnderWay({ ceremonies }: Projection): bigint | undefined {
   const [latest, events = []] = [...ceremonies].at(-1) ?? [];
-  const isUnderWay = latest !== office.ceremony && !events.some(({ name }) => name === "Activated");
-  return isUnderWay ? "resharing" : "drawn";
+  const isRekey = (): boolean => events[0]?.name === "CeremonyStarted" && events[0].args.kind === REKEY;
+  const isOver = events.some(({ name }) => name === "Activated" || (name === "AttemptFailed" && isRekey()));
+  return isOver ? undefined : latest;
 }
 
 /** What `refresh` would give a candidate, as Rotation.sol counts. */

@@ -218,7 +218,14 @@ describe("trust bundle", () => {
     encodeBundle({ root, crossCertificates, committeeList });
 
   it("verifies from the pinned root down to the committee", () => {
-    expect(verifyBundle(bundle(), pins, checks)).to.deep.equal({ ...facts, ...trust, validity, committee });
+    expect(verifyBundle(bundle(), pins, checks)).to.deep.equal({
+      ...facts,
+      ...trust,
+      former: undefined,
+      generations: [{ generation: 1, keys: trust.keys, link: undefined }],
+      validity,
+      committee,
+    });
     const bare = encodeBundle({ root, crossCertificates: [cross], committeeList: undefined });
     expect(verifyBundle(bare, pins, checks).committee).to.equal(undefined);
   });

@@ -144,6 +144,14 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
     device,
     externalAad,
   );
+  const succession = {
+    generation: 2,
+    ceremony: 3,
+    bls: new Uint8Array(48),
+    ed25519: new Uint8Array(32),
+    since: NOW,
+    signature: new Uint8Array(96),
+  };
   return [
     fuzzTarget("decodeCbor", [item, certificate.subarray(1)], (bytes) => decodeCbor(bytes, "item"), encodeCbor),
     fuzzTarget("decodeCoseSign1", certificates, (bytes) => decodeCoseSign1(bytes, "message")),
@@ -180,7 +188,9 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
     fuzzTarget("decodeDeviceRevocation", [revocation], decodeDeviceRevocation),
     fuzzTarget(
       "decodeBundle",
-      [list, undefined].map((committeeList) => encodeBundle({ root, crossCertificates: [cross], committeeList })),
+      [list, undefined].map((committeeList) =>
+        encodeBundle({ root, crossCertificates: [cross], committeeList, successions: committeeList && [succession] }),
+      ),
       decodeBundle,
       encodeBundle,
     ),

@@ -1,7 +1,7 @@
 /** What the judge believes: the mesh as the ledger has it, and what it asks the explorer for, which the swarm signed. */
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
-import { type MeshTrust, trustFrom } from "../../certificate/bundle.js";
+import { trustFrom } from "../../certificate/bundle.js";
 import { type DrlProof, checkNotRevoked, decodeDrlProof, verifyDrlHead } from "../../certificate/drl.js";
 import { HeadMemory } from "../../certificate/head-memory.js";
 import { Refusal } from "../../certificate/refusal.js";
@@ -13,7 +13,7 @@ import type { Trial } from "./trial.js";
 
 export const CHECKS: SignatureChecks = { bls: nobleBls, device: nobleSignatures };
 
-export function meshOf(trust: Trust): Omit<MeshTrust, "validity" | "committee"> {
+export function meshOf(trust: Trust): ReturnType<typeof trustFrom> {
   const [newest] = trust.generations;
   if (newest === undefined) throw new Refusal("generation-unknown", "the mesh has no group keys yet");
   return trustFrom({

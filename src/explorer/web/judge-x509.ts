@@ -5,7 +5,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
-import { checkGeneration, checkValidity } from "../../certificate/certificate.js";
+import { checkValidity } from "../../certificate/certificate.js";
 import { equalBytes } from "../../crypto/bytes.js";
 import { derOid } from "../../certificate/der.js";
 import { Refusal } from "../../certificate/refusal.js";
@@ -26,6 +26,7 @@ import type { Trust } from "../views/certificates/view.js";
 import { type Mesh, expectRoot, proofFor, tryRevocation } from "./judge-trust.js";
 import { type Facts, Trial } from "./trial.js";
 import type { Verdict } from "./verdict.js";
+import { checkGeneration } from "../../certificate/succession.js";
 
 export async function judgeX509(encoded: Uint8Array, trust: Trust, mesh: Mesh, time: number): Promise<Verdict> {
   const { extensions } = decodeX509Certificate(encoded, "certificate");

@@ -10,7 +10,6 @@ import {
   type Certificate,
   type CertificateFields,
   checkCertificateSignature,
-  checkGeneration,
   checkValidity,
   decodeCertificate,
 } from "../../certificate/certificate.js";
@@ -39,6 +38,7 @@ import { CHECKS, type Mesh, expectRoot, memory, meshOf, proofFor, tryRevocation 
 import { judgeCrl, judgeX509 } from "./judge-x509.js";
 import { type Facts, Trial, capital, none } from "./trial.js";
 import type { Case, Verdict } from "./verdict.js";
+import { checkGeneration } from "../../certificate/succession.js";
 
 const CLASSES = ["sensor", "actuator", "gateway"];
 

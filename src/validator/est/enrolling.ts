@@ -28,6 +28,7 @@ import type { InOfficeParts } from "../office.js";
 import type { CodeBook, OpenCode } from "./code-book.js";
 import type { RecentTerms } from "./recent-terms.js";
 import { RETRY_SECONDS, type UseBook } from "./use-book.js";
+import { formerKeys } from "../generations.js";
 
 export interface EnrollingOptions extends IssuingOptions {
   readonly codes: CodeBook;
@@ -75,6 +76,7 @@ function judge(options: EnrollingOptions, request: StandardRequest): StandardOrd
       meshId: context.meshId,
       generation: committee.generation,
       keys: committee.keys,
+      former: formerKeys(projection, committee.generation, now),
       crlUrl: neededAuthority(projection, committee.generation).facts.crlUrl,
     },
     ledger: issuanceLedger(projection, finalised),
