@@ -8,6 +8,7 @@ import { formatAdmission, parseAdmission } from "../src/operator/admission.js";
 import { parseMember, parseRegistrar } from "../src/operator/genesis.js";
 import { formatGrant, parseGrant } from "../src/operator/governance.js";
 import { parseProposal } from "../src/operator/proposals.js";
+import { formatRekey, parseRekey } from "../src/operator/rekey.js";
 import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
 import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
 import { formatNetworkKey, parseNetworkKey } from "../src/store/ipfs-node.js";
@@ -37,6 +38,7 @@ const grant = {
 const until = { meshId: hash, chainId: 31337n, expiry: 9n };
 const admission = { ...until, registry: account, account, operator: hash };
 const successor = { ...until, anchor: account, nextChainId: 1n, nextAnchor: account, nextMeshId: hash };
+const rekey = { ...until, generations: account, generation: 2n };
 
 export async function textTargets(): Promise<readonly FuzzTarget[]> {
   const provisioning = encodeProvisioning((await TestMesh.create(4)).provision(keySecret()));
@@ -49,6 +51,7 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     textTarget("parseGrant", formatGrant(grant), parseGrant),
     textTarget("parseAdmission", formatAdmission(admission), parseAdmission),
     textTarget("parseSuccessor", formatSuccessor(successor), parseSuccessor),
+    textTarget("parseRekey", formatRekey(rekey), parseRekey),
     textTarget("parseProposal", formatAdmission(admission), parseProposal),
     textTarget("parseMember", JSON.stringify({ account, operator: hash }), (text) => parseMember(text, "member.json")),
     textTarget("parseRegistrar", JSON.stringify({ account, scopes: ["grp:city"], indexes: 5, expiry: 9 }), (text) =>

@@ -1,5 +1,5 @@
 /**
- * `swarmkeep mesh grant | admit | succeed`: what the swarm signs only if the validators' operators agree. Each proposes; and with
+ * `swarmkeep mesh grant | admit | succeed | rekey`: what the swarm signs only if the validators' operators agree. Each proposes; and with
  * --statement gathers the swarm's signature and submits.
  */
 import { randomBytes } from "node:crypto";
@@ -18,6 +18,7 @@ import { parseMember } from "../operator/genesis.js";
 import { type GrantProposal, formatGrant, parseGrant, proposedGrant, submitGrant } from "../operator/governance.js";
 import { type MeshLedger, withSender } from "../operator/ledger.js";
 import { type Proposed, proposedDigest } from "../operator/proposal.js";
+import { type RekeyProposal, formatRekey, parseRekey, proposedRekey, submitRekey } from "../operator/rekey.js";
 import {
   type SuccessorProposal,
   formatSuccessor,
@@ -63,6 +64,13 @@ export function registerGovernance(group: Command): void {
     .option("--out <file>", "where to write the proposal", "successor.json")
     .option("--statement <file>", STATEMENT)
     .action(action<SucceedOptions>((context, options) => govern(context, options, SUCCESSOR)));
+  group
+    .command("rekey")
+    .description("propose new group keys; with --statement, gather the swarm's signature and start making them")
+    .option("--expires-in <time>", "how long the ledger takes it", "7d")
+    .option("--out <file>", "where to write the proposal", "rekey.json")
+    .option("--statement <file>", STATEMENT)
+    .action(action<GovernOptions>((context, options) => govern(context, options, REKEY)));
 }
 
 interface GovernOptions {
@@ -184,6 +192,23 @@ const SUCCESSOR: Kind<SuccessorProposal, SucceedOptions> = {
   parse: parseSuccessor,
   proposed: proposedSuccessor,
   submit: async (...given) => ({ transaction: (await submitSuccessor(...given)).transactionHash }),
+};
+
+const REKEY: Kind<RekeyProposal, GovernOptions> = {
+  command: "rekey",
+  async propose({ mesh, addresses, contracts }, options) {
+    return {
+      meshId: hexlify(mesh.meshId),
+      chainId: mesh.chainId,
+      generations: getAddress(addresses.generations),
+      generation: (await contracts.groupKeys.generation()) + 1n,
+      expiry: expiryOf(options),
+    };
+  },
+  format: formatRekey,
+  parse: parseRekey,
+  proposed: proposedRekey,
+  submit: async (...given) => ({ transaction: (await submitRekey(...given)).transactionHash }),
 };
 
 async function govern<Proposal, Options extends GovernOptions>(

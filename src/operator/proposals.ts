@@ -2,6 +2,7 @@
 import { ADMISSION_KIND, parseAdmission, proposedAdmission } from "./admission.js";
 import { GRANT_KIND, parseGrant, proposedGrant } from "./governance.js";
 import { ProposalFields, type Proposed, badStatement } from "./proposal.js";
+import { REKEY_KIND, parseRekey, proposedRekey } from "./rekey.js";
 import { SUCCESSOR_KIND, parseSuccessor, proposedSuccessor } from "./successor.js";
 
 /** @throws SwarmkeepError `bad-statement`, naming the field */
@@ -14,6 +15,8 @@ export function parseProposal(text: string): Proposed {
       return proposedAdmission(parseAdmission(text));
     case SUCCESSOR_KIND:
       return proposedSuccessor(parseSuccessor(text));
+    case REKEY_KIND:
+      return proposedRekey(parseRekey(text));
     default:
       throw badStatement("kind", kind);
   }

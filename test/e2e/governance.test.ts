@@ -5,14 +5,17 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { Wallet } from "ethers";
 
+import { openDevice } from "../../src/device/open.js";
+import { KEY_TYPE } from "../../src/statements/cose.js";
 import { quorumOf } from "../../src/statements/quorum.js";
+import { OfflineVerifier, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { command, succeed } from "./processes.js";
 import type { ValidatorProcess } from "./validator-process.js";
-import { eventually, freePorts } from "./waiting.js";
+import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
 
 describe("governance of a swarm of processes", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let mesh: LocalMesh;
   let newcomer: ValidatorProcess;
   tellLogsOnFailure(() => mesh);
@@ -65,6 +68,58 @@ describe("governance of a swarm of processes", function () {
       (await registry.eligible(account)) ? true : undefined,
     );
     expect((await registry.candidates()).map((one) => one.toLowerCase())).to.include(account.toLowerCase());
+  });
+
+  /** Whether the newest ceremony is active or abandoned. */
+  async function isOver(): Promise<boolean> {
+    const { ceremony } = mesh.ledger.contracts;
+    const { phase } = await ceremony.statusOf(await ceremony.current());
+    return phase >= 5n;
+  }
+
+  it("makes new group keys that the old ones sign; a device that was away follows from its old bundle, without the root", async () => {
+    const { groupKeys } = mesh.ledger.contracts;
+    const { t } = quorumOf(mesh.size);
+    const old = (await mesh.clients()).trust;
+    const fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 2 }]);
+    const away = await openFrom(fleet, 0);
+    const awake = await openFrom(fleet, 1);
+    const how = { attempts: 20, x509: false } as const;
+    await Promise.all([away.agent.enrol(how), awake.agent.enrol(how)]);
+    await away.agent.close();
+
+    // It has one attempt, which a machine with too much to do may miss: whoever wants new keys proposes again.
+    for (let round = 1; (await groupKeys.generation()) === BigInt(old.generation) && round <= 3; round++) {
+      const statement = mine(`rekey-${round}.json`);
+      await succeed(["mesh", "rekey", operator(), `--out=${statement}`]);
+      await Promise.all(mesh.validators.slice(0, t).map(({ place }) => approve(place.number, statement)));
+      await succeed(["mesh", "rekey", operator(), `--statement=${statement}`]);
+      await eventually("the re-key is over", async () => ((await isOver()) ? true : undefined), 240);
+    }
+    expect(await groupKeys.generation()).to.equal(BigInt(old.generation) + 1n);
+
+    // The root has certified nothing yet: the proof is the old keys' alone.
+    const back = await openDevice(away.path, PASSPHRASE);
+    try {
+      expect(back.agent.trust?.generation).to.equal(old.generation);
+      const known = await eventually("the new committee has signed its list", async () => {
+        await back.agent.refreshBundle();
+        return back.agent.trust?.generation === old.generation + 1 ? back.agent.trust : undefined;
+      });
+      const verifier = new OfflineVerifier(known);
+      const before = new OfflineVerifier(old);
+      // What the old keys certified counts on for a while, and the old one renews it; who knows no new keys yet takes no new ones.
+      expect(await verifier.judge((challenge) => awake.agent.prove(challenge))).to.include({ accepted: true });
+      expect((await back.agent.renew(how)).generation).to.equal(old.generation + 1);
+      expect((await awake.agent.renew(how)).generation).to.equal(old.generation + 1);
+      expect(await verifier.judge((challenge) => back.agent.prove(challenge))).to.include({ accepted: true });
+      expect(await before.judge((challenge) => back.agent.prove(challenge))).to.include({ code: "generation-unknown" });
+    } finally {
+      await back.agent.close();
+      await awake.agent.close();
+      await mesh.certify();
+    }
+    expect((await mesh.clients()).trust).to.deep.include({ generation: old.generation + 1 });
   });
 
   it("names its successor once and for ever", async () => {

@@ -56,7 +56,8 @@ export class LocalMesh {
     try {
       await local.#deploy(options);
       await (options.start?.(local) ?? local.startAll());
-      await local.#certify();
+      await local.untilOffice();
+      await local.certify();
       return local;
     } catch (error) {
       const logs = await local.logs();
@@ -134,9 +135,11 @@ export class LocalMesh {
     return new ValidatorProcess({ number, account, folder, meshFile: this.meshFile, port, sidePort, estPort });
   }
 
-  async #certify(): Promise<void> {
-    await this.untilOffice();
+  /** Has the root certify the group keys in office, and takes the committee as it is then. */
+  async certify(): Promise<void> {
     await succeed(["mesh", "certify", "--data", join(this.folder, "operator")]);
+    this.#clients?.close();
+    this.#clients = undefined;
     await this.clients();
   }
 
@@ -161,9 +164,16 @@ export class LocalMesh {
     });
   }
 
-  /** The committee as an outsider reaches it, once it has signed its list. */
+  /** The committee as an outsider reaches it, once it has signed its list under the keys in office. */
   async clients(): Promise<Validators> {
-    return (this.#clients ??= await eventually("the committee signed its list", () => openValidators(this.ledger), 60));
+    return (this.#clients ??= await eventually("the committee signed its list", () => this.#openClients(), 60));
+  }
+
+  async #openClients(): Promise<Validators | undefined> {
+    const clients = await openValidators(this.ledger);
+    if (BigInt(clients.trust.generation) === (await this.ledger.contracts.groupKeys.generation())) return clients;
+    clients.close();
+    return undefined;
   }
 
   /** Starts the chain, or goes on with its state after `stopNode`. */
