@@ -95,7 +95,14 @@ export function LongTable<T>({
     <>
       <div role="table" aria-label={label} aria-rowcount={hasMore ? -1 : items.length + 1} class="table">
         <Head columns={columns} />
-        <Rows items={items} columns={columns} keyOf={keyOf} onEnd={more} label={label} />
+        <Rows
+          items={items}
+          columns={columns}
+          keyOf={keyOf}
+          onEnd={more}
+          label={label}
+          isWhole={!hasMore && items.length <= WHOLE_ROWS}
+        />
       </div>
       <p class="list-foot" aria-live="polite">
         {error === undefined ? null : <Failed error={error} />}
@@ -113,13 +120,22 @@ export function LongTable<T>({
   );
 }
 
+/** A list of no more rows is shown whole, without a scroller of its own. */
+const WHOLE_ROWS = 12;
+
 function Rows<T>({
   items,
   columns,
   keyOf,
   onEnd,
   label,
-}: Omit<Shape<T>, "label"> & { items: readonly T[]; onEnd: () => void; label: string }): JSX.Element {
+  isWhole,
+}: Omit<Shape<T>, "label"> & {
+  items: readonly T[];
+  onEnd: () => void;
+  label: string;
+  isWhole: boolean;
+}): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const [, setTurn] = useState(0);
   const options = {
@@ -143,7 +159,13 @@ function Rows<T>({
     if (items.length > 30 && last >= items.length - 10) onEnd();
   }, [last, items.length, onEnd]);
   return (
-    <div ref={scroller} role="rowgroup" class="long" tabIndex={0} aria-label={`Rows of ${label}`}>
+    <div
+      ref={scroller}
+      role="rowgroup"
+      class={isWhole ? "long whole" : "long"}
+      tabIndex={0}
+      aria-label={`Rows of ${label}`}
+    >
       <div role="presentation" class="long-inner" style={{ height: `${virtualizer.getTotalSize()}px` }}>
         {shown.map(({ index, key, start }) => (
           <div

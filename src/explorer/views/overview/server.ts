@@ -132,8 +132,10 @@ function overviewOf(context: ViewContext): Overview {
     const title = `shards of fleet ${fleetId}: version ${turn.version} ${turn.kind === "begins" ? "begins" : "is due"}`;
     deadlines.push({ title, at: turn.at, path: `/shards/${fleetId}/0` });
   }
+  // Steps of single seats are told by their ceremony, and would leave no room for what came of them.
   const recent = database.all<EventRow>(
-    "SELECT * FROM events INDEXED BY eventsTold WHERE name NOT IN ('HeadPosted', 'CheckpointPosted') ORDER BY id DESC LIMIT ?",
+    `SELECT * FROM events INDEXED BY eventsTold WHERE name NOT IN ('HeadPosted', 'CheckpointPosted')
+     AND name NOT IN ('Accepted', 'Dealt', 'Satisfied', 'Acknowledged') ORDER BY id DESC LIMIT ?`,
     RECENT,
   );
   return {
