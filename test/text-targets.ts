@@ -11,6 +11,7 @@ import { parseProposal } from "../src/operator/proposals.js";
 import { formatRekey, parseRekey } from "../src/operator/rekey.js";
 import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
 import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
+import { formatTokenFile, parseTokenFile } from "../src/operator/token-file.js";
 import { formatNetworkKey, parseNetworkKey } from "../src/store/ipfs-node.js";
 import { SwarmkeepError } from "../src/statements/errors.js";
 import { keySecret } from "./device/device-fixture.js";
@@ -47,6 +48,9 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     fuzzTarget("parseBase64Body", [bytes("MAA=\r\n")], parseBase64Body),
     textTarget("parseBasicCredentials", "Basic NzpjaGVjaw==", parseBasicCredentials),
     textTarget("parseListen", "127.0.0.1:0", parseListen),
+    textTarget("parseTokenFile", formatTokenFile({ place: { module: "m", token: "t", key: "k" }, name: "n" }), (text) =>
+      parseTokenFile(bytes(text), "token.json"),
+    ),
     textTarget("parseNetworkKey", formatNetworkKey(new Uint8Array(32)), (text) => parseNetworkKey(text, "swarm.key")),
     textTarget("parseGrant", formatGrant(grant), parseGrant),
     textTarget("parseAdmission", formatAdmission(admission), parseAdmission),

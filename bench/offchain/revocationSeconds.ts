@@ -44,8 +44,8 @@ async function revokeUntilRefused(local: LocalMesh, registrar: Fleet["registrar"
   const { ledger, running } = local;
   const validators = await local.validators();
   const request = { indexes: [index], reason: REVOCATION_REASON.keyCompromise };
-  await withSender(ledger.endpoint, registrar.privateKey, (sender) =>
-    revokeDevices(ledger, validators, sender, registrar, request),
+  await withSender(ledger.endpoint, registrar.wallet, (sender) =>
+    revokeDevices(ledger, validators, sender, registrar.wallet, request),
   );
   await until(running, "a verifier refuses the device", 60, () => isRefused(validators, index));
 }

@@ -31,23 +31,34 @@ import { findMaster } from "../operator/shard-master.js";
 import { contactsOf } from "../operator/swarm-signature.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
+import { readPin } from "../runtime/passphrase.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { readPassphrase } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
 import { isScope } from "../statements/scope.js";
 import { when } from "../statements/time.js";
 import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
-import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
+import {
+  type KeystoreOptions,
+  type TokenOptions,
+  fastKeystore,
+  keystoreCost,
+  tokenPlace,
+  withTokenOptions,
+} from "./options.js";
 import { withLedger, withRegistrar, withValidators } from "./sessions.js";
 
 const KEY_TYPES = { ed25519: KEY_TYPE.ed25519, p256: KEY_TYPE.p256 } as const;
 const U32 = 0xffff_ffff;
 
 export function register(group: Command): void {
-  group
-    .command("init")
-    .description("make a registrar's account, for a mesh's operators to grant devices to")
-    .requiredOption("--mesh <file>", "mesh.json of the mesh")
+  withTokenOptions(
+    group
+      .command("init")
+      .description("make a registrar's account, for a mesh's operators to grant devices to")
+      .requiredOption("--mesh <file>", "mesh.json of the mesh"),
+    "it names the mesh",
+  )
     .addOption(fastKeystore())
     .action(action(init));
   group
@@ -128,7 +139,7 @@ async function code(
     withLedger(registrar.mesh, async (ledger) => {
       const batch = await openBatchFolder(batchPath(registrar, name));
       const given = await withValidators(ledger, (validators) =>
-        giveCode(ledger, validators, registrar.privateKey, batch, {
+        giveCode(ledger, validators, registrar.wallet, batch, {
           index,
           lifetimeSeconds,
           ...(keys[0] && { key: keys[0] }),
@@ -159,10 +170,15 @@ function policyOptions(command: Command): Command {
     .option("--grace <time>", "how long after its end a certificate can be renewed", "24h");
 }
 
-async function init(context: CommandContext, options: KeystoreOptions & { readonly mesh: string }): Promise<void> {
+async function init(
+  context: CommandContext,
+  options: KeystoreOptions & TokenOptions & { readonly mesh: string },
+): Promise<void> {
   const mesh = await readMeshFile(options.mesh);
   const folder = context.dataFolder("registrar");
-  const registrar = await createRegistrarFolder(folder, await context.passphrase(), mesh, keystoreCost(options));
+  const place = tokenPlace(options, `swarmkeep registrar ${Buffer.from(mesh.meshId).toString("hex").slice(0, 16)}`);
+  const token = place && { place, pin: await readPin() };
+  const registrar = await createRegistrarFolder(folder, await context.passphrase(), mesh, keystoreCost(options), token);
   try {
     context.print(
       { folder: registrar.folder.path, account: registrar.address },
@@ -277,7 +293,7 @@ async function registerFirst(context: CommandContext, options: RegisterOptions, 
       maximumLifetime: longest ?? lifetimeSeconds,
       scopes: options.scope ?? [scope],
     };
-    return withSender(ledger.endpoint, registrar.privateKey, (sender) =>
+    return withSender(ledger.endpoint, registrar.wallet, (sender) =>
       registerFleet(ledger, sender, batch, { grantId, policy }),
     );
   });
@@ -303,7 +319,7 @@ async function append(
 ): Promise<void> {
   const fleetId = parseCount(options.fleet, "--fleet");
   await onLedger(context, name, options.rebase === true, (ledger, registrar, batch) =>
-    withSender(ledger.endpoint, registrar.privateKey, (sender) => appendBatch(ledger, sender, batch, fleetId)),
+    withSender(ledger.endpoint, registrar.wallet, (sender) => appendBatch(ledger, sender, batch, fleetId)),
   );
 }
 

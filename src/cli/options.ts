@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 
 import { SwarmkeepError } from "../runtime/errors.js";
+import type { TokenPlace } from "../runtime/pkcs11.js";
 import { type KdfCost, LIGHT_KDF, STRONG_KDF } from "../runtime/sealed-file.js";
 import {
   COSE_ALG,
@@ -52,6 +53,38 @@ export function checkedScope(scope: string): string {
     code: "bad-scope",
     advice: "Write geo: and a geohash, or grp: and a path, such as geo:u33d or grp:plant/line-2.",
     details: { scope },
+  });
+}
+
+/** Where a key is made that never leaves its token. */
+export interface TokenOptions {
+  readonly pkcs11?: string;
+  readonly token?: string;
+  readonly keyLabel?: string;
+}
+
+/** Adds the options of a key in a token. @param defaultLabel of the key, in words */
+export function withTokenOptions(command: Command, defaultLabel: string): Command {
+  return command
+    .option(
+      "--pkcs11 <module>",
+      "make it inside a token, which it never leaves: the shared library of the token's vendor",
+    )
+    .option("--token <label>", "of the token; its PIN is read from SWARMKEEP_PIN_FILE or SWARMKEEP_PIN")
+    .option("--key-label <label>", `of the key in it; by default ${defaultLabel}`);
+}
+
+/** @throws SwarmkeepError `option-missing` where a part of a place is given */
+export function tokenPlace(
+  { pkcs11: module, token, keyLabel }: TokenOptions,
+  defaultLabel: string,
+): TokenPlace | undefined {
+  if (module !== undefined && token !== undefined) return { module, token, key: keyLabel ?? defaultLabel };
+  if (module === undefined && token === undefined && keyLabel === undefined) return undefined;
+  throw new SwarmkeepError("a key in a token needs both --pkcs11 and --token", {
+    kind: "usage",
+    code: "option-missing",
+    advice: "Name the vendor's module and the token's label; or neither, for a key in a sealed file.",
   });
 }
 

@@ -41,7 +41,7 @@ async function revoke(context: CommandContext, options: RevokeOptions): Promise<
   const kind = options.hold === true ? "hold" : options.release === true ? "release" : undefined;
   await withRegistrar(context, (registrar) =>
     withLedger(registrar.mesh, (ledger) =>
-      withSender(ledger.endpoint, registrar.privateKey, async (sender) => {
+      withSender(ledger.endpoint, registrar.wallet, async (sender) => {
         if (kind !== undefined) {
           const { transactionHash, gasUsed } = await holdDevices(ledger, sender, kind, indexes);
           const done = kind === "hold" ? "held" : "released";
@@ -55,7 +55,7 @@ async function revoke(context: CommandContext, options: RevokeOptions): Promise<
         const before = already.length === 0 ? [] : [`before       ${already.join(", ")}: revoked already`];
         if (wanted.length === 0) return context.print({ revoked: [], already }, before.join("\n"));
         const { receipt, signedAfter, minedAfter } = await withValidators(ledger, (validators) =>
-          revokeDevices(ledger, validators, sender, registrar, { indexes: wanted, reason }),
+          revokeDevices(ledger, validators, sender, registrar.wallet, { indexes: wanted, reason }),
         );
         const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
         context.print(

@@ -36,7 +36,7 @@ import {
   parseHex,
   renderError,
 } from "./command.js";
-import { checkedScope, choose, parseKeyType } from "./options.js";
+import { type TokenOptions, checkedScope, choose, parseKeyType, tokenPlace, withTokenOptions } from "./options.js";
 import { withLedger, withRegistrar } from "./sessions.js";
 
 interface OrderOptions {
@@ -52,16 +52,10 @@ interface OrderOptions {
 }
 
 export function register(group: Command): void {
-  group
-    .command("init")
-    .description("make the master that devices' keys come from")
-    .option(
-      "--pkcs11 <module>",
-      "make it inside a token, which it never leaves: the shared library of the token's vendor",
-    )
-    .option("--token <label>", "of the token; its PIN is read from SWARMKEEP_PIN_FILE or SWARMKEEP_PIN")
-    .option("--key-label <label>", "of the key in it; by default it names the registrar's account")
-    .action(action(init));
+  withTokenOptions(
+    group.command("init").description("make the master that devices' keys come from"),
+    "it names the registrar's account",
+  ).action(action(init));
   orderOptions(
     group.command("generate").description("make the next version of a fleet's shards; goes on where it stopped"),
   ).action(action(generate));
@@ -158,15 +152,15 @@ async function withGenerator(
 ): Promise<void> {
   await withRegistrar(context, async (registrar) => {
     const source = await openMaster(registrar);
-    const { privateKey, sealer } = registrar;
+    const { wallet, sealer } = registrar;
     const folder = await registrar.folder.folder("shards");
     const batches = batchesFolder(registrar);
     const nowSeconds = (): number => Math.floor(Date.now() / 1000);
     try {
       await withLedger(registrar.mesh, (ledger) =>
-        withSender(ledger.endpoint, privateKey, (sender) =>
+        withSender(ledger.endpoint, wallet, (sender) =>
           work(
-            { ledger, sender, privateKey, sealer, folder, batches, source, nowSeconds, onProgress: progressBar() },
+            { ledger, sender, wallet, sealer, folder, batches, source, nowSeconds, onProgress: progressBar() },
             ledger,
           ),
         ),
@@ -192,31 +186,20 @@ function progressBar(): NonNullable<Generator["onProgress"]> {
   };
 }
 
-interface InitOptions {
-  readonly pkcs11?: string;
-  readonly token?: string;
-  readonly keyLabel?: string;
-}
-
-async function init(context: CommandContext, { pkcs11: module, token, keyLabel }: InitOptions): Promise<void> {
-  if ((module === undefined) !== (token === undefined) || (module === undefined && keyLabel !== undefined)) {
-    throw new SwarmkeepError("a master in a token needs both --pkcs11 and --token", {
-      kind: "usage",
-      code: "option-missing",
-      advice: "Name the vendor's module and the token's label; or neither, for a master in a sealed file.",
-    });
-  }
+async function init(context: CommandContext, options: TokenOptions): Promise<void> {
+  // Before the folder is opened: whoever mistyped is told at once.
+  tokenPlace(options, "");
   await withRegistrar(context, async (registrar) => {
     const folder = registrar.folder.file("shards");
     const next = "devices get the root of their shards from `swarmkeep fleet provision`, or with their first shards";
-    if (module === undefined || token === undefined) {
+    const place = tokenPlace(options, `swarmkeep shards ${registrar.address}`);
+    if (place === undefined) {
       await createMaster(registrar);
       return context.print({ folder }, `the master is made: ${next}`);
     }
-    const place = { module, token, key: keyLabel ?? `swarmkeep shards ${registrar.address}` };
     const isNew = await createTokenMaster(registrar, place, await readPin());
     const what = isNew ? "the master is made inside" : "a master that was made before is in";
-    context.print({ folder, ...place, isNew }, `${what} the token ${token} as ${place.key}: ${next}`);
+    context.print({ folder, ...place, isNew }, `${what} the token ${place.token} as ${place.key}: ${next}`);
   });
 }
 
@@ -405,7 +388,7 @@ async function withRegistrarOnLedger(
 ): Promise<void> {
   await withRegistrar(context, (registrar) =>
     withLedger(registrar.mesh, (ledger) =>
-      withSender(ledger.endpoint, registrar.privateKey, (sender) => work({ ledger, sender })),
+      withSender(ledger.endpoint, registrar.wallet, (sender) => work({ ledger, sender })),
     ),
   );
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { hexlify } from "ethers";
+import { type BaseWallet, hexlify } from "ethers";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
 import { PATH } from "../protocol/api.js";
@@ -60,7 +60,7 @@ export interface GivenCode {
 export async function giveCode(
   ledger: MeshLedger,
   validators: Validators,
-  privateKey: string,
+  wallet: BaseWallet,
   batch: BatchFolder,
   order: CodeOrder,
 ): Promise<GivenCode> {
@@ -104,7 +104,7 @@ export async function giveCode(
   ];
   const { fleetId } = registered;
   const values = { fleetId, codesHash: keccak_256(encodeCodeList(codes)), expiry };
-  const signature = signByAccount(ledger, privateKey, "fleets", "EnrolmentCodes", values);
+  const signature = signByAccount(ledger, wallet, "fleets", "EnrolmentCodes", values);
   const body = encodeEnrolmentCodes({ fleetId, expiry, codes, signature });
   const given = await Promise.all(
     validators.members.map(async (member) => {

@@ -1,5 +1,5 @@
 /** A mesh on the ledger, as somebody who sends a transaction now and then opens it: from the mesh file. */
-import { Wallet, getBytes, toBeHex } from "ethers";
+import { type BaseWallet, Wallet, getBytes, toBeHex } from "ethers";
 
 import {
   type ContractName,
@@ -81,13 +81,17 @@ export async function firstEndpoint(urls: readonly string[], chainId: bigint): P
   throw last;
 }
 
-/** Sends with one account, and ends with `work`. */
+/** Sends with one account, by its private key or with whatever signs for it, and ends with `work`. */
 export async function withSender<T>(
   endpoint: Endpoint,
-  privateKey: string,
+  account: string | BaseWallet,
   work: (sender: TransactionSender) => Promise<T>,
 ): Promise<T> {
-  const sender = new TransactionSender({ endpoint, wallet: new Wallet(privateKey), pollMs: 250 });
+  const sender = new TransactionSender({
+    endpoint,
+    wallet: typeof account === "string" ? new Wallet(account) : account,
+    pollMs: 250,
+  });
   try {
     return await work(sender);
   } finally {

@@ -1,6 +1,6 @@
 /** What a registrar does on the ledger and at the validators: registers batches of devices, and hands over channel keys. */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { Wallet, getBytes, hexlify } from "ethers";
+import { type BaseWallet, getBytes, hexlify } from "ethers";
 
 import type { CommitteeMember } from "../certificate/committee-list.js";
 import { PATH, encodeKeyList, encodePreSharedKeys } from "../protocol/api.js";
@@ -176,13 +176,13 @@ async function grantOf(
 /** A signature of the registrar's account over an EIP-712 statement: r | s | v, 65 bytes. */
 export function signByAccount(
   ledger: MeshLedger,
-  privateKey: string,
+  wallet: BaseWallet,
   contract: ContractName,
   name: StatementName,
   values: StatementValues,
 ): Uint8Array {
   const digest = statementDigest(ledger.separator(contract), name, values);
-  return getBytes(new Wallet(privateKey).signingKey.sign(digest).serialized);
+  return getBytes(wallet.signingKey.sign(digest).serialized);
 }
 
 export interface Upload {
@@ -196,7 +196,7 @@ export interface Upload {
 export async function uploadChannelKeys(
   ledger: MeshLedger,
   validators: Validators,
-  registrar: { readonly privateKey: string; readonly sealer: Sealer },
+  registrar: { readonly wallet: BaseWallet; readonly sealer: Sealer },
   { batch, fleetId }: Registered,
 ): Promise<readonly Upload[]> {
   const upload = async (member: CommitteeMember): Promise<Upload> => {
@@ -207,7 +207,7 @@ export async function uploadChannelKeys(
       for (let at = 0; at < list.length; at += KEYS_AT_ONCE) {
         const part = list.slice(at, at + KEYS_AT_ONCE);
         const expiry = Math.floor(Date.now() / 1000) + KEYS_LIFETIME_SECONDS;
-        const signature = signByAccount(ledger, registrar.privateKey, "fleets", "PreSharedKeys", {
+        const signature = signByAccount(ledger, registrar.wallet, "fleets", "PreSharedKeys", {
           fleetId,
           keysHash: keccak_256(encodeKeyList(part)),
           expiry,

@@ -1,5 +1,5 @@
 /** A registrar revokes devices of its fleets for good, by the swarm's signature, or holds and releases them by itself. */
-import { Wallet, getBytes, hexlify, solidityPackedKeccak256, toBigInt } from "ethers";
+import { type BaseWallet, getBytes, hexlify, solidityPackedKeccak256, toBigInt } from "ethers";
 
 import { PATH, decodePartialAnswer, encodeRevokeRequest } from "../protocol/api.js";
 import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
@@ -41,12 +41,12 @@ export async function revokeDevices(
   ledger: MeshLedger,
   validators: Validators,
   sender: TransactionSender,
-  registrar: { readonly privateKey: string },
+  wallet: BaseWallet,
   request: { readonly indexes: readonly number[]; readonly reason: number },
 ): Promise<Revoked> {
   const begun = performance.now();
   const indexes = [...new Set(request.indexes)].sort((a, b) => a - b);
-  const { address } = new Wallet(registrar.privateKey);
+  const { address } = wallet;
   for (const index of indexes) await expectRegistrar(ledger, index, address);
 
   const { reason } = request;
@@ -56,7 +56,7 @@ export async function revokeDevices(
     reason,
     expiry,
   };
-  const signature = signByAccount(ledger, registrar.privateKey, "revocations", "RevocationRequest", values);
+  const signature = signByAccount(ledger, wallet, "revocations", "RevocationRequest", values);
   const body = encodeRevokeRequest({ by: "registrar", indexes, reason, expiry, signature });
   const entries = revocationEntries(indexes);
   const digest = revocationDigest(ledger.separator("revocations"), entries, reason, expiry);

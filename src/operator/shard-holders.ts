@@ -1,5 +1,5 @@
 /** Holders as the generator of shards sees them: which ones the ledger has, and what is delivered to and asked of each. */
-import { Wallet, getBytes, hexlify } from "ethers";
+import { type BaseWallet, getBytes, hexlify } from "ethers";
 
 import { type Holder, decodeHolders, encodeHolders } from "../certificate/shard-map.js";
 import { type Client, createClient } from "../net/client.js";
@@ -42,8 +42,7 @@ export type ShardRow = ShardDelivery["shards"][number];
 /** Who signs as the fleet's registrar, and the ledger on which it is that. */
 export interface HolderAccess {
   readonly ledger: MeshLedger;
-  /** `0x` and 64 digits. */
-  readonly privateKey: string;
+  readonly wallet: BaseWallet;
   readonly nowSeconds: () => number;
 }
 
@@ -104,7 +103,7 @@ export interface OpenHolders {
 }
 
 export function openHolders(access: HolderAccess, list: readonly Holder[]): OpenHolders {
-  const { ledger, privateKey, nowSeconds } = access;
+  const { ledger, wallet, nowSeconds } = access;
   const clients = new Map<string, Client>();
   const openClient = (holder: Holder): Client => {
     const name = hexlify(holder.tlsPin);
@@ -116,7 +115,7 @@ export function openHolders(access: HolderAccess, list: readonly Holder[]): Open
     const expiry = nowSeconds() + LIFETIME_SECONDS;
     const values = { fleetId, contentHash: contentHash(content), expiry };
     const digest = statementDigest(ledger.separator("shards"), "ShardDelivery", values);
-    const signature = getBytes(new Wallet(privateKey).signingKey.sign(digest).serialized);
+    const signature = getBytes(wallet.signingKey.sign(digest).serialized);
     return encodeSignedContent({ content, expiry, signature });
   };
   const deliverTo: OpenHolders["deliverTo"] = async (holder, { fleetId, subject, version }, rows) => {

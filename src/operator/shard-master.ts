@@ -9,8 +9,6 @@
  */
 import { randomBytes } from "node:crypto";
 
-import { hexToBytes } from "@noble/hashes/utils.js";
-import { equalBytes } from "../crypto/bytes.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readPin } from "../runtime/passphrase.js";
@@ -18,9 +16,9 @@ import { type TokenPlace, createTokenKey, openTokenKey } from "../runtime/pkcs11
 import { hmac, wipe } from "../shards/bytes.js";
 import { KEY_LENGTH, type KeySource, masterName } from "../shards/derivation.js";
 import type { RegistrarFolder } from "./registrar-folder.js";
+import { formatTokenFile, parseTokenFile } from "./token-file.js";
 
 const PURPOSE = "shard master";
-const TOKEN_FORMAT = "swarmkeep-token/1";
 
 function pathOf({ folder }: RegistrarFolder): string {
   return folder.file("shards", "master.sealed");
@@ -51,13 +49,16 @@ export async function createTokenMaster(registrar: RegistrarFolder, place: Token
   const isNew = await createTokenKey(place, pin);
   const source = await openTokenKey(place, pin);
   try {
-    const name = Buffer.from(await masterName(source)).toString("hex");
-    const file = { format: TOKEN_FORMAT, ...place, name };
-    await writeAtomically(tokenPathOf(registrar), `${JSON.stringify(file, undefined, 2)}\n`);
+    const name = await nameOf(source);
+    await writeAtomically(tokenPathOf(registrar), formatTokenFile({ place, name }));
   } finally {
     source.close();
   }
   return isNew;
+}
+
+async function nameOf(source: KeySource): Promise<string> {
+  return Buffer.from(await masterName(source)).toString("hex");
 }
 
 async function expectNone(registrar: RegistrarFolder): Promise<void> {
@@ -86,9 +87,9 @@ export async function findMaster(
   if (master !== undefined) return { mac: (message) => hmac(master, message), close: () => wipe(master) };
   const content = await readIfPresent(tokenPathOf(registrar), 16_384);
   if (content === undefined) return undefined;
-  const { name, ...place } = parseToken(tokenPathOf(registrar), content);
+  const { name, place } = parseTokenFile(content, tokenPathOf(registrar));
   const source = await openTokenKey(place, await pin());
-  if (equalBytes(await masterName(source), hexToBytes(name))) return source;
+  if ((await nameOf(source)) === name) return source;
   source.close();
   throw new SwarmkeepError(
     `the key ${place.key} in the token ${place.token} is another one than this registrar's master`,
@@ -99,25 +100,6 @@ export async function findMaster(
       details: { ...place },
     },
   );
-}
-
-function parseToken(path: string, content: Uint8Array): TokenPlace & { readonly name: string } {
-  try {
-    const file = JSON.parse(Buffer.from(content).toString("utf8")) as Record<string, unknown>;
-    const { format, module, token, key, name } = file;
-    const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
-    if (format === TOKEN_FORMAT && isText(module) && isText(token) && isText(key) && isText(name)) {
-      if (/^[0-9a-f]{64}$/.test(name)) return { module, token, key, name };
-    }
-  } catch {
-    // Told below.
-  }
-  throw new SwarmkeepError(`${path} is not what this program writes`, {
-    kind: "environment",
-    code: "folder-damaged",
-    advice: "Restore it from a backup; or remove it, and run `swarmkeep shards init` with the same token again.",
-    details: { path },
-  });
 }
 
 /** @throws SwarmkeepError `no-shard-master`, and as `findMaster` */

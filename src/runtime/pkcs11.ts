@@ -1,6 +1,6 @@
 /**
- * HMAC-SHA-256 under a key that never leaves its token: a hardware security module behind PKCS#11 (OASIS, version 2.40), or one in
- * software such as SoftHSM2. The binding to the vendor's module, `pkcs11js`, is an optional peer dependency, loaded here when a token
+ * Keys that never leave their token, for HMAC-SHA-256 and for ECDSA over secp256k1: a hardware security module behind PKCS#11 (OASIS,
+ * version 2.40), or one in software such as SoftHSM2. The binding to the vendor's module, `pkcs11js`, is an optional peer dependency, loaded here when a token
  * is named and not before.
  */
 import { SwarmkeepError } from "../statements/errors.js";
@@ -22,6 +22,15 @@ export interface TokenKey {
   close(): void;
 }
 
+/** A private key over secp256k1 in a token. */
+export interface TokenSigner {
+  /** The point, uncompressed, 65 bytes. */
+  readonly publicKey: Uint8Array;
+  /** r and s, 32 bytes each, of a digest of 32 bytes; s may be high. @throws SwarmkeepError as `openTokenKey` */
+  sign(digest: Uint8Array): Uint8Array;
+  close(): void;
+}
+
 /** The version that is named to whoever has to install it. */
 export const PKCS11_PACKAGE = "pkcs11js@2.1.7";
 
@@ -38,6 +47,12 @@ interface Binding {
   C_FindObjects(session: Buffer, maximum: number): Buffer[];
   C_FindObjectsFinal(session: Buffer): void;
   C_GetAttributeValue(session: Buffer, key: Buffer, wanted: readonly Attribute[]): { readonly value: Buffer }[];
+  C_GenerateKeyPair(
+    session: Buffer,
+    mechanism: { mechanism: number },
+    publicTemplate: readonly Attribute[],
+    privateTemplate: readonly Attribute[],
+  ): object;
   C_GenerateKey(session: Buffer, mechanism: { mechanism: number }, template: readonly Attribute[]): Buffer;
   C_SignInit(session: Buffer, mechanism: { mechanism: number }, key: Buffer): void;
   C_Sign(session: Buffer, message: Buffer, into: Buffer): Buffer;
@@ -45,15 +60,15 @@ interface Binding {
 
 interface Attribute {
   readonly type: number;
-  readonly value?: boolean | number | string;
+  readonly value?: boolean | number | string | Buffer;
 }
 
 /** Numbers of the standard (pkcs11t.h). */
 const CKF = { serial: 0x4, writable: 0x2 } as const;
 const CKU_USER = 1;
-const CKO_SECRET_KEY = 4;
-const CKK_GENERIC_SECRET = 0x10;
-const CKM = { genericSecretKeyGen: 0x350, sha256Hmac: 0x251 } as const;
+const CKO = { publicKey: 2, privateKey: 3, secretKey: 4 } as const;
+const CKK = { ec: 3, genericSecret: 0x10 } as const;
+const CKM = { genericSecretKeyGen: 0x350, sha256Hmac: 0x251, ecKeyPairGen: 0x1040, ecdsa: 0x1041 } as const;
 const CKA = {
   class: 0x0,
   token: 0x1,
@@ -63,11 +78,14 @@ const CKA = {
   sensitive: 0x103,
   derive: 0x10c,
   sign: 0x108,
+  verify: 0x10a,
   valueLength: 0x161,
   extractable: 0x162,
   local: 0x163,
   neverExtractable: 0x164,
   alwaysSensitive: 0x165,
+  ecParameters: 0x180,
+  ecPoint: 0x181,
   modifiable: 0x170,
 } as const;
 const CKR = {
@@ -102,6 +120,19 @@ const SESSION_OVER: ReadonlySet<number> = new Set([
   CKR.notInitialized,
 ]);
 const KEY_BYTES = 32;
+/** The curve's object identifier, 1.3.132.0.10 (SEC 2), in DER. */
+const SECP256K1 = Buffer.from("06052b8104000a", "hex");
+/** DER of an OCTET STRING of an uncompressed point: tag and length before it. */
+const POINT_HEADER = [0x04, 0x41, 0x04] as const;
+
+/** What a key does: where it is found, and by which mechanism and into how many bytes it signs. */
+interface Use {
+  readonly class: number;
+  readonly mechanism: number;
+  readonly bytes: number;
+}
+const HMAC_SHA256: Use = { class: CKO.secretKey, mechanism: CKM.sha256Hmac, bytes: KEY_BYTES };
+const ECDSA: Use = { class: CKO.privateKey, mechanism: CKM.ecdsa, bytes: 64 };
 /** What a key that was born in the token, and cannot leave it, says of itself. */
 const CONFINED: readonly (readonly [number, boolean, string])[] = [
   [CKA.sensitive, true, "CKA_SENSITIVE"],
@@ -117,7 +148,77 @@ const CONFINED: readonly (readonly [number, boolean, string])[] = [
  * `token-key-absent`, `token-key-exportable`, `token-failed`
  */
 export async function openTokenKey(place: TokenPlace, pin: string): Promise<TokenKey> {
-  return keyOf(await loadBinding(place), place, pin);
+  const { sign, close } = keyOf(await loadBinding(place), place, pin, HMAC_SHA256);
+  return { mac: sign, close };
+}
+
+/** Opens a private key over secp256k1. @throws SwarmkeepError as `openTokenKey` */
+export async function openTokenSigner(place: TokenPlace, pin: string): Promise<TokenSigner> {
+  const binding = await loadBinding(place);
+  const { sign, close } = keyOf(binding, place, pin, ECDSA);
+  try {
+    return { publicKey: explained(place, () => publicKeyOf(binding, place, pin)), sign, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/**
+ * Makes a key pair over secp256k1 inside the token, unless one with its label is there. @returns whether it was made now
+ * @throws SwarmkeepError as `openTokenKey`
+ */
+export async function createTokenSigner(place: TokenPlace, pin: string): Promise<boolean> {
+  const binding = await loadBinding(place);
+  return inSession(binding, place, pin, (session) => {
+    if (findKey(binding, session, place, CKO.privateKey) !== undefined) return false;
+    const common = [
+      { type: CKA.keyType, value: CKK.ec },
+      { type: CKA.label, value: place.key },
+      { type: CKA.token, value: true },
+    ];
+    binding.C_GenerateKeyPair(
+      session,
+      { mechanism: CKM.ecKeyPairGen },
+      [...common, { type: CKA.ecParameters, value: SECP256K1 }, { type: CKA.verify, value: true }],
+      [
+        ...common,
+        { type: CKA.private, value: true },
+        { type: CKA.sensitive, value: true },
+        { type: CKA.extractable, value: false },
+        { type: CKA.derive, value: false },
+        { type: CKA.sign, value: true },
+      ],
+    );
+    return true;
+  });
+}
+
+function publicKeyOf(binding: Binding, place: TokenPlace, pin: string): Uint8Array {
+  return inSession(binding, place, pin, (session) => {
+    const key = findKey(binding, session, place, CKO.publicKey);
+    if (key === undefined) throw keyAbsent(place);
+    const [point] = binding.C_GetAttributeValue(session, key, [{ type: CKA.ecPoint }]);
+    const encoded = Uint8Array.from(point?.value ?? []);
+    if (encoded.length === 67 && POINT_HEADER.every((byte, i) => encoded[i] === byte)) return encoded.subarray(2);
+    throw refusal(`the key ${place.key} in the token ${place.token} is none over secp256k1`, "token-key-absent", {
+      advice: "Name the key that was made for this account.",
+      place,
+      cause: undefined,
+    });
+  });
+}
+
+/** Runs work in a session of its own. */
+function inSession<T>(binding: Binding, place: TokenPlace, pin: string, work: (session: Buffer) => T): T {
+  return explained(place, () => {
+    const session = openSession(binding, place, pin);
+    try {
+      return work(session);
+    } finally {
+      binding.C_CloseSession(session);
+    }
+  });
 }
 
 /**
@@ -126,31 +227,31 @@ export async function openTokenKey(place: TokenPlace, pin: string): Promise<Toke
  */
 export async function createTokenKey(place: TokenPlace, pin: string): Promise<boolean> {
   const binding = await loadBinding(place);
-  return explained(place, () => {
-    const session = openSession(binding, place, pin);
-    try {
-      if (findKey(binding, session, place) !== undefined) return false;
-      binding.C_GenerateKey(session, { mechanism: CKM.genericSecretKeyGen }, [
-        { type: CKA.class, value: CKO_SECRET_KEY },
-        { type: CKA.keyType, value: CKK_GENERIC_SECRET },
-        { type: CKA.label, value: place.key },
-        { type: CKA.valueLength, value: KEY_BYTES },
-        { type: CKA.token, value: true },
-        { type: CKA.private, value: true },
-        { type: CKA.sensitive, value: true },
-        { type: CKA.extractable, value: false },
-        { type: CKA.modifiable, value: false },
-        { type: CKA.derive, value: false },
-        { type: CKA.sign, value: true },
-      ]);
-      return true;
-    } finally {
-      binding.C_CloseSession(session);
-    }
+  return inSession(binding, place, pin, (session) => {
+    if (findKey(binding, session, place, CKO.secretKey) !== undefined) return false;
+    binding.C_GenerateKey(session, { mechanism: CKM.genericSecretKeyGen }, [
+      { type: CKA.class, value: CKO.secretKey },
+      { type: CKA.keyType, value: CKK.genericSecret },
+      { type: CKA.label, value: place.key },
+      { type: CKA.valueLength, value: KEY_BYTES },
+      { type: CKA.token, value: true },
+      { type: CKA.private, value: true },
+      { type: CKA.sensitive, value: true },
+      { type: CKA.extractable, value: false },
+      { type: CKA.modifiable, value: false },
+      { type: CKA.derive, value: false },
+      { type: CKA.sign, value: true },
+    ]);
+    return true;
   });
 }
 
-function keyOf(binding: Binding, place: TokenPlace, pin: string): TokenKey {
+function keyOf(
+  binding: Binding,
+  place: TokenPlace,
+  pin: string,
+  use: Use,
+): { sign(message: Uint8Array): Uint8Array; close(): void } {
   let open: { readonly session: Buffer; readonly key: Buffer } | undefined;
   const end = (): void => {
     const session = open?.session;
@@ -164,7 +265,7 @@ function keyOf(binding: Binding, place: TokenPlace, pin: string): TokenKey {
   const start = (): NonNullable<typeof open> => {
     const session = openSession(binding, place, pin);
     try {
-      const key = findKey(binding, session, place);
+      const key = findKey(binding, session, place, use.class);
       if (key === undefined) throw keyAbsent(place);
       expectConfined(binding, session, key, place);
       return { session, key };
@@ -175,12 +276,12 @@ function keyOf(binding: Binding, place: TokenPlace, pin: string): TokenKey {
   };
   open = explained(place, start);
   return {
-    mac: (message) =>
+    sign: (message) =>
       explained(place, () => {
         open ??= start();
         try {
-          binding.C_SignInit(open.session, { mechanism: CKM.sha256Hmac }, open.key);
-          return new Uint8Array(binding.C_Sign(open.session, Buffer.from(message), Buffer.alloc(KEY_BYTES)));
+          binding.C_SignInit(open.session, { mechanism: use.mechanism }, open.key);
+          return new Uint8Array(binding.C_Sign(open.session, Buffer.from(message), Buffer.alloc(use.bytes)));
         } catch (error) {
           // Not tried again here: the next call begins with a new session, and says what is wrong if there is none.
           if (SESSION_OVER.has(codeOf(error) ?? -1)) end();
@@ -268,9 +369,9 @@ function labelOf(binding: Binding, slot: Buffer): string {
   return binding.C_GetTokenInfo(slot).label.replace(/[ \0]+$/, "");
 }
 
-function findKey(binding: Binding, session: Buffer, place: TokenPlace): Buffer | undefined {
+function findKey(binding: Binding, session: Buffer, place: TokenPlace, kind: number): Buffer | undefined {
   binding.C_FindObjectsInit(session, [
-    { type: CKA.class, value: CKO_SECRET_KEY },
+    { type: CKA.class, value: kind },
     { type: CKA.label, value: place.key },
   ]);
   const found = binding.C_FindObjects(session, 2);
@@ -298,7 +399,7 @@ function expectConfined(binding: Binding, session: Buffer, key: Buffer, place: T
     {
       kind: "refused",
       code: "token-key-exportable",
-      advice: "Have the key made inside the token by `swarmkeep shards init`, under another label.",
+      advice: "Have the key made inside the token by `swarmkeep`, under another label.",
       details: { ...place, attribute: wrong[2] },
     },
   );

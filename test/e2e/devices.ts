@@ -94,8 +94,9 @@ export async function makeFleet(
   await untilRead(mesh, registered.receipt?.blockNumber ?? 0);
   await untilListed(clients.members, batch.facts.base + batch.facts.count - 1);
   const byKey = lots.some(({ join: method }) => method === "pre-shared-key");
-  const { privateKey } = mesh.registrar;
-  const uploads = byKey ? await uploadChannelKeys(mesh.ledger, clients, { privateKey, sealer }, registered) : [];
+  const uploads = byKey
+    ? await uploadChannelKeys(mesh.ledger, clients, { wallet: mesh.registrar, sealer }, registered)
+    : [];
   sealer.wipe();
   return { ...registered, mesh, keysGiven: uploads.filter(({ keys }) => keys > 0).length };
 }

@@ -74,7 +74,7 @@ describe("interoperability", function () {
   async function code(position: number): Promise<string> {
     const clients = await mesh.clients();
     const order = { index: index(position), lifetimeSeconds: 600 };
-    const given = await giveCode(mesh.ledger, clients, mesh.registrar.privateKey, fleet.batch, order);
+    const given = await giveCode(mesh.ledger, clients, mesh.registrar, fleet.batch, order);
     return given.code;
   }
 

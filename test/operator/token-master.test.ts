@@ -1,18 +1,24 @@
-/** A master that is born inside a PKCS#11 token and never leaves it, tried against SoftHSM2. */
+/** A master and an account that are born inside a PKCS#11 token and never leave it, tried against SoftHSM2. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect } from "chai";
+import { Transaction, keccak256, recoverAddress } from "ethers";
 
 import { createMaster, createTokenMaster, findMaster, openMaster } from "../../src/operator/shard-master.js";
-import { type RegistrarFolder, createRegistrarFolder } from "../../src/operator/registrar-folder.js";
+import {
+  type RegistrarFolder,
+  createRegistrarFolder,
+  openRegistrarFolder,
+} from "../../src/operator/registrar-folder.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
 import { formatMeshFile } from "../../src/runtime/mesh-file.js";
 import { readPin } from "../../src/runtime/passphrase.js";
-import { openTokenKey } from "../../src/runtime/pkcs11.js";
+import { createTokenSigner, openTokenKey } from "../../src/runtime/pkcs11.js";
 import { LIGHT_KDF } from "../../src/runtime/sealed-file.js";
+import { openTokenAccount } from "../../src/runtime/token-account.js";
 import { type KeySource, deviceRoot, deviceShardKeys, nextChain } from "../../src/shards/derivation.js";
 import { decodeEntry } from "../../src/shards/entry.js";
 import { generateDevice } from "../../src/shards/generate.js";
@@ -57,7 +63,7 @@ async function failure(work: Promise<unknown>): Promise<SwarmkeepError> {
   return error as SwarmkeepError;
 }
 
-describe("a master in a PKCS#11 token", () => {
+describe("keys in a PKCS#11 token", () => {
   if (module === undefined || PKCS11 === undefined) {
     it.skip("install softhsm2, and by npm pkcs11js, to run these");
     return;
@@ -203,7 +209,65 @@ describe("a master in a PKCS#11 token", () => {
     source.close();
   });
 
-  it("is made by shards init, the PIN from a file", async () => {
+  describe("of a registrar's account", () => {
+    const at = { ...place, key: "account" };
+
+    it("signs transactions and statements as ethers does, low s always, and cannot be read", async () => {
+      expect(await createTokenSigner(at, PIN)).to.equal(true);
+      expect(await createTokenSigner(at, PIN)).to.equal(false);
+      const { wallet, close } = await openTokenAccount(at, PIN);
+      for (let i = 0; i < 40; i++) {
+        const digest = keccak256(Uint8Array.of(i));
+        const signature = wallet.signingKey.sign(digest);
+        // ethers takes no high s.
+        expect(recoverAddress(digest, signature.serialized)).to.equal(wallet.address);
+      }
+      const transaction = Transaction.from({ to: wallet.address, chainId: 1, nonce: 3, gasLimit: 21_000, type: 2 });
+      expect(Transaction.from(await wallet.signTransaction(transaction)).from).to.equal(wallet.address);
+      expect(() => wallet.privateKey).to.throw(SwarmkeepError, "does not leave the token");
+      const pkcs11 = stranger();
+      const session = pkcs11.C_OpenSession(slotOf(pkcs11, "fleet"), 4);
+      pkcs11.C_FindObjectsInit(session, [
+        { type: 0x3, value: "account" },
+        { type: 0x0, value: 3 },
+      ]);
+      const [key = Buffer.alloc(0)] = pkcs11.C_FindObjects(session, 1);
+      pkcs11.C_FindObjectsFinal(session);
+      expect(() => pkcs11.C_GetAttributeValue(session, key, [{ type: 0x11 }])).to.throw(/CKR_ATTRIBUTE_SENSITIVE/);
+      close();
+      pkcs11.C_CloseAllSessions(slotOf(pkcs11, "fleet"));
+    });
+
+    it("is the registrar's by fleet init, opened with the PIN, and no other one in its place", async () => {
+      const made = await createRegistrarFolder(join(folder, "t"), PASSPHRASE, TEST_MESH, LIGHT_KDF, {
+        place: at,
+        pin: PIN,
+      });
+      const { address } = made;
+      await made.close();
+      expect(await readdir(join(folder, "t"))).to.not.include("account.json");
+      const again = await openRegistrarFolder(join(folder, "t"), PASSPHRASE, pin);
+      expect(again.address).to.equal(address);
+      await again.close();
+      const open = (given: string) => openRegistrarFolder(join(folder, "t"), PASSPHRASE, () => Promise.resolve(given));
+      expect((await failure(open("0000"))).code).to.equal("wrong-pin");
+      await createTokenSigner({ ...at, token: "other" }, PIN);
+      const path = join(folder, "t", "token.json");
+      const file = await readFile(path, "utf8");
+      await writeFile(path, file.replace('"fleet"', '"other"'));
+      expect((await failure(open(PIN))).code).to.equal("wrong-account");
+      await writeFile(path, file.slice(1));
+      expect((await failure(open(PIN))).code).to.equal("folder-damaged");
+
+      const none = createRegistrarFolder(join(folder, "u"), PASSPHRASE, TEST_MESH, LIGHT_KDF, {
+        place: { ...at, token: "elsewhere" },
+        pin: PIN,
+      });
+      expect((await failure(none)).code).to.equal("token-absent");
+    });
+  });
+
+  it("is made by shards init and fleet init, the PIN from a file", async () => {
     const data = join(folder, "cli");
     const secrets = join(folder, "pin");
     await writeFile(secrets, `${PIN}\n`, { mode: 0o600 });
@@ -215,5 +279,16 @@ describe("a master in a PKCS#11 token", () => {
     expect(made.code, made.stderr).to.equal(0);
     expect(made.stdout).to.contain("inside the token fleet");
     expectSentence(await init(), "usage", "shard-master-exists");
+
+    const words = ["fleet", "init", "--mesh", join(folder, "mesh.json"), "--data", join(folder, "cli-token")];
+    expectSentence(await swarmkeep([...words, "--token", "fleet"], environment), "usage", "option-missing");
+    const account = await swarmkeep(
+      [...words, "--pkcs11", module, "--token", "fleet", "--fast-keystore", "--json"],
+      environment,
+    );
+    expect(account.code, account.stderr).to.equal(0);
+    const opened = await openRegistrarFolder(join(folder, "cli-token"), PASSPHRASE, pin);
+    expect(JSON.parse(account.stdout)).to.include({ account: opened.address });
+    await opened.close();
   });
 });

@@ -89,7 +89,7 @@ describe("a gateway that keeps shards", function () {
     );
     const wallet = wallets.find(({ address }) => address === mesh.registrar.address);
     const nowSeconds = (): number => Math.floor(Date.now() / 1000);
-    const access = { ledger, privateKey: wallet?.privateKey ?? "", nowSeconds };
+    const access = { ledger, wallet: wallet as HDNodeWallet, nowSeconds };
     holders = openHolders(access, [{ tlsPin: pin, endpoint }]);
   });
   after(async () => {

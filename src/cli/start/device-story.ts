@@ -92,8 +92,8 @@ async function revoke(
     // The committee may change while it is asked.
     const { receipt, signedAfter } = await patiently(async () => {
       const validators = await local.validators();
-      return withSender(ledger.endpoint, registrar.privateKey, (sender) =>
-        revokeDevices(ledger, validators, sender, registrar, {
+      return withSender(ledger.endpoint, registrar.wallet, (sender) =>
+        revokeDevices(ledger, validators, sender, registrar.wallet, {
           indexes: [gate.index],
           reason: REVOCATION_REASON.keyCompromise,
         }),

@@ -175,7 +175,7 @@ async function registerBatch(
         value: made,
       };
     }
-    const registered = await withSender(ledger.endpoint, registrar.privateKey, (sender) =>
+    const registered = await withSender(ledger.endpoint, registrar.wallet, (sender) =>
       registerFleet(ledger, sender, made, {
         policy: {
           scopes: GRANTED,

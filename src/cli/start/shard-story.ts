@@ -44,12 +44,12 @@ export async function tellShardStory(local: LocalMesh, fleet: Fleet, progress: P
   const source = await openMaster(registrar);
   const folder = await registrar.folder.folder("shards");
   const batches = batchesFolder(registrar);
-  const { privateKey, sealer } = registrar;
+  const { wallet, sealer } = registrar;
   const shards = await lamp.agent.shards();
   try {
-    await withSender(ledger.endpoint, privateKey, async (sender) => {
+    await withSender(ledger.endpoint, wallet, async (sender) => {
       const nowSeconds = (): number => Math.floor(Date.now() / 1000);
-      const generator: Generator = { ledger, sender, privateKey, sealer, folder, batches, source, nowSeconds };
+      const generator: Generator = { ledger, sender, wallet, sealer, folder, batches, source, nowSeconds };
       const order = { ...ORDER, fleetId };
       const first = await generate(generator, order, progress);
       await useKey(local, shards, first, progress);
