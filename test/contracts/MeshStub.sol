@@ -9,7 +9,7 @@ import {BLS12381} from "../../contracts/libraries/BLS12381.sol";
 contract MeshStub {
     bytes32 public constant meshId = "mesh";
     address public immutable ceremony = msg.sender;
-    ITrustAnchor.Parameters private _parameters;
+    ITrustAnchor.Parameters internal _parameters;
 
     constructor() {
         _parameters.minimumStake = 1 ether;
