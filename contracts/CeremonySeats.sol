@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {Generations} from "./Generations.sol";
+import {IGenerations} from "./interfaces/IGenerations.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {IRotation} from "./interfaces/IRotation.sol";
@@ -10,8 +12,8 @@ import {Seats} from "./libraries/Seats.sol";
 import {MeshContract} from "./MeshContract.sol";
 
 /// @title Who sits in a key ceremony: invitations, replacements and seats
-/// @notice The order of invitation is that of the registry in a key generation, which is the order of the genesis list, that of the
-/// committee in office in a re-key, and that of the turn's permutation in a resharing, with the candidates that had no weight
+/// @notice The order of invitation is that of the registry in a key generation, which is the order of the genesis list, that in which
+/// {IGenerations} names the members in a re-key, and that of the turn's permutation in a resharing, with the candidates that had no weight
 /// after it. Whom an attempt failed by is invited last from then on.
 abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     using Seats for uint40;
@@ -54,8 +56,12 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     IValidatorRegistry public immutable registry;
     /// @inheritdoc IKeyCeremony
     IRotation public immutable rotation;
+    /// @inheritdoc IKeyCeremony
+    address public immutable generations;
 
     Ceremony internal _ceremony;
+
+    /// @dev The generations are the first contract that this one creates, so that the genesis need not name them: see {FleetRegistry}.
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
@@ -65,6 +71,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         groupKeys = groupKeys_;
         registry = registry_;
         rotation = rotation_;
+        generations = address(new Generations(anchor_, groupKeys_, this, registry_));
     }
 
     /// @inheritdoc IKeyCeremony
@@ -126,7 +133,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         Walk memory walk;
         Kind kind = c.status.kind;
         if (kind != Kind.Resharing) {
-            walk.order = kind == Kind.Rekey ? _committee() : registry.candidates();
+            walk.order = kind == Kind.Rekey ? _named() : registry.candidates();
             walk.isWhole = true;
         }
         (uint256 drawn, uint256 failed) = (c.drawn, c.failed);
@@ -234,6 +241,11 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// @dev In office. One place that asks keeps the contract below the size that a chain takes.
     function _committee() internal view returns (address[] memory) {
         return groupKeys.committee();
+    }
+
+    /// @dev For a re-key.
+    function _named() internal view returns (address[] memory) {
+        return IGenerations(generations).members();
     }
 
     /// @dev Seats that have a dealer: in a resharing some of the committee in office may be empty.

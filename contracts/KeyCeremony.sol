@@ -2,7 +2,6 @@
 pragma solidity ^0.8.37;
 
 import {CeremonySeats} from "./CeremonySeats.sol";
-import {Generations} from "./Generations.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {IRotation} from "./interfaces/IRotation.sol";
@@ -28,18 +27,12 @@ contract KeyCeremony is CeremonySeats {
     mapping(uint64 ceremony => mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)))
         private _acknowledgements;
 
-    /// @inheritdoc IKeyCeremony
-    address public immutable generations;
-
-    /// @dev The generations are the first contract that this one creates, so that the genesis need not name them: see {FleetRegistry}.
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
         IValidatorRegistry registry_,
         IRotation rotation_
-    ) CeremonySeats(anchor_, groupKeys_, registry_, rotation_) {
-        generations = address(new Generations(anchor_, groupKeys_, this));
-    }
+    ) CeremonySeats(anchor_, groupKeys_, registry_, rotation_) {}
 
     // ---------------------------------------------------------------- start and accept
 
@@ -61,9 +54,14 @@ contract KeyCeremony is CeremonySeats {
     }
 
     /// @inheritdoc IKeyCeremony
-    function startRekey() external returns (uint64 ceremony) {
+    function startRekey(bool abandons) external returns (uint64 ceremony) {
         _requireGenerations();
-        uint256 seats = _committee().length;
+        Status storage status = _ceremony.status;
+        if (abandons && _isUnderWay(status.phase)) {
+            emit AttemptFailed(status.ceremony, status.attempt, status.phase);
+            status.phase = Phase.Abandoned;
+        }
+        uint256 seats = _named().length;
         (ceremony, ) = _start(Kind.Rekey, uint8(seats), seats);
     }
 

@@ -6,7 +6,9 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 
 import {Equivocations} from "./Equivocations.sol";
 import {SwarmGoverned} from "./SwarmGoverned.sol";
+import {IGenerations} from "./interfaces/IGenerations.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
@@ -43,6 +45,22 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     /// @inheritdoc IValidatorRegistry
     function acceptGenesis(ITrustAnchor.Member[] calldata members) external onlyAnchor {
         for (uint256 i = 0; i < members.length; i++) _admit(members[i].account, members[i].operator);
+    }
+
+    /// @inheritdoc IValidatorRegistry
+    function acceptRecovery(ITrustAnchor.Member[] calldata members) external {
+        address generations = IKeyCeremony(anchor.ceremony()).generations();
+        address recovery = address(IGenerations(generations).recovery());
+        if (msg.sender != recovery) revert WrongCaller(msg.sender, recovery);
+
+        for (uint256 i = 0; i < members.length; i++) {
+            (address account, bytes32 operator) = (members[i].account, members[i].operator);
+            if (_validators[account].state != State.None) continue;
+            if (operator == 0 || candidateOf[operator] != address(0)) {
+                operator = keccak256(abi.encode(account, operator));
+            }
+            _admit(account, operator);
+        }
     }
 
     /// @inheritdoc IValidatorRegistry

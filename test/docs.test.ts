@@ -36,7 +36,9 @@ function rowOf(first: string): string[] {
 describe("docs/protocol.md", () => {
   it("has every EIP-712 type as the code has it, and no other", () => {
     for (const [name, fields] of Object.entries(STATEMENTS)) expect(rowOf(name)[2], name).to.equal(fields);
-    const typed = rows.filter((cells) => cells.length === 6 && /^(bytes32|uint\d+|address) \w+,/.test(cells[2] ?? ""));
+    const typed = rows.filter(
+      (cells) => cells.length === 6 && /^(bytes32|uint\d+|address) \w+(,|$)/.test(cells[2] ?? ""),
+    );
     expect(typed.map((cells) => cells[1])).to.deep.equal(Object.keys(STATEMENTS));
     expect(protocol).to.include(DOMAIN_TYPE);
   });

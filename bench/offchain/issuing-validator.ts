@@ -52,6 +52,7 @@ const addresses = {
   rotation: address("rotation"),
   shards: address("shards"),
   generations: address("generations"),
+  recovery: address("recovery"),
 };
 const finalised: FinalisedBlock = { number: 100, hash: "", parentHash: "", stateRoot: "", timestamp: NOW };
 const binding = seed("tls-exporter");

@@ -25,7 +25,8 @@ interface IKeyCeremony {
         KeyGeneration,
         /// Dealers are the committee in office, each deals its own share; the group keys stay.
         Resharing,
-        /// A key generation of the committee in office, for keys that take the place of those it holds. One attempt.
+        /// A key generation for keys that take the place of those in office, of whom {generations} names: the committee in office,
+        /// or the members of a recovery. One attempt.
         Rekey
     }
 
@@ -42,7 +43,8 @@ interface IKeyCeremony {
         Acknowledge,
         /// Final: the committee is in office.
         Active,
-        /// Final: a re-key whose attempt failed. The committee before stays in office, and so do its keys.
+        /// Final: a re-key whose attempt failed, or what a recovery took the place of. The committee before stays in office, and so do
+        /// its keys.
         Abandoned
     }
 
@@ -306,11 +308,12 @@ interface IKeyCeremony {
     /// @return ceremony Its number.
     function startResharing() external returns (uint64 ceremony);
 
-    /// @notice Starts a key generation of the committee in office, for keys that take the place of those it holds. Only
-    /// {generations}, which knows that the swarm wants it. Nobody else is invited, n - f of the committee suffice, and an
+    /// @notice Starts a key generation of those whom {generations} names, for keys that take the place of those in office. Only
+    /// {generations}, which knows that the swarm or the root CA wants it. Nobody else is invited, n - f of them suffice, and an
     /// attempt that fails is the end of it.
+    /// @param abandons Whether a ceremony that runs is given up for it.
     /// @return ceremony Its number.
-    function startRekey() external returns (uint64 ceremony);
+    function startRekey(bool abandons) external returns (uint64 ceremony);
 
     /// @notice Takes place `seat` with the one-time receiving key `key`.
     function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external;

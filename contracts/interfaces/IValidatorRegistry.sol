@@ -119,6 +119,10 @@ interface IValidatorRegistry is IEquivocations {
     /// @notice Admits the first candidates in order. Only the anchor, at genesis.
     function acceptGenesis(ITrustAnchor.Member[] calldata members) external;
 
+    /// @notice Admits those members of a recovery that are not known yet. Only the {IRecovery}. Where an operator has a candidate
+    /// already, the member's is keccak256(abi.encode(account, operator)): nobody stands in a recovery's way.
+    function acceptRecovery(ITrustAnchor.Member[] calldata members) external;
+
     /// @notice Admits a candidate by the swarm's Admission statement (order-free). Anyone may submit it.
     function admit(address account, bytes32 operator, uint64 expiry, BLS12381.G2Point calldata signature) external;
 

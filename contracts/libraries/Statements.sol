@@ -36,6 +36,10 @@ library Statements {
     bytes32 internal constant KEY_SUCCESSION = keccak256(
         "KeySuccession(uint64 generation,uint64 ceremony,bytes32 blsKeyHash,bytes32 edKey,uint64 since)"
     );
+    bytes32 internal constant RECOVERY = keccak256(
+        "Recovery(uint64 number,uint64 generation,bytes32 membersHash,uint8 isCompromised)"
+    );
+    bytes32 internal constant RECOVERY_CANCELLATION = keccak256("RecoveryCancellation(uint64 number)");
     bytes32 internal constant RESIZE = keccak256("Resize(uint8 seats,uint64 expiry)");
     bytes32 internal constant GRANT = keccak256(
         "Grant(address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt)"
@@ -124,6 +128,19 @@ library Statements {
         uint64 since
     ) internal pure returns (bytes32) {
         return keccak256(abi.encode(KEY_SUCCESSION, generation, ceremony, blsKeyHash, edKey, since));
+    }
+
+    function recovery(
+        uint64 number,
+        uint64 generation,
+        bytes32 membersHash,
+        bool isCompromised
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RECOVERY, number, generation, membersHash, isCompromised));
+    }
+
+    function recoveryCancellation(uint64 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RECOVERY_CANCELLATION, number));
     }
 
     function resize(uint8 seats, uint64 expiry) internal pure returns (bytes32) {

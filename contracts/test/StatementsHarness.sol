@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[21] memory) {
+    function typeHashes() external pure returns (TypeHash[23] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -26,6 +26,8 @@ contract StatementsHarness {
                 TypeHash("Beacon", Statements.BEACON),
                 TypeHash("Rekey", Statements.REKEY),
                 TypeHash("KeySuccession", Statements.KEY_SUCCESSION),
+                TypeHash("Recovery", Statements.RECOVERY),
+                TypeHash("RecoveryCancellation", Statements.RECOVERY_CANCELLATION),
                 TypeHash("Resize", Statements.RESIZE),
                 TypeHash("Grant", Statements.GRANT),
                 TypeHash("Revocation", Statements.REVOCATION),

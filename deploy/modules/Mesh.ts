@@ -5,7 +5,8 @@ import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
  * bytes; all bytes32. The mesh begins when somebody submits the genesis, signed by the root CA, which names these addresses.
  *
  * The anchor comes first, since all others are given it, and the group keys second, since those that take statements of the
- * swarm are given them. The fleets bring their shard maps along, the ceremony the generations.
+ * swarm are given them. The fleets bring their shard maps along, the ceremony the generations and
+ * these the recovery.
  */
 export default buildModule("Mesh", (m) => {
   const anchor = m.contract("TrustAnchor", [m.getParameter("rootX"), m.getParameter("rootY"), m.getParameter("nonce")]);
@@ -23,6 +24,7 @@ export default buildModule("Mesh", (m) => {
   });
 
   const generations = m.contractAt("Generations", m.staticCall(ceremony, "generations"));
+  const recovery = m.contractAt("Recovery", m.staticCall(generations, "recovery"));
 
-  return { anchor, groupKeys, registry, fleets, revocations, rotation, ceremony, shards, generations };
+  return { anchor, groupKeys, registry, fleets, revocations, rotation, ceremony, shards, generations, recovery };
 });

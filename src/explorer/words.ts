@@ -121,6 +121,13 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   KeysCertified: (args) => say`The root CA certified the group keys of generation ${text(args["generation"])}`,
   RekeyStarted: (args) =>
     say`The committee in office began to make the group keys of generation ${text(args["generation"])}, in ${ceremony(args)}`,
+  RecoveryStarted: (args) =>
+    say`The members that the root CA named began to make the group keys of generation ${text(args["generation"])}, in ${ceremony(args)}`,
+  RecoveryRequested: (args) =>
+    say`The root CA asked for new group keys in place of those of generation ${text(args["generation"])}, which are ${args["isCompromised"] === true ? "in wrong hands" : "lost"}`,
+  RecoveryCancelled: (args) => say`The swarm refused the root CA's request ${text(args["number"])} for new group keys`,
+  CompromiseDeclared: (args) => say`${validator(args)} declared the group keys to be in wrong hands`,
+  RecoveryBegun: (args) => say`The members of the root CA's request ${text(args["number"])} were admitted`,
   KeysSucceeded: (args) =>
     say`The group keys of generation ${text(args["generation"])} took the place of those before, which signed them`,
   SuccessorNamed: (args) =>

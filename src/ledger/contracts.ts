@@ -6,6 +6,7 @@ import {
   Generations__factory,
   GroupKeys__factory,
   KeyCeremony__factory,
+  Recovery__factory,
   RevocationList__factory,
   Rotation__factory,
   ShardMap__factory,
@@ -15,6 +16,7 @@ import {
   type Generations,
   type GroupKeys,
   type KeyCeremony,
+  type Recovery,
   type RevocationList,
   type Rotation,
   type ShardMap,
@@ -23,7 +25,7 @@ import {
 } from "../../typechain-types/index.js";
 import { LedgerError } from "./errors.js";
 
-/** Handles by the name that the genesis document gives each contract; of those that it does not name, the shard maps are the fleets', the generations the ceremony's. */
+/** Handles by the name that the genesis document gives each contract; of those that it does not name, the shard maps are the fleets', the generations the ceremony's, the recovery the generations'. */
 export interface MeshContracts {
   readonly anchor: TrustAnchor;
   readonly registry: ValidatorRegistry;
@@ -34,6 +36,7 @@ export interface MeshContracts {
   readonly rotation: Rotation;
   readonly shards: ShardMap;
   readonly generations: Generations;
+  readonly recovery: Recovery;
 }
 
 export type ContractName = keyof MeshContracts;
@@ -51,6 +54,7 @@ export const CONTRACT_NAMES = [
   "rotation",
   "shards",
   "generations",
+  "recovery",
 ] as const;
 
 /** ABIs, with events and errors. */
@@ -64,6 +68,7 @@ export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   rotation: Rotation__factory.createInterface(),
   shards: ShardMap__factory.createInterface(),
   generations: Generations__factory.createInterface(),
+  recovery: Recovery__factory.createInterface(),
 };
 
 export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): MeshContracts {
@@ -77,16 +82,18 @@ export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): M
     rotation: Rotation__factory.connect(addresses.rotation, runner),
     shards: ShardMap__factory.connect(addresses.shards, runner),
     generations: Generations__factory.connect(addresses.generations, runner),
+    recovery: Recovery__factory.connect(addresses.recovery, runner),
   };
 }
 
 /** What a genesis names, and the anchor that took it. */
-export type NamedAddresses = Omit<MeshAddresses, "shards" | "generations">;
+export type NamedAddresses = Omit<MeshAddresses, "shards" | "generations" | "recovery">;
 
-/** All addresses, with those of contracts that a named one created as its first: nobody has to be asked for them. */
+/** All addresses, with those of contracts that another created as its first: nobody has to be asked for them. */
 export function allAddresses(named: NamedAddresses): MeshAddresses {
   const firstOf = (creator: string): string => getCreateAddress({ from: creator, nonce: 1 });
-  return { ...named, shards: firstOf(named.fleets), generations: firstOf(named.ceremony) };
+  const generations = firstOf(named.ceremony);
+  return { ...named, shards: firstOf(named.fleets), generations, recovery: firstOf(generations) };
 }
 
 /**

@@ -112,6 +112,8 @@ export class Projection {
   latestHead: PostedHead | undefined;
   latestCheckpoint: PostedCheckpoint | undefined;
 
+  /** Ceremonies for keys that the root CA asked for. */
+  readonly recoveries = new Set<bigint>();
   /** How the keys of each generation followed those before, by generation. */
   readonly successions = new Map<bigint, LedgerEventNamed<"KeysSucceeded">["args"]>();
 
@@ -138,6 +140,15 @@ export class Projection {
         return;
       case "KeysSucceeded":
         this.successions.set(event.args.generation, event.args);
+        return;
+      case "RecoveryStarted":
+        this.recoveries.add(event.args.ceremony);
+        return;
+      case "RecoveryRequested":
+      case "RecoveryCancelled":
+      case "CompromiseDeclared":
+      case "RecoveryBegun":
+        // Whoever asks for one reads the contract; members follow its ceremony.
         return;
       case "RekeyStarted":
         // The ceremony's own events say all that follows.

@@ -72,7 +72,7 @@ export async function foundMesh(operator: OperatorFolder, options: FoundingOptio
     const meshId = keccak256(
       AbiCoder.defaultAbiCoder().encode(["bytes32", "bytes32", "bytes32"], [x, y, state.nonce].map(hexlify)),
     );
-    const { anchor: _, shards: __, generations: ___, ...contracts } = addresses;
+    const { anchor: _, shards: __, generations: ___, recovery: ____, ...contracts } = addresses;
     const { members, registrars } = options;
     await submitGenesis(operator, endpoint, addresses, { meshId, contracts, parameters, members, registrars });
 

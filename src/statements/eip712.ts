@@ -34,6 +34,8 @@ export const STATEMENTS = {
   Beacon: "uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 prevrandao",
   Rekey: "uint64 generation,uint64 expiry",
   KeySuccession: "uint64 generation,uint64 ceremony,bytes32 blsKeyHash,bytes32 edKey,uint64 since",
+  Recovery: "uint64 number,uint64 generation,bytes32 membersHash,uint8 isCompromised",
+  RecoveryCancellation: "uint64 number",
   Resize: "uint8 seats,uint64 expiry",
   Grant: "address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt",
   Revocation: "bytes32 entriesHash,uint8 reason,uint64 expiry",

@@ -24,7 +24,9 @@ export interface SuccessionVote {
 
 export interface ActivatingOptions {
   readonly projection: Projection;
-  /** Undefined where the keys stay, or are the first. */
+  /** Whether the keys are those that the root CA asked for. */
+  readonly isRecovery: boolean;
+  /** Undefined where the keys stay, are the first, or are a recovery's. */
   readonly succession: SuccessionVote | undefined;
   readonly record: VoteRecord;
   readonly channel: MemberChannel;
@@ -94,6 +96,10 @@ export class Activating {
       edKey: effect.outcome.ed25519,
     };
     const values = [effect.ceremony, effect.attempt, outcome, signatureStruct(this.#signature)];
+    if (this.#options.isRecovery) {
+      const data = INTERFACES.generations.encodeFunctionData("activateRecovery", values);
+      return { contract: "generations", data };
+    }
     if (this.#succession === undefined) {
       return { contract: "ceremony", data: INTERFACES.ceremony.encodeFunctionData("activate", values) };
     }

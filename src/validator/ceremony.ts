@@ -216,7 +216,18 @@ export class CeremonyRunner {
       if (signer === undefined) return;
       const { projection } = standing;
       const succession = this.#successionVote(effect, running);
-      const options = { projection, succession, record, channel, bls, clock, log, turnSeconds: TURN_SECONDS };
+      const isRecovery = projection.recoveries.has(effect.ceremony);
+      const options = {
+        projection,
+        isRecovery,
+        succession,
+        record,
+        channel,
+        bls,
+        clock,
+        log,
+        turnSeconds: TURN_SECONDS,
+      };
       this.#activating = new Activating(effect, committee, signer, options);
     }
     const call = this.#activating.due(effect, view.n, finalised.timestamp);
@@ -227,7 +238,8 @@ export class CeremonyRunner {
   #successionVote({ ceremony, outcome }: ActivationEffect, { member }: Replayed): SuccessionVote | undefined {
     const { standing, context, officeVoting } = this.#options;
     const { office } = standing.projection;
-    if (office === undefined || member.view.kind === "resharing") return undefined;
+    const { recoveries } = standing.projection;
+    if (office === undefined || member.view.kind === "resharing" || recoveries.has(ceremony)) return undefined;
     const link = {
       generation: Number(office.generation) + 1,
       ceremony: Number(ceremony),

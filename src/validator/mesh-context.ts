@@ -30,6 +30,7 @@ export function meshContext(meshId: Uint8Array, chainId: bigint, addresses: Mesh
       rotation: separator("rotation"),
       shards: separator("shards"),
       generations: separator("generations"),
+      recovery: separator("recovery"),
     },
   };
 }

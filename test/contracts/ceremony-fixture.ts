@@ -155,6 +155,8 @@ export class CeremonyMesh {
   readonly meshId: Uint8Array;
   /** In the order of the genesis list. */
   readonly members: Member[];
+  /** By the root CA: r | s. */
+  readonly rootSign: (digest: Uint8Array) => Uint8Array;
 
   constructor(parts: MeshParts) {
     this.chain = parts.chain;
@@ -167,6 +169,7 @@ export class CeremonyMesh {
     this.revocations = parts.revocations;
     this.meshId = parts.meshId;
     this.members = parts.members;
+    this.rootSign = parts.rootSign;
     this.quorum = quorumOf(parts.seats);
   }
 
@@ -457,6 +460,7 @@ interface MeshParts {
   readonly meshId: Uint8Array;
   readonly members: Member[];
   readonly seats: number;
+  readonly rootSign: (digest: Uint8Array) => Uint8Array;
 }
 
 /** A mesh of `seats` with `members` candidates, of which all but the last `unregistered` are registered. */
@@ -465,6 +469,7 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
   const { ethers } = chain;
   const random = seeded(`mesh of ${seats}`);
   const root = random(32);
+  const rootSign = (message: Uint8Array): Uint8Array => p256.sign(message, root, { prehash: true, lowS: true });
   const rootKey = p256.getPublicKey(root, false);
   const nonce = random(32);
   const anchor = await ethers.deployContract("TrustAnchor", [rootKey.slice(1, 33), rootKey.slice(33), nonce]);
@@ -541,7 +546,7 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
     membersHash: hashOf("members"),
     registrarsHash: hashOf("registrars"),
   });
-  const signature = p256.sign(digest, root, { prehash: true, lowS: true });
+  const signature = rootSign(digest);
   await anchor.submitGenesis(genesis, signature.slice(0, 32), signature.slice(32));
 
   const mesh = new CeremonyMesh({
@@ -556,6 +561,7 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
     meshId,
     members: all,
     seats,
+    rootSign,
   });
   for (const member of all.slice(0, members - unregistered)) await register(mesh, member);
   return mesh;

@@ -92,6 +92,27 @@ export async function startResharing(mesh: CeremonyMesh): Promise<void> {
   mesh.dealings.clear();
 }
 
+/** Looks at the ceremony for new keys that has just started, which has no dealers but its receivers. */
+export async function sitDownToNewKeys(mesh: CeremonyMesh): Promise<void> {
+  mesh.incumbents = undefined;
+  mesh.id = await mesh.ceremony.current();
+  mesh.quorum = quorumOf(Number((await mesh.status()).seats));
+  mesh.attempt = 1;
+  mesh.dealings.clear();
+}
+
+/** The ceremony for new keys, with all acknowledgements. */
+export async function newKeysToAcknowledge(mesh: CeremonyMesh): Promise<Derived> {
+  await mesh.seatAll();
+  await mesh.dealAll();
+  await mesh.advance();
+  await mesh.satisfyAll();
+  await mesh.advance();
+  const derived = await mesh.derive();
+  await mesh.acknowledge(seatsUpTo(mesh.seated.length), derived.outcomeHash);
+  return derived;
+}
+
 /** A turn over the weights as they are now, and its ceremony up to the dealings. */
 export async function reshareToDealing(mesh: CeremonyMesh): Promise<void> {
   await refreshAll(mesh);

@@ -60,6 +60,7 @@ export const contracts = {
   rotation: getBytes(all.rotation),
   shards: getBytes(all.shards),
   generations: getBytes(all.generations),
+  recovery: getBytes(all.recovery),
 };
 export const separatorOf = (verifyingContract: Uint8Array): Uint8Array =>
   domainSeparator({ chainId, verifyingContract, meshId });
@@ -72,6 +73,7 @@ export const separators = {
   rotation: separatorOf(contracts.rotation),
   shards: separatorOf(contracts.shards),
   generations: separatorOf(contracts.generations),
+  recovery: separatorOf(contracts.recovery),
 };
 export const externalAad = separators.anchor;
 

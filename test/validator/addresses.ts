@@ -11,4 +11,5 @@ export const addresses = {
   rotation: address(7),
   shards: address(8),
   generations: address(9),
+  recovery: address(10),
 };
