@@ -7,6 +7,7 @@ import { decodeRecord } from "../src/operator/batch-folder.js";
 import { formatAdmission, parseAdmission } from "../src/operator/admission.js";
 import { parseMember, parseRegistrar } from "../src/operator/genesis.js";
 import { formatGrant, parseGrant } from "../src/operator/governance.js";
+import { formatObjection, parseObjection } from "../src/operator/objection.js";
 import { parseProposal } from "../src/operator/proposals.js";
 import { formatRekey, parseRekey } from "../src/operator/rekey.js";
 import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
@@ -40,6 +41,7 @@ const until = { meshId: hash, chainId: 31337n, expiry: 9n };
 const admission = { ...until, registry: account, account, operator: hash };
 const successor = { ...until, anchor: account, nextChainId: 1n, nextAnchor: account, nextMeshId: hash };
 const rekey = { ...until, generations: account, generation: 2n };
+const objection = { meshId: hash, chainId: 31337n, recovery: account, number: 1n };
 
 export async function textTargets(): Promise<readonly FuzzTarget[]> {
   const provisioning = encodeProvisioning((await TestMesh.create(4)).provision(keySecret()));
@@ -56,6 +58,7 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     textTarget("parseAdmission", formatAdmission(admission), parseAdmission),
     textTarget("parseSuccessor", formatSuccessor(successor), parseSuccessor),
     textTarget("parseRekey", formatRekey(rekey), parseRekey),
+    textTarget("parseObjection", formatObjection(objection), parseObjection),
     textTarget("parseProposal", formatAdmission(admission), parseProposal),
     textTarget("parseMember", JSON.stringify({ account, operator: hash }), (text) => parseMember(text, "member.json")),
     textTarget("parseRegistrar", JSON.stringify({ account, scopes: ["grp:city"], indexes: 5, expiry: 9 }), (text) =>

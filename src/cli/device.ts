@@ -66,6 +66,12 @@ interface EnrollOptions extends CertificateOptions {
   readonly key?: string;
 }
 
+interface RecoverOptions {
+  readonly certificate: string;
+  readonly validator?: readonly string[];
+  readonly bundle?: string;
+}
+
 interface CsrOptions {
   readonly out?: string;
   readonly scope?: string;
@@ -146,6 +152,17 @@ export function register(group: Command): void {
     .option("--stapled", "use the stored revocation proof and ask nobody, while it lasts")
     .option("--out <file>", "write the presentation there, instead of its hexadecimal digits to the standard output")
     .action(action(prove));
+
+  group
+    .command("recover")
+    .description("take new group keys by the root CA's word, where the old ones were lost or in wrong hands")
+    .requiredOption(
+      "--certificate <sha256>",
+      "fingerprint of the new keys' certificate, as `swarmkeep mesh certify` printed it",
+    )
+    .option("--validator <host:port>", "validator to ask for a bundle, several times for more", collectValidator)
+    .option("--bundle <file>", "trust bundle with the new keys, where no validator is to be asked")
+    .action(action(recover));
 
   registerShardCommands(group, (context, work) => withDevice(context, ({ agent }, signal) => work(agent, signal)));
 
@@ -292,6 +309,22 @@ async function enroll(context: CommandContext, options: EnrollOptions): Promise<
     // Done without where the fleet has no such form; whoever wants it for a server should hear of it here.
     const isWithout = options.x509 !== false && (await agent.tlsFiles()) === undefined;
     report(context, certificate, isWithout ? ", without X.509: that is not offered to its fleet" : "");
+  });
+}
+
+async function recover(context: CommandContext, options: RecoverOptions): Promise<void> {
+  const certificate = parseHex(options.certificate.replaceAll(":", ""), "--certificate", 32);
+  const bundle = options.bundle === undefined ? undefined : await readObject(options.bundle);
+  await withDevice(context, async ({ agent }, signal) => {
+    const taken =
+      bundle === undefined
+        ? await agent.refreshBundle(options.validator, signal, certificate)
+        : await agent.adoptBundle(bundle, certificate);
+    const generation = agent.trust?.generation;
+    const text = taken
+      ? `taken        group keys of generation ${generation}`
+      : `nothing newer than generation ${generation}`;
+    context.print({ taken, generation }, text);
   });
 }
 

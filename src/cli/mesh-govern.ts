@@ -1,5 +1,5 @@
 /**
- * `swarmkeep mesh grant | admit | succeed | rekey`: what the swarm signs only if the validators' operators agree. Each proposes; and with
+ * `swarmkeep mesh grant | admit | succeed | rekey | object`: what the swarm signs only if the validators' operators agree. Each proposes; and with
  * --statement gathers the swarm's signature and submits.
  */
 import { randomBytes } from "node:crypto";
@@ -17,6 +17,13 @@ import {
 import { parseMember } from "../operator/genesis.js";
 import { type GrantProposal, formatGrant, parseGrant, proposedGrant, submitGrant } from "../operator/governance.js";
 import { type MeshLedger, withSender } from "../operator/ledger.js";
+import {
+  type ObjectionProposal,
+  formatObjection,
+  parseObjection,
+  proposedObjection,
+  submitObjection,
+} from "../operator/objection.js";
 import { type Proposed, proposedDigest } from "../operator/proposal.js";
 import { type RekeyProposal, formatRekey, parseRekey, proposedRekey, submitRekey } from "../operator/rekey.js";
 import {
@@ -71,12 +78,21 @@ export function registerGovernance(group: Command): void {
     .option("--out <file>", "where to write the proposal", "rekey.json")
     .option("--statement <file>", STATEMENT)
     .action(action<GovernOptions>((context, options) => govern(context, options, REKEY)));
+  group
+    .command("object")
+    .description("propose to cancel a recovery; with --statement, gather the swarm's signature and submit it")
+    .option("--out <file>", "where to write the proposal", "objection.json")
+    .option("--statement <file>", STATEMENT)
+    .action(action<ProposeOptions>((context, options) => govern(context, options, OBJECTION)));
 }
 
-interface GovernOptions {
-  readonly expiresIn: string;
+interface ProposeOptions {
   readonly out: string;
   readonly statement?: string;
+}
+
+interface GovernOptions extends ProposeOptions {
+  readonly expiresIn: string;
 }
 
 interface GrantOptions extends GovernOptions {
@@ -94,7 +110,7 @@ interface SucceedOptions extends GovernOptions {
 }
 
 /** One kind of proposal, as its command deals with it. */
-interface Kind<Proposal, Options extends GovernOptions> {
+interface Kind<Proposal, Options extends ProposeOptions> {
   readonly command: string;
   propose(ledger: MeshLedger, options: Options): Promise<Proposal> | Proposal;
   format(proposal: Proposal): string;
@@ -211,7 +227,34 @@ const REKEY: Kind<RekeyProposal, GovernOptions> = {
   submit: async (...given) => ({ transaction: (await submitRekey(...given)).transactionHash }),
 };
 
-async function govern<Proposal, Options extends GovernOptions>(
+const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {
+  command: "object",
+  async propose({ mesh, addresses, contracts }) {
+    return {
+      meshId: hexlify(mesh.meshId),
+      chainId: mesh.chainId,
+      recovery: getAddress(addresses.recovery),
+      number: await pendingRequest(contracts),
+    };
+  },
+  format: formatObjection,
+  parse: parseObjection,
+  proposed: proposedObjection,
+  submit: async (...given) => ({ transaction: (await submitObjection(...given)).transactionHash }),
+};
+
+/** The number of the request that may be cancelled. */
+async function pendingRequest({ recovery }: MeshLedger["contracts"]): Promise<bigint> {
+  const { number } = await recovery.standing();
+  if (number > 0n) return number;
+  throw new SwarmkeepError("the root CA has not asked for new group keys", {
+    kind: "usage",
+    code: "no-recovery",
+    advice: "There is nothing to object to.",
+  });
+}
+
+async function govern<Proposal, Options extends ProposeOptions>(
   context: CommandContext,
   options: Options,
   kind: Kind<Proposal, Options>,
@@ -232,7 +275,7 @@ async function govern<Proposal, Options extends GovernOptions>(
   );
 }
 
-async function propose<Proposal, Options extends GovernOptions>(
+async function propose<Proposal, Options extends ProposeOptions>(
   context: CommandContext,
   kind: Kind<Proposal, Options>,
   proposal: Proposal,

@@ -13,6 +13,7 @@ import { fingerprintOf } from "../runtime/mesh-file.js";
 import { type CommandContext, action, parseCount, readInput } from "./command.js";
 import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
 import { registerGovernance } from "./mesh-govern.js";
+import { registerRecover } from "./mesh-recover.js";
 import { meshFileOf, text, withLedger, withOperator } from "./sessions.js";
 
 const ROLE = "operator";
@@ -48,6 +49,7 @@ export function register(group: Command): void {
     .option("--again", "certify keys anew that are certified: members moved, or the list did")
     .action(action(certify));
   registerGovernance(group);
+  registerRecover(group);
 }
 
 interface InitOptions extends KeystoreOptions {

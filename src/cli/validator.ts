@@ -16,6 +16,7 @@ import {
   withIpfsOptions,
 } from "./options.js";
 import { registerApprove } from "./validator-approve.js";
+import { registerDeclare } from "./validator-declare.js";
 
 interface InitOptions extends KeystoreOptions, IpfsOptions {
   readonly operator: string;
@@ -122,4 +123,5 @@ export function register(group: Command): void {
     );
 
   registerApprove(group);
+  registerDeclare(group);
 }

@@ -94,10 +94,14 @@ export interface Agent {
   /** Undefined before the first bundle. */
   readonly trust: MeshTrust | undefined;
   certificate(): Promise<Certificate | undefined>;
-  /** Takes a trust bundle that was come by in any way. True if it was newer. @throws Refusal */
-  adoptBundle(bundle: Uint8Array): Promise<boolean>;
-  /** Asks validators for a newer bundle. True if there was one. */
-  refreshBundle(validators?: readonly string[], signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Takes a trust bundle that was come by in any way. True if it was newer.
+   * @param recovered SHA-256 of the root CA's certificate of recovered keys, which the old ones have not signed: the owner's word.
+   * @throws Refusal
+   */
+  adoptBundle(bundle: Uint8Array, recovered?: Uint8Array): Promise<boolean>;
+  /** Asks validators for a newer bundle. True if there was one. @param recovered as `adoptBundle` takes it. */
+  refreshBundle(validators?: readonly string[], signal?: AbortSignal, recovered?: Uint8Array): Promise<boolean>;
   /** Gets the first certificate, or another one, with the manifest key. The certificate is stored. */
   enrol(options?: EnrolOptions): Promise<Certificate>;
   /** Gets the next certificate with the current one's key, within the fleet's grace also after its end. */
@@ -210,8 +214,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       return mesh.hasTrust ? mesh.trust : undefined;
     },
     certificate,
-    adoptBundle: (bundle) => mesh.adopt(bundle),
-    refreshBundle: (validators, signal) => mesh.refresh(validators, signal),
+    adoptBundle: (bundle, recovered) => mesh.adopt(bundle, recovered),
+    refreshBundle: (validators, signal, recovered) => mesh.refresh(validators, signal, recovered),
 
     async enrol(given = {}) {
       await mesh.ensureCurrent(given.validators, given.signal);

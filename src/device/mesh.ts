@@ -2,15 +2,17 @@
  * The mesh as a device sees it: whom it trusts, and the validators that it may ask. Any of them may be away, slow, busy or
  * lying; nothing that comes from one counts before it is checked.
  */
+import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { parseEndpoint } from "../net/endpoint.js";
 import { RemoteError } from "../net/error-body.js";
 import type { Client, ClientAnswer, ClientCredentials, ClientRequest, Trust } from "../net/client.js";
 import { MemberServers } from "../net/member-servers.js";
-import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
+import { type MeshTrust, decodeBundle, verifyBundle } from "../certificate/bundle.js";
 import type { CommitteeList, CommitteeMember } from "../certificate/committee-list.js";
 import { Refusal } from "../certificate/refusal.js";
+import { equalBytes } from "../crypto/bytes.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
 import { isSameKeys } from "../certificate/succession.js";
 import { PATH } from "../protocol/api.js";
@@ -150,12 +152,14 @@ export class Mesh {
 
   /**
    * Takes a bundle from anywhere, if it is good and newer than the one there is. True if it was taken.
+   * @param recovered SHA-256 of the root CA's certificate of keys that took the old ones' place without their signature, from whoever
+   * owns the device: on the ledger the swarm could have stopped them, and here nothing else tells them from a thief's.
    * @throws Refusal
    */
-  async adopt(bundle: Uint8Array): Promise<boolean> {
+  async adopt(bundle: Uint8Array, recovered?: Uint8Array): Promise<boolean> {
     const found = this.#verify(bundle, seconds(this.#options.clock), this.#trust?.generation);
     if (this.#trust !== undefined) {
-      expectSuccession(found, this.#trust);
+      if (recovered === undefined || !isCertifiedBy(recovered, bundle, found)) expectSuccession(found, this.#trust);
       if (!isNewer(found, this.#trust)) return false;
     }
     await this.#options.store.saveBundle(bundle);
@@ -166,9 +170,10 @@ export class Mesh {
   /**
    * Asks validators for a newer bundle: those given, those of the committee, those of the provisioning file. True if one was
    * taken. Unreachable and lying ones are passed over.
+   * @param recovered as `adopt` takes it.
    * @throws SwarmkeepError `no-bundle-found` where there was no bundle and nobody had a good one; the signal's reason
    */
-  async refresh(endpoints: readonly string[] = [], signal?: AbortSignal): Promise<boolean> {
+  async refresh(endpoints: readonly string[] = [], signal?: AbortSignal, recovered?: Uint8Array): Promise<boolean> {
     const { store } = this.#options;
     const listed = this.#trust?.committee === undefined ? [] : this.#ordered().map(({ endpoint }) => endpoint);
     const sources = [...new Set([...endpoints, ...listed, ...store.provisioning.validators])].filter(Boolean);
@@ -183,7 +188,7 @@ export class Mesh {
       for (const bundle of bundles) {
         try {
           if (bundle.status === "rejected") throw bundle.reason;
-          taken = (await this.adopt(bundle.value)) || taken;
+          taken = (await this.adopt(bundle.value, recovered)) || taken;
           answered = true;
         } catch (error) {
           problems.push(error);
@@ -344,6 +349,13 @@ function noBundleFound(problems: readonly unknown[]): SwarmkeepError {
     advice: "Name a validator with --validator <host:port>, or give a bundle with --bundle <file>.",
     details: { reasons },
   });
+}
+
+/** Whether the root CA's certificate with this SHA-256 is that of the bundle's newest keys. */
+function isCertifiedBy(fingerprint: Uint8Array, bundle: Uint8Array, { generations }: MeshTrust): boolean {
+  const newest = decodeBundle(bundle).crossCertificates.at(-1);
+  const isOfRoot = generations.at(-1)?.link === undefined;
+  return isOfRoot && newest !== undefined && equalBytes(sha256(newest), fingerprint);
 }
 
 /**

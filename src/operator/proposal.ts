@@ -138,7 +138,7 @@ export function badStatement(field: string, found: unknown, cause?: unknown): Sw
     {
       kind: "usage",
       code: "bad-statement",
-      advice: "Take the file as `swarmkeep mesh grant`, `admit`, `succeed` or `rekey` wrote it, unchanged.",
+      advice: "Take the file as `swarmkeep mesh grant`, `admit`, `succeed`, `rekey` or `object` wrote it, unchanged.",
       details: { field },
       cause,
     },

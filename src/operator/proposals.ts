@@ -1,6 +1,7 @@
 /** Every kind of proposal that an operator may be asked to approve. */
 import { ADMISSION_KIND, parseAdmission, proposedAdmission } from "./admission.js";
 import { GRANT_KIND, parseGrant, proposedGrant } from "./governance.js";
+import { OBJECTION_KIND, parseObjection, proposedObjection } from "./objection.js";
 import { ProposalFields, type Proposed, badStatement } from "./proposal.js";
 import { REKEY_KIND, parseRekey, proposedRekey } from "./rekey.js";
 import { SUCCESSOR_KIND, parseSuccessor, proposedSuccessor } from "./successor.js";
@@ -17,6 +18,8 @@ export function parseProposal(text: string): Proposed {
       return proposedSuccessor(parseSuccessor(text));
     case REKEY_KIND:
       return proposedRekey(parseRekey(text));
+    case OBJECTION_KIND:
+      return proposedObjection(parseObjection(text));
     default:
       throw badStatement("kind", kind);
   }

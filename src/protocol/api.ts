@@ -291,7 +291,13 @@ export function decodeSignedRevocation(encoded: Uint8Array): SignedRevocation {
 }
 
 /** Statements that members sign if their operators approved them (section 8). */
-export const GOVERNED = ["Grant", "Admission", "Successor", "Rekey"] as const satisfies readonly StatementName[];
+export const GOVERNED = [
+  "Grant",
+  "Admission",
+  "Successor",
+  "Rekey",
+  "RecoveryCancellation",
+] as const satisfies readonly StatementName[];
 export type GovernedStatement = (typeof GOVERNED)[number];
 
 /** A statement by name, its fields in the order of its type. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Wallet, id } from "ethers";
 
 import { blstBls } from "../runtime/blst.js";
-import { readAccountKeystore, writeAccountKeystore } from "../runtime/account-keystore.js";
+import { type AccountKeystoreContent, readAccountKeystore, writeAccountKeystore } from "../runtime/account-keystore.js";
 import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
 import { readBlsKeystore, writeBlsKeystore } from "../runtime/bls-keystore.js";
 import type { DataFolder } from "../runtime/data-folder.js";
@@ -106,6 +106,11 @@ export async function initialiseValidator(
   await writeAtomically(folder.file(MEMBER_FILE), `${JSON.stringify(member, null, 2)}\n`);
   await writeAtomically(folder.file(SETTINGS_FILE), `${JSON.stringify(settings, null, 2)}\n`);
   return member;
+}
+
+/** The account alone, also beside a running validator, which holds the folder's lock. @throws SwarmkeepError of the keystore */
+export function readAccount(path: string, passphrase: string): Promise<AccountKeystoreContent> {
+  return readAccountKeystore(join(path, ACCOUNT_FILE), passphrase);
 }
 
 /** Unlocks the keys. @throws SwarmkeepError `wrong-passphrase`, `file-missing` and others of the keystores */

@@ -170,6 +170,16 @@ describe("a device with a certificate", () => {
     await expectFailure(device.agent.renew(), "bundle-expired");
   });
 
+  it("takes keys that the old ones have not signed from its owner alone, by their certificate", async () => {
+    const [bundle, fingerprint] = await mesh.recoveredBundle();
+    await expectFailure(device.agent.adoptBundle(bundle), "wrong-mesh");
+    await expectFailure(device.agent.adoptBundle(bundle, new Uint8Array(32)), "wrong-mesh");
+    expect(device.agent.trust?.generation).to.equal(1);
+    expect(await device.agent.adoptBundle(bundle, fingerprint)).to.equal(true);
+    expect(device.agent.trust?.generation).to.equal(2);
+    await expectFailure(device.agent.adoptBundle(mesh.bundle, fingerprint), "generation-old");
+  });
+
   it("has a certificate that any verifier accepts", async () => {
     verifyCertificate((await device.store.certificate()) as Uint8Array, mesh.trust, now(), checks);
   });

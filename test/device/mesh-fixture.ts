@@ -380,6 +380,17 @@ export class TestMesh {
     this.bundles.push(encodeBundle({ root: this.#root, crossCertificates: [cross], committeeList }));
   }
 
+  /** A bundle in which the root CA certifies keys of a second generation that nobody before signed, and that certificate's SHA-256. */
+  async recoveredBundle(): Promise<readonly [bundle: Uint8Array, fingerprint: Uint8Array]> {
+    const others = sharedKeys(this.n, `recovered mesh ${this.n}`);
+    const keys = { bls: others.bls.groupKey, ed25519: others.ed25519.groupKey };
+    const make = (changes: object): Promise<Uint8Array> =>
+      certificates.makeCrossCertificate(this.#root, { ...facts, ...changes }, this.#validity());
+    const crossCertificates = [await make({ keys: this.trust.keys }), await make({ keys, generation: 2 })];
+    const newest = crossCertificates[1] as Uint8Array;
+    return [encodeBundle({ root: this.#root, crossCertificates, committeeList: undefined }), sha256(newest)];
+  }
+
   /** As t members would, by BLS. */
   groupSign(message: Uint8Array): Uint8Array {
     const seats = [...this.keys.blsShares].slice(0, this.keys.bls.t);

@@ -8,7 +8,7 @@ import { Wallet } from "ethers";
 import { openDevice } from "../../src/device/open.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { quorumOf } from "../../src/statements/quorum.js";
-import { OfflineVerifier, makeFleet, openFrom } from "./devices.js";
+import { OfflineVerifier, codeOf, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { command, succeed } from "./processes.js";
 import type { ValidatorProcess } from "./validator-process.js";
@@ -120,6 +120,43 @@ describe("governance of a swarm of processes", function () {
       await mesh.certify();
     }
     expect((await mesh.clients()).trust).to.deep.include({ generation: old.generation + 1 });
+  });
+
+  it("gets new keys by the root's word where more than a third of the members say that theirs are in wrong hands; a device takes them from its owner alone", async () => {
+    const { groupKeys } = mesh.ledger.contracts;
+    const { f } = quorumOf(mesh.size);
+    const { generation } = (await mesh.clients()).trust;
+    const fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 1 }]);
+    const device = await openFrom(fleet, 0);
+    await device.agent.enrol({ attempts: 20, x509: false });
+    await device.agent.close();
+    const old = await readFile(join(device.path, "bundle.cbor"));
+
+    const files = mesh.validators.map(({ place }) => join(place.folder, "member.json"));
+    await succeed(["mesh", "recover", operator(), "--compromised", "--member", ...files]);
+    const early = await command(["mesh", "recover", operator()]).ended;
+    expect(early.stderr).to.include("TooFewDeclarations");
+    const declare = (folder: string): Promise<string> =>
+      succeed(["validator", "declare-compromise", `--data=${folder}`, `--mesh=${mesh.meshFile}`]);
+    await Promise.all(mesh.validators.slice(0, f + 1).map(({ place }) => declare(place.folder)));
+    await succeed(["mesh", "recover", operator()]);
+    for (let round = 1; (await groupKeys.generation()) === BigInt(generation) && round <= 3; round++) {
+      await succeed(["mesh", "recover", operator()]);
+      await eventually("the recovery's ceremony is over", async () => ((await isOver()) ? true : undefined), 240);
+    }
+    expect(await groupKeys.generation()).to.equal(BigInt(generation) + 1n);
+    const [, fingerprint = ""] = /SHA-256 ([0-9a-f]{64})/.exec(await mesh.certify()) ?? [];
+
+    const back = await openDevice(device.path, PASSPHRASE);
+    expect(await back.agent.refreshBundle()).to.equal(false);
+    expect(back.agent.trust?.generation).to.equal(generation);
+    await back.agent.close();
+    await succeed(["device", "recover", `--data=${device.path}`, `--certificate=${fingerprint}`]);
+    const again = await openDevice(device.path, PASSPHRASE);
+    const certificate = await again.agent.enrol({ attempts: 20, x509: false });
+    const backwards = await codeOf(again.agent.adoptBundle(old));
+    await again.agent.close();
+    expect([certificate.generation, backwards]).to.deep.equal([generation + 1, "generation-old"]);
   });
 
   it("names its successor once and for ever", async () => {

@@ -135,12 +135,13 @@ export class LocalMesh {
     return new ValidatorProcess({ number, account, folder, meshFile: this.meshFile, port, sidePort, estPort });
   }
 
-  /** Has the root certify the group keys in office, and takes the committee as it is then. */
-  async certify(): Promise<void> {
-    await succeed(["mesh", "certify", "--data", join(this.folder, "operator")]);
+  /** Has the root certify the group keys in office, and takes the committee as it is then. @returns what the command says */
+  async certify(): Promise<string> {
+    const said = await succeed(["mesh", "certify", "--data", join(this.folder, "operator")]);
     this.#clients?.close();
     this.#clients = undefined;
     await this.clients();
+    return said;
   }
 
   async startAll(): Promise<void> {

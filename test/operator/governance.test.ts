@@ -6,6 +6,7 @@ import { formatAdmission, parseAdmission, proposedAdmission } from "../../src/op
 import { formatGrant, parseGrant, proposedGrant } from "../../src/operator/governance.js";
 import { proposedDigest } from "../../src/operator/proposal.js";
 import { parseProposal } from "../../src/operator/proposals.js";
+import { formatObjection, parseObjection } from "../../src/operator/objection.js";
 import { formatRekey, parseRekey } from "../../src/operator/rekey.js";
 import { formatSuccessor, parseSuccessor, proposedSuccessor } from "../../src/operator/successor.js";
 import { decodeStatementRequest, encodeStatementRequest } from "../../src/protocol/api.js";
@@ -43,12 +44,14 @@ async function proposals(mesh: Mesh) {
       nextMeshId: word(9),
     },
     rekey: { ...place, generations: account, generation: 2n },
+    objection: { meshId: place.meshId, chainId: place.chainId, recovery: account, number: 3n },
   };
 }
 
 describe("proposals to the swarm", () => {
   it("survive the way through a file", async () => {
-    const { grant, admission, successor, rekey } = await proposals(await loadFixture(opened));
+    const { grant, admission, successor, rekey, objection } = await proposals(await loadFixture(opened));
+    expect(parseObjection(formatObjection(objection))).to.deep.equal(objection);
     expect(parseRekey(formatRekey(rekey))).to.deep.equal(rekey);
     expect(parseGrant(formatGrant(grant))).to.deep.equal(grant);
     expect(parseAdmission(formatAdmission(admission))).to.deep.equal(admission);
@@ -57,12 +60,13 @@ describe("proposals to the swarm", () => {
 
   it("are signed as the ledger takes them, and validators are asked for just that", async () => {
     const mesh = await loadFixture(opened);
-    const { grant, admission, successor, rekey } = await proposals(mesh);
+    const { grant, admission, successor, rekey, objection } = await proposals(mesh);
     for (const file of [
       formatGrant(grant),
       formatAdmission(admission),
       formatSuccessor(successor),
       formatRekey(rekey),
+      formatObjection(objection),
     ]) {
       const { request } = parseProposal(file);
       expect(decodeStatementRequest(encodeStatementRequest(request))).to.deep.equal(request);
