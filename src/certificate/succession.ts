@@ -90,6 +90,12 @@ export function keysOf(found: number, trust: GenerationTrust, now: number | unde
   return trust.keys;
 }
 
+/** Whether certificates of generation `found` count no more, and never will again. */
+export function isReplaced(found: number, { generation, former }: GenerationTrust, now: number): boolean {
+  if (former?.generation === found && isHandover(former, now)) return false;
+  return found < generation;
+}
+
 /** Whether what the keys before signed still counts. */
 export function isHandover({ since }: FormerKeys, now: number): boolean {
   // Written so that a time that is no number is none.

@@ -6,6 +6,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { equalBytes } from "../crypto/bytes.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
+import { isReplaced } from "../certificate/succession.js";
 import { decodeX509Certificate } from "../certificate/x509.js";
 import { type X509Trust, verifyMemberCertificate } from "../certificate/x509-leaf.js";
 import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
@@ -20,8 +21,9 @@ export interface MemberServersOptions {
   readonly nowSeconds: () => number;
   readonly signatures: DeviceSignatures;
   /**
-   * Whether a member whose certificate has ended may show its bare key again. Members have to let one another, or a swarm that could
-   * not sign for a day could not certify itself any more; others wait until it has.
+   * Whether a member whose certificate has ended, or was signed by keys that were replaced, may show its bare key again. Members have
+   * to let one another, or a swarm that could not sign for a day, or has recovered, could not certify itself any more; others wait
+   * until it has.
    */
   readonly bareAfterEnd: boolean;
   /** Accounts, in hexadecimal digits, that were seen with a certificate before this process. */
@@ -30,14 +32,25 @@ export interface MemberServersOptions {
   readonly onCertified?: (account: string) => void;
 }
 
+/** A certificate that a member was seen with. */
+interface Seen {
+  /** Of the keys that signed it: once they are replaced, the bare key counts again. */
+  readonly generation: number;
+  /** Seconds since 1970: from then on the bare key counts again. */
+  readonly until: number;
+}
+
+/** The bare key never counts again. */
+const FOR_EVER: Seen = { generation: Infinity, until: Infinity };
+
 export class MemberServers {
   readonly #options: MemberServersOptions;
-  /** By account: from when on its bare key counts again, seconds since 1970. */
-  readonly #certified: Map<string, number>;
+  /** By account. */
+  readonly #certified: Map<string, Seen>;
 
   constructor(options: MemberServersOptions) {
     this.#options = options;
-    this.#certified = new Map([...(options.certified ?? [])].map((account) => [account, Infinity]));
+    this.#certified = new Map([...(options.certified ?? [])].map((account) => [account, FOR_EVER]));
   }
 
   /** @param account 20 bytes: who the server has to be. */
@@ -53,7 +66,8 @@ export class MemberServers {
     const now = nowSeconds();
     const { issuer, subject } = decodeX509Certificate(encoded, "server");
     if (equalBytes(issuer, subject)) {
-      if (now >= (this.#certified.get(name) ?? 0)) return;
+      const seen = this.#certified.get(name);
+      if (seen === undefined || now >= seen.until || isReplaced(seen.generation, keys, now)) return;
       throw refused("not-certified", `0x${name} shows its bare key, and has had the swarm's certificate before`, name);
     }
     const shown = verifyMemberCertificate(encoded, keys, now, signatures);
@@ -62,8 +76,9 @@ export class MemberServers {
       throw refused("wrong-member", `the server shows the certificate of 0x${found}, and has to be 0x${name}`, name);
     }
     const isFirst = !this.#certified.has(name);
+    const { generation, expires } = shown;
     // It goes back to the bare key some time before the end, by its own clock.
-    this.#certified.set(name, bareAfterEnd ? shown.expires - 2 * CLOCK_SKEW_SECONDS : Infinity);
+    this.#certified.set(name, bareAfterEnd ? { generation, until: expires - 2 * CLOCK_SKEW_SECONDS } : FOR_EVER);
     if (isFirst) onCertified?.(name);
   }
 }

@@ -5,6 +5,7 @@
 import { getBytes, hexlify } from "ethers";
 
 import { ManifestNodes } from "../certificate/manifest-nodes.js";
+import type { X509Trust } from "../certificate/x509-leaf.js";
 import type { Bls } from "../crypto/bls.js";
 import { CryptoError } from "../crypto/errors.js";
 import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
@@ -198,8 +199,15 @@ class Validator implements RunningValidator {
     const metrics = createMetrics();
     const nowSeconds = (): number => seconds(this.#clock);
 
+    const trust = (): X509Trust | undefined => {
+      const { committee } = standing;
+      if (committee === undefined) return undefined;
+      const former = formerKeys(projection, committee.generation, nowSeconds());
+      return { meshId: mesh.meshId, ...committee, former };
+    };
     const own = await MemberCertificates.open({
       standing,
+      trust,
       account: getBytes(keys.wallet.address),
       meshId: mesh.meshId,
       identity: keys.tls,
@@ -211,17 +219,7 @@ class Validator implements RunningValidator {
         this.#est?.renew(shown);
       },
     });
-    const servers = new MemberServers({
-      trust: () => {
-        const { committee } = standing;
-        if (committee === undefined) return undefined;
-        const former = formerKeys(projection, committee.generation, nowSeconds());
-        return { meshId: mesh.meshId, ...committee, former };
-      },
-      nowSeconds,
-      signatures: checks.device,
-      bareAfterEnd: true,
-    });
+    const servers = new MemberServers({ trust, nowSeconds, signatures: checks.device, bareAfterEnd: true });
     const channel = { credentials: () => own.credentials, servers };
 
     const inheritance = new Inheritance({

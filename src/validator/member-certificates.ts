@@ -9,6 +9,7 @@ import { getBytes } from "ethers";
 
 import type { DeviceKey } from "../certificate/cose-key.js";
 import { Refusal } from "../certificate/refusal.js";
+import { type GenerationTrust, isReplaced } from "../certificate/succession.js";
 import { signedBySwarm } from "../certificate/x509-authority.js";
 import {
   type MemberFields,
@@ -126,6 +127,8 @@ function checkWish(
 
 export interface MemberCertificatesOptions {
   readonly standing: Standing;
+  /** What others check a certificate by; undefined before there are group keys, or this validator has read of them. */
+  readonly trust: () => GenerationTrust | undefined;
   readonly account: Uint8Array;
   readonly meshId: Uint8Array;
   /** The registered TLS key. */
@@ -144,8 +147,8 @@ const MAXIMUM_CERTIFICATE_BYTES = 4_096;
 export class MemberCertificates {
   readonly #options: MemberCertificatesOptions;
   #current: Uint8Array | undefined;
-  /** What was told of last, and until when it may be shown, seconds since 1970. Nothing: the bare key. */
-  #shown: { readonly credentials: ClientCredentials; readonly until: number } | undefined;
+  /** What was told of last; it may be shown until a time, seconds since 1970, and while its keys count. Nothing: the bare key. */
+  #shown: { readonly credentials: ClientCredentials; readonly until: number; readonly generation: number } | undefined;
   readonly #bare: ClientCredentials;
   #next = 0;
   #k = 0;
@@ -171,18 +174,24 @@ export class MemberCertificates {
 
   /** What this validator shows of itself to others: its certificate, or the bare key while it has none that lasts. */
   get credentials(): ClientCredentials {
-    const isGood = this.#shown !== undefined && this.#options.nowSeconds() < this.#shown.until;
-    return isGood ? (this.#shown?.credentials as ClientCredentials) : this.#bare;
+    return this.#shown === undefined || this.#isOver(this.#shown) ? this.#bare : this.#shown.credentials;
+  }
+
+  /** Whether others would not take it any more: it has ended, or was signed by keys that were replaced. */
+  #isOver({ until, generation }: { readonly until: number; readonly generation: number }): boolean {
+    const now = this.#options.nowSeconds();
+    const trust = this.#options.trust();
+    return now >= until || (trust !== undefined && isReplaced(generation, trust, now));
   }
 
   /**
-   * Gets a certificate if one is due and this member is in office. Returns at once; what is due goes on by itself. One that has ended
+   * Gets a certificate if one is due and this member is in office. Returns at once; what is due goes on by itself. One that is over
    * is shown no more: others would not take it, while they take the bare key of a member that has none.
    */
   advance(signing: FrostSigning | undefined, signal: AbortSignal): void {
     const { standing, nowSeconds, onShown, log } = this.#options;
     const now = nowSeconds();
-    if (this.#shown !== undefined && now >= this.#shown.until) {
+    if (this.#shown !== undefined && this.#isOver(this.#shown)) {
       this.#shown = undefined;
       onShown(this.#bare);
     }
@@ -205,9 +214,10 @@ export class MemberCertificates {
   #show(chain: readonly [Uint8Array, ...Uint8Array[]]): void {
     const shown = this.#shown?.credentials.chain ?? [];
     if (chain.length === shown.length && chain.every((one, i) => equalBytes(one, shown[i] as Uint8Array))) return;
-    const until = decodeMemberCertificate(chain[0]).expires - CLOCK_SKEW_SECONDS;
-    if (this.#options.nowSeconds() >= until) return;
-    this.#shown = { credentials: { key: this.#options.identity.key, chain }, until };
+    const { expires, generation } = decodeMemberCertificate(chain[0]);
+    const lasting = { until: expires - CLOCK_SKEW_SECONDS, generation };
+    if (this.#isOver(lasting)) return;
+    this.#shown = { credentials: { key: this.#options.identity.key, chain }, ...lasting };
     this.#options.onShown(this.#shown.credentials);
   }
 

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { meshAuthority } from "../../src/certificate/x509-authority.js";
-import { deviceCertificateToSign, memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
+import { type X509Trust, deviceCertificateToSign, memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { MemberServers, type MemberServersOptions } from "../../src/net/member-servers.js";
 import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
 import { nativeSignatures } from "../../src/runtime/device-signatures.js";
@@ -70,6 +70,20 @@ describe("which server is a member", () => {
     expect(judge(bare.certificate), "after its end").to.equal("not-certified");
     expect(seen).to.deep.equal([bytesToHex(account)]);
     expect(judging({ certified: seen })(bare.certificate), "in another process").to.equal("not-certified");
+  });
+
+  it("to another member also by the bare key, once keys took the place of those that certified it and these count no more", () => {
+    let known: X509Trust = { meshId, ...trust };
+    const { generation, keys } = known;
+    const judge = judging({ bareAfterEnd: true, trust: () => known });
+    const other = judging({ trust: () => known });
+    for (const one of [judge, other]) expect(one(certificate())).to.equal("believed");
+    known = { meshId, generation: generation + 1, keys, former: { generation, keys, since: NOW } };
+    expect(judge(bare.certificate), "signed by the old ones").to.equal("not-certified");
+    expect(judge(certificate())).to.equal("believed");
+    known = { meshId, generation: generation + 1, keys };
+    expect(judge(bare.certificate), "recovered").to.equal("believed");
+    expect(other(bare.certificate), "to a device").to.equal("not-certified");
   });
 
   it("to another member also by the bare key, once the certificate has ended: the swarm may have been unable to sign", () => {

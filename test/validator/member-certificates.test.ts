@@ -6,6 +6,7 @@ import { expect } from "chai";
 
 import { DerReader } from "../../src/certificate/der.js";
 import { readSubjectPublicKeyInfo } from "../../src/certificate/public-key-info.js";
+import type { GenerationTrust } from "../../src/certificate/succession.js";
 import { meshAuthority } from "../../src/certificate/x509-authority.js";
 import { memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
 import { Projection } from "../../src/ledger/projection.js";
@@ -23,6 +24,8 @@ describe("what a validator shows of itself", () => {
   let identity: TlsIdentity;
   let path: string;
   let now: number;
+  /** What others check by. */
+  let known: GenerationTrust | undefined;
   /** What it told of, in order. */
   let told: (readonly Uint8Array[])[];
 
@@ -32,6 +35,7 @@ describe("what a validator shows of itself", () => {
   beforeEach(async () => {
     path = join(await scratchFolder(), "validator.der");
     now = NOW;
+    known = undefined;
     told = [];
   });
   after(removeScratchFolders);
@@ -43,6 +47,7 @@ describe("what a validator shows of itself", () => {
   const open = (): Promise<MemberCertificates> =>
     MemberCertificates.open({
       standing: new Standing(new Projection()),
+      trust: () => known,
       account,
       meshId,
       identity,
@@ -66,6 +71,21 @@ describe("what a validator shows of itself", () => {
     own.advance(undefined, signal);
     own.advance(undefined, signal);
     expect(told, "to those who ask").to.deep.equal([[stored], [identity.certificate]]);
+  });
+
+  it("is the bare key once keys that count alone took the place of those that signed its certificate", async () => {
+    const stored = certificateOf(identity);
+    await writeFile(path, stored);
+    const own = await open();
+    const { generation, keys } = trust;
+    known = { generation: generation + 1, keys, former: { generation, keys, since: NOW } };
+    own.advance(undefined, new AbortController().signal);
+    expect(own.credentials.chain, "signed by the old ones").to.deep.equal([stored]);
+    known = { generation: generation + 1, keys };
+    expect(own.credentials.chain, "recovered").to.deep.equal([identity.certificate]);
+    own.advance(undefined, new AbortController().signal);
+    expect(told).to.deep.equal([[stored], [identity.certificate]]);
+    expect((await open()).credentials.chain, "after a restart").to.deep.equal([identity.certificate]);
   });
 
   it("is the bare key where there is no certificate, or one that has ended, is of another key or damaged", async () => {
