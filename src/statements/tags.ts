@@ -34,6 +34,7 @@ export const TAG = {
   shardSeed: "swarmkeep/shard-seed/v1",
   shardRoot: "swarmkeep/shard-root/v1",
   shardPlacement: "swarmkeep/shard-placement/v1",
+  shardTopic: "swarmkeep/shards/v1",
   sealedRoot: "swarmkeep/sealed-root/v1",
   oneTimeKey: "swarmkeep/one-time-key/v1",
   oneTimeSignature: "swarmkeep/one-time-signature/v1",

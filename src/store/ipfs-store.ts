@@ -6,6 +6,7 @@
  */
 import type { Logger } from "../runtime/log.js";
 import { sha256 } from "../shards/bytes.js";
+import { TAG } from "../statements/tags.js";
 import { type IpfsNodeOptions, startIpfsNode } from "./ipfs-node.js";
 import { type PackStoreOptions, openPackStore } from "./pack-store.js";
 import type { ShardStore, StoredShard } from "./shard-store.js";
@@ -23,7 +24,7 @@ export interface IpfsStore extends ShardStore {
 
 /** Where the node's peers find who has a version of a map (docs/protocol.md, section 20.8): the SHA-256 in the topic's CID. */
 export function shardTopic(meshId: Uint8Array, collection: string): Uint8Array {
-  return sha256("swarmkeep/shards/v1", meshId, collection);
+  return sha256(TAG.shardTopic, meshId, collection);
 }
 
 /** @throws SwarmkeepError `ipfs-missing`, `ipfs-not-started`, and those of files */
