@@ -1,6 +1,6 @@
 /**
  * Soak: the committee rotates again and again while devices enrol and renew without a pause, and in each epoch f members in office and f
- * candidates lose power at a random place. Run by `npm run soak -- --epochs 50`, and skipped where no number of epochs is given.
+ * of those that take over lose power at a random place, and no more than f of either. Run by `npm run soak -- --epochs 50`, and skipped where no number of epochs is given.
  */
 import { readFileSync } from "node:fs";
 
@@ -9,7 +9,6 @@ import { expect } from "chai";
 import type { Agent } from "../../src/device/agent.js";
 import { SwarmkeepError } from "../../src/statements/errors.js";
 import { KEY_TYPE, REVOCATION_REASON } from "../../src/statements/cose.js";
-import { quorumOf } from "../../src/statements/quorum.js";
 import { ISSUING_FAILPOINTS, ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
@@ -18,13 +17,16 @@ import { eventually } from "./waiting.js";
 
 const EPOCHS = Number(process.env["SWARMKEEP_SOAK_EPOCHS"] ?? 0);
 const SEED = Number(process.env["SWARMKEEP_SOAK_SEED"] ?? Date.now() % 1_000_000);
+/** f = 1. */
 const COMMITTEE = 4;
 const CANDIDATES = 7;
 const DEVICES = 10;
 /** An entitled request that is not answered in this time is lost. */
 const LOST_MILLISECONDS = 30_000;
+/** The phase of a ceremony from which on its seats are fixed. */
+const DEALING = 2n;
 /** Milliseconds between two requests of a device. */
-const PAUSE = 4_000;
+const PAUSE = 2_500;
 const FAILPOINTS = [
   ...ISSUING_FAILPOINTS,
   ...ROTATION_FAILPOINTS,
@@ -95,20 +97,27 @@ describe("soak", function () {
     let keyChanges = 0;
     const work = agents.map((agent, i) => askOn(agent, i % 2 === 0, tally, stop.signal));
     for (let epoch = first; epoch < first + BigInt(EPOCHS); epoch++) {
-      const killed = await killSome(mesh, choose);
+      const killed = new Set([await killOne(choose(await seatedIn(mesh, "office")), choose)]);
       const code = await revoked.renew({ attempts: 1 }).then(
         () => "issued",
         (error: unknown) => (error instanceof SwarmkeepError ? error.code : String(error)),
       );
       if (code === "revoked") tally.rightlyRefused += 1;
       expect(code, "a revoked device").to.not.equal("issued");
+      await eventually("the next committee has its seats", async () => isSeated(mesh, epoch), 230);
+      const office = new Set(await seatedIn(mesh, "office"));
+      const next = await seatedIn(mesh, "ceremony");
+      const fresh = next.filter((validator) => !office.has(validator));
+      if (fresh.length > 0 && !next.some((validator) => killed.has(validator))) {
+        killed.add(await killOne(choose(fresh), choose));
+      }
       await eventually(
         `epoch ${epoch + 1n} began`,
         async () => ((await groupKeys.epoch()) > epoch ? true : undefined),
         230,
       );
       if ((await groupKeys.edKey()) !== key) keyChanges += 1;
-      await Promise.all(killed.map(comeBack));
+      await Promise.all([...killed].map(comeBack));
     }
     stop.abort();
     await Promise.all(work);
@@ -154,20 +163,29 @@ async function askOn(agent: Agent, enrols: boolean, tally: Tally, signal: AbortS
   }
 }
 
-/** Arms f members in office and f of the others with a place at which they die. */
-async function killSome(mesh: LocalMesh, choose: ReturnType<typeof choices>): Promise<ValidatorProcess[]> {
-  const committee = new Set(
-    (await mesh.ledger.contracts.groupKeys.committee()).map((account) => account.toLowerCase()),
-  );
-  const { f } = quorumOf(committee.size);
-  const inOffice = mesh.validators.filter(({ place }) => committee.has(place.account.toLowerCase()));
-  const others = mesh.validators.filter((validator) => !inOffice.includes(validator));
-  const killed = [inOffice, others].flatMap((group) => Array.from({ length: f }, () => choose(group)));
-  for (const validator of new Set(killed)) {
-    await validator.kill();
-    validator.spawn({ failpoint: choose(FAILPOINTS) });
-  }
-  return [...new Set(killed)];
+/** Whether the ceremony to the committee after that of `epoch` has given out its seats, or is over already. */
+async function isSeated({ ledger: { contracts } }: LocalMesh, epoch: bigint): Promise<true | undefined> {
+  const { ceremony, groupKeys } = contracts;
+  const [office, current] = await Promise.all([groupKeys.office(), ceremony.current()]);
+  if (office.epoch > epoch) return true;
+  if (current === office.ceremony) return undefined;
+  return (await ceremony.statusOf(current)).phase >= DEALING ? true : undefined;
+}
+
+/** Who sits in the committee in office, or in the ceremony to the next one. */
+async function seatedIn({ ledger, validators }: LocalMesh, where: "office" | "ceremony"): Promise<ValidatorProcess[]> {
+  const { ceremony, groupKeys } = ledger.contracts;
+  const isThere = async ({ place: { account } }: ValidatorProcess): Promise<boolean> =>
+    where === "office" ? (await groupKeys.seatOf(account)) > 0n : ceremony.isSeated(account);
+  const are = await Promise.all(validators.map(isThere));
+  return validators.filter((_, i) => are[i]);
+}
+
+/** Restarts one with a place at which it dies. */
+async function killOne(validator: ValidatorProcess, choose: ReturnType<typeof choices>): Promise<ValidatorProcess> {
+  await validator.kill();
+  validator.spawn({ failpoint: choose(FAILPOINTS) });
+  return validator;
 }
 
 async function comeBack(validator: ValidatorProcess): Promise<void> {
