@@ -19,7 +19,7 @@ export const FOUNDING_FAILPOINTS: readonly (readonly string[])[] = [
 /** Where validators die while a device enrols. */
 export const ISSUING_FAILPOINTS = ["issued.before-append", "issued.after-append", "issuing.before-answer"] as const;
 
-/** Where validators die around a handover (soak.test.ts). */
+/** Where validators die around a handover (rotation.test.ts, soak.test.ts). */
 export const ROTATION_FAILPOINTS = [
   "ceremony.before-erase",
   "ceremony.after-erase",

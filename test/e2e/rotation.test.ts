@@ -8,6 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
+import { ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
 import { eventually } from "./waiting.js";
@@ -123,5 +124,20 @@ describe("rotation of the committee", function () {
     );
     const logs = await Promise.all(mesh.validators.map(({ logFile }) => readFile(logFile, "utf8")));
     expect(logs.some((log) => log.includes("old shares erased"))).to.equal(true);
+  });
+
+  it("members that lose power while they erase or inherit come back, and the committee goes on changing under the same key", async () => {
+    const { groupKeys } = mesh.ledger.contracts;
+    const key = await groupKeys.edKey();
+    await Promise.all(
+      ROTATION_FAILPOINTS.map(async (failpoint, i) => {
+        const validator = mesh.validator(i + 1);
+        await validator.kill();
+        expect(await validator.spawn({ failpoint }).ended).to.equal("SIGKILL");
+        await validator.start();
+      }),
+    );
+    await untilEpoch((await epoch()) + 1n);
+    expect(await groupKeys.edKey()).to.equal(key);
   });
 });
