@@ -71,7 +71,16 @@ The transactions of all members together; stakes are not counted, since they com
 ${table(
   ["validators", "gas", ...prices()],
   COMMITTEES.map((n) => [String(n), grouped(founding(n)), ...inDollars(founding(n))]),
-)}`;
+)}
+## How it grows
+
+Weights stand in a tree of five levels: a change of one writes a path of five words, whatever the number of candidates. A draw reads such a path
+for each seat; these share their words where candidates are few. Measured by \`npm run bench -- growth\`:
+
+![Gas over the number of candidates](images/growth-candidates.svg)
+
+![Gas over the seats that are drawn](images/growth-seats.svg)
+`;
 }
 
 export function writeCosts(rows: readonly GasRow[]): void {
