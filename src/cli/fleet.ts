@@ -177,7 +177,7 @@ async function init(
   const mesh = await readMeshFile(options.mesh);
   const folder = context.dataFolder("registrar");
   const place = tokenPlace(options, `swarmkeep registrar ${Buffer.from(mesh.meshId).toString("hex").slice(0, 16)}`);
-  const token = place && { place, pin: await readPin() };
+  const token = place && { place, pin: await readPin(), mayExist: options.keyLabel !== undefined };
   const registrar = await createRegistrarFolder(folder, await context.passphrase(), mesh, keystoreCost(options), token);
   try {
     context.print(

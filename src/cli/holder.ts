@@ -20,6 +20,7 @@ import {
   fastKeystore,
   ipfsSettings,
   keystoreCost,
+  networkNews,
   withIpfsOptions,
 } from "./options.js";
 
@@ -47,6 +48,7 @@ export function register(group: Command): void {
         const passphrase = await context.passphrase();
         const folder = await openDataFolder(context.dataFolder(HOLDER_ROLE), HOLDER_ROLE);
         try {
+          const news = networkNews(options);
           const { pin } = await initialiseHolder(
             folder,
             passphrase,
@@ -58,6 +60,7 @@ export function register(group: Command): void {
             { folder: folder.path, endpoint, pin: hexlify(pin) },
             [
               `pin          ${hexlify(pin)}`,
+              ...news,
               `next         the fleet's registrar: swarmkeep shards offer --device <index> --pin ${hexlify(pin)} --endpoint ${endpoint}`,
             ].join("\n"),
           );
@@ -80,7 +83,8 @@ export function register(group: Command): void {
           const holder = await startHolder({ folder, ...opened, mesh, log: createLogger({ name: HOLDER_ROLE }) });
           const { host, port } = holder.server;
           context.print({ ready: true, pin: hexlify(opened.identity.pin), listening: `${host}:${port}` });
-          const stop = (): void => void holder.stop();
+          // Its failure is told where the end is awaited.
+          const stop = (): void => void holder.stop().catch(() => undefined);
           process.once("SIGINT", stop).once("SIGTERM", stop);
           try {
             await holder.ended;

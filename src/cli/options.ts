@@ -1,4 +1,6 @@
 /** Values of options that several commands share. */
+import { existsSync } from "node:fs";
+
 import { type Command, Option } from "commander";
 
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -101,6 +103,12 @@ export function withIpfsOptions(command: Command): Command {
     .option("--ipfs <address:port>", "keep shards in a private IPFS network as well: where its node listens")
     .option("--ipfs-network <file>", "the network's key (swarm.key); made if there is no such file")
     .option("--ipfs-peer <host:port...>", "other nodes of that network");
+}
+
+/** What is told where the network's key will be made now; looked at before. */
+export function networkNews({ ipfsNetwork }: IpfsOptions): string[] {
+  if (ipfsNetwork === undefined || existsSync(ipfsNetwork)) return [];
+  return [`network      ${ipfsNetwork} is made: the key of a new IPFS network, for its other nodes to have`];
 }
 
 /** @throws SwarmkeepError `option-missing` where a part of a node is given, and not where it listens */

@@ -6,13 +6,14 @@ import { createLogger } from "../runtime/log.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { startValidator } from "../validator/daemon.js";
 import { type ValidatorSettings, initialiseValidator, openKeys, readSettings } from "../validator/settings.js";
-import { action } from "./command.js";
+import { action, describe } from "./command.js";
 import {
   type IpfsOptions,
   type KeystoreOptions,
   fastKeystore,
   ipfsSettings,
   keystoreCost,
+  networkNews,
   withIpfsOptions,
 } from "./options.js";
 import { registerApprove } from "./validator-approve.js";
@@ -72,6 +73,7 @@ export function register(group: Command): void {
             ...(postEvery === undefined ? {} : { postEvery }),
             ...ipfsSettings(options),
           };
+          const news = networkNews(options);
           const member = await initialiseValidator(
             folder,
             passphrase,
@@ -80,7 +82,10 @@ export function register(group: Command): void {
             keystoreCost(options),
             options.ipfsNetwork,
           );
-          context.print({ folder: folder.path, ...member });
+          context.print(
+            { folder: folder.path, ...member },
+            [describe({ folder: folder.path, ...member }), ...news].join("\n"),
+          );
         } finally {
           await folder.close();
         }

@@ -44,12 +44,13 @@ export function batchesFolder({ folder }: Pick<RegistrarFolder, "folder">): stri
 export interface AccountToken {
   readonly place: TokenPlace;
   readonly pin: string;
+  /** A key with that label that is there already is taken up again; else it is refused. */
+  readonly mayExist: boolean;
 }
 
 /**
- * Makes the folder and an account, in a keystore or, where one is named, in a token: there an account whose key has that label already
- * is taken up again.
- * @throws SwarmkeepError `registrar-exists`, and those of data folders and tokens
+ * Makes the folder and an account, in a keystore or, where one is named, in a token.
+ * @throws SwarmkeepError `registrar-exists`, `token-key-exists`, and those of data folders and tokens
  */
 export async function createRegistrarFolder(
   path: string,
@@ -106,8 +107,15 @@ async function hasAccount(folder: DataFolder): Promise<boolean> {
   return (await Promise.all(files)).some((content) => content !== undefined);
 }
 
-async function madeInToken({ place, pin }: AccountToken): Promise<TokenFile> {
-  await createTokenSigner(place, pin);
+async function madeInToken({ place, pin, mayExist }: AccountToken): Promise<TokenFile> {
+  if (!(await createTokenSigner(place, pin)) && !mayExist) {
+    throw new SwarmkeepError(`the token ${place.token} has a key labelled ${JSON.stringify(place.key)} already`, {
+      kind: "usage",
+      code: "token-key-exists",
+      advice: "Name it with --key-label to take that account up again, or give another label for a new one.",
+      details: { ...place },
+    });
+  }
   const { wallet, close } = await openTokenAccount(place, pin);
   close();
   return { place, name: wallet.address };
@@ -142,7 +150,10 @@ async function opened(
   pin: () => Promise<string>,
 ): Promise<RegistrarFolder> {
   const mesh = await readMeshFile(folder.file(FILE.mesh));
-  const { wallet, close } = await openAccount(folder, passphrase, pin);
+  const { wallet, close } = await openAccount(folder, passphrase, pin).catch((error: unknown) => {
+    sealer.wipe();
+    throw error;
+  });
   return {
     folder,
     mesh,

@@ -197,15 +197,23 @@ export async function createTokenSigner(place: TokenPlace, pin: string): Promise
 function publicKeyOf(binding: Binding, place: TokenPlace, pin: string): Uint8Array {
   return inSession(binding, place, pin, (session) => {
     const key = findKey(binding, session, place, CKO.publicKey);
-    if (key === undefined) throw keyAbsent(place);
-    const [point] = binding.C_GetAttributeValue(session, key, [{ type: CKA.ecPoint }]);
-    const encoded = Uint8Array.from(point?.value ?? []);
-    if (encoded.length === 67 && POINT_HEADER.every((byte, i) => encoded[i] === byte)) return encoded.subarray(2);
-    throw refusal(`the key ${place.key} in the token ${place.token} is none over secp256k1`, "token-key-absent", {
-      advice: "Name the key that was made for this account.",
-      place,
-      cause: undefined,
-    });
+    const values =
+      key && binding.C_GetAttributeValue(session, key, [{ type: CKA.ecPoint }, { type: CKA.ecParameters }]);
+    const [point, curve] = (values ?? []).map(({ value }) => value);
+    const isOnCurve = curve !== undefined && SECP256K1.equals(curve);
+    const encoded = Uint8Array.from(point ?? []);
+    if (isOnCurve && encoded.length === 67 && POINT_HEADER.every((byte, i) => encoded[i] === byte)) {
+      return encoded.subarray(2);
+    }
+    throw refusal(
+      `the token ${place.token} has no public key over secp256k1 labelled ${place.key}`,
+      "token-key-absent",
+      {
+        advice: "Name the key that was made for this account.",
+        place,
+        cause: undefined,
+      },
+    );
   });
 }
 

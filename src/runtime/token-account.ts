@@ -2,7 +2,7 @@
  * An Ethereum account whose key is in a PKCS#11 token: it signs transactions and statements there, and cannot be read. The token gives r
  * and s; the lower s (EIP-2) and the recovery bit are found here.
  */
-import { BaseWallet, Signature, SigningKey, computeAddress, hexlify, recoverAddress } from "ethers";
+import { BaseWallet, Signature, SigningKey, computeAddress, hexlify, randomBytes, recoverAddress } from "ethers";
 
 import { SwarmkeepError } from "../statements/errors.js";
 import { type TokenPlace, type TokenSigner, openTokenSigner } from "./pkcs11.js";
@@ -18,6 +18,13 @@ export interface TokenAccount {
 /** @throws SwarmkeepError as `openTokenSigner` */
 export async function openTokenAccount(place: TokenPlace, pin: string): Promise<TokenAccount> {
   const signer = await openTokenSigner(place, pin);
+  try {
+    // The public key is an object of its own, which anybody with the PIN could have put there.
+    signatureOf(signer, hexlify(randomBytes(32)));
+  } catch (error) {
+    signer.close();
+    throw error;
+  }
   // Of a signing key ethers uses what is here; what would give the key out says that it cannot.
   const key: Pick<SigningKey, "publicKey" | "compressedPublicKey" | "sign" | "privateKey" | "computeSharedSecret"> = {
     publicKey: hexlify(signer.publicKey),

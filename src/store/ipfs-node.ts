@@ -27,6 +27,7 @@ export const IPFS_PACKAGES: readonly string[] = [
   "@libp2p/pnet@3.0.27",
   "@libp2p/tcp@11.0.28",
   "@multiformats/multiaddr@13.0.3",
+  "datastore-core@12.0.1",
   "multiformats@13.4.2",
 ];
 
@@ -56,20 +57,22 @@ export interface IpfsNode {
   withdraw(topic: Uint8Array): void;
   /** Peer ids of the other nodes that announced the topic, as the hash table knows them. */
   providers(topic: Uint8Array): Promise<readonly string[]>;
-  /** The block with this hash, from a node that announced the topic. `undefined` if none gave it within five seconds, or none is there. */
+  /** The block with this hash, from a node that announced the topic. `undefined` if none gave it in time, or none is there. */
   fetch(hash: Uint8Array, topic: Uint8Array): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
 
 /** As Kubo's hash table for local networks is called. */
 const DHT_PROTOCOL = "/ipfs/lan/kad/1.0.0";
-const FETCH_MILLISECONDS = 5_000;
+const FETCH_MILLISECONDS = 1_500;
 const ANNOUNCE_MILLISECONDS = 30_000;
 /** Between looks after peers that are away, and after what is not announced yet. */
 const CARE_MILLISECONDS = 5_000;
 /** New connections a second from one host; a machine may run many nodes. */
 const CONNECTIONS_PER_HOST = 50;
 const MAXIMUM_MESSAGE_BYTES = 1 << 20;
+/** What the hash table's part and the peers that a node knows may take in memory: some hundred bytes each. */
+const MAXIMUM_RECORDS = 20_000;
 
 /** Of libp2p's content routing what is used; its packages bring two versions of the class of CIDs, whose objects both take. */
 interface Routing {
@@ -81,8 +84,8 @@ interface Routing {
 type Packages = Awaited<ReturnType<typeof importPackages>>;
 
 async function importPackages() {
-  const [libp2p, tcp, noise, yamux, pnet, identify, ping, dht, keys, bitswap, cid, sha2, multiaddr] = await Promise.all(
-    [
+  const [libp2p, tcp, noise, yamux, pnet, identify, ping, dht, keys, bitswap, cid, sha2, multiaddr, datastore] =
+    await Promise.all([
       import("libp2p"),
       import("@libp2p/tcp"),
       import("@chainsafe/libp2p-noise"),
@@ -96,8 +99,8 @@ async function importPackages() {
       import("multiformats/cid"),
       import("multiformats/hashes/sha2"),
       import("@multiformats/multiaddr"),
-    ] as const,
-  );
+      import("datastore-core/memory"),
+    ] as const);
   return {
     ...libp2p,
     ...tcp,
@@ -112,6 +115,7 @@ async function importPackages() {
     ...cid,
     ...sha2,
     ...multiaddr,
+    ...datastore,
   };
 }
 
@@ -222,7 +226,7 @@ export async function startIpfsNode({ listen, peers, keys, block, log }: IpfsNod
     },
     async providers(topic) {
       const found: string[] = [];
-      for await (const { id } of others(cids(topic), { signal: within(FETCH_MILLISECONDS) })) found.push(String(id));
+      for await (const { id } of others(cids(topic), { signal: within(CARE_MILLISECONDS) })) found.push(String(id));
       return found;
     },
     async fetch(hash, topic) {
@@ -249,11 +253,29 @@ export async function startIpfsNode({ listen, peers, keys, block, log }: IpfsNod
   };
 }
 
+/** Forgets all at the end, and takes no more records than a node needs: others of the network could fill the memory. */
+function boundedRecords({ MemoryDatastore }: Packages) {
+  const keys = new Set<string>();
+  return new (class extends MemoryDatastore {
+    override put(...[key, value, options]: Parameters<InstanceType<typeof MemoryDatastore>["put"]>) {
+      const name = key.toString();
+      if (!keys.has(name) && keys.size >= MAXIMUM_RECORDS) throw new RangeError(`${MAXIMUM_RECORDS} records are here`);
+      keys.add(name);
+      return super.put(key, value, options);
+    }
+    override delete(...[key, options]: Parameters<InstanceType<typeof MemoryDatastore>["delete"]>) {
+      keys.delete(key.toString());
+      return super.delete(key, options);
+    }
+  })();
+}
+
 async function started(ipfs: Packages, listen: Endpoint, { seed, network }: IpfsKeys): Promise<Libp2p> {
   try {
     return (await ipfs.createLibp2p({
       privateKey: await ipfs.generateKeyPairFromSeed("Ed25519", seed),
       addresses: { listen: [multiaddrOf(listen)] },
+      datastore: boundedRecords(ipfs),
       transports: [ipfs.tcp()],
       connectionProtector: ipfs.preSharedKey({ psk: Buffer.from(formatNetworkKey(network)) }),
       connectionEncrypters: [ipfs.noise()],

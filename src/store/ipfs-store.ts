@@ -31,19 +31,34 @@ export function shardTopic(meshId: Uint8Array, collection: string): Uint8Array {
 export async function openIpfsStore(options: IpfsStoreOptions): Promise<IpfsStore> {
   const { meshId, log } = options;
   const packs = await openPackStore(options);
-  /** By hash: which shard has these bytes. */
-  const places = new Map<string, { readonly collection: string; readonly id: Uint8Array }>();
-  const learn = (collection: string, id: Uint8Array, hash: Uint8Array): void =>
-    void places.set(keyOf(hash), { collection, id });
+  /** By collection and hash: which shard has these bytes. */
+  const places = new Map<string, Map<string, Uint8Array>>();
+  const learn = (collection: string, id: Uint8Array, hash: Uint8Array): void => {
+    const own = places.get(collection) ?? new Map<string, Uint8Array>();
+    // A copy: what is given may be part of a whole delivery.
+    places.set(collection, own.set(keyOf(hash), Uint8Array.from(id)));
+  };
+  /** What is here and good; a disk that reports its fault is no better than one that hides it. */
+  const here = async (collection: string, id: Uint8Array): Promise<StoredShard | undefined> => {
+    try {
+      return await packs.kept(collection, id);
+    } catch (error) {
+      log.warn({ error, collection }, "a shard cannot be read");
+      return undefined;
+    }
+  };
   for (const { collection } of packs.usage()) {
     for await (const { id, hash } of packs.headers(collection)) learn(collection, id, hash);
   }
 
   const block = async (hash: Uint8Array): Promise<Uint8Array | undefined> => {
-    const place = places.get(keyOf(hash));
-    const found = place && (await packs.get(place.collection, place.id));
-    // An older shard may have had this id.
-    return found && sha256(found.bytes).equals(hash) ? found.bytes : undefined;
+    for (const [collection, own] of places) {
+      const id = own.get(keyOf(hash));
+      const found = id && (await here(collection, id));
+      // An older shard may have had this id.
+      if (found !== undefined && sha256(found.bytes).equals(hash)) return found.bytes;
+    }
+    return undefined;
   };
   const node = await startIpfsNode({ ...options, block }).catch(async (error: unknown) => {
     await packs.close();
@@ -54,15 +69,17 @@ export async function openIpfsStore(options: IpfsStoreOptions): Promise<IpfsStor
   const mending = new Map<string, Promise<StoredShard | undefined>>();
   /** Gets the bytes from other nodes, and keeps them anew. */
   const mend = async (collection: string, id: Uint8Array): Promise<StoredShard | undefined> => {
-    const header = await packs.header(collection, id);
+    const header = await packs.header(collection, id).catch(() => undefined);
     if (header === undefined) return undefined;
     const bytes = await node.fetch(header.hash, shardTopic(meshId, collection));
     if (bytes === undefined || !sha256(bytes).equals(header.hash)) return undefined;
     const mended = { id, device: header.device, bytes: Uint8Array.from(bytes) };
     // Dropped meanwhile: it does not come back.
     if (packs.collectionOf(id) !== collection) return undefined;
-    await packs.put(collection, [mended]);
     log.warn({ collection, device: header.device }, "a shard whose bytes had changed was got from another node");
+    await packs
+      .put(collection, [mended])
+      .catch((error: unknown) => log.warn({ error, collection }, "and cannot be kept here"));
     return mended;
   };
 
@@ -74,7 +91,7 @@ export async function openIpfsStore(options: IpfsStoreOptions): Promise<IpfsStor
       node.announce(shardTopic(meshId, collection));
     },
     async get(collection, id) {
-      const found = await packs.get(collection, id);
+      const found = await here(collection, id);
       if (found !== undefined) return found;
       const key = `${collection} ${keyOf(id)}`;
       let mended = mending.get(key);
@@ -84,12 +101,11 @@ export async function openIpfsStore(options: IpfsStoreOptions): Promise<IpfsStor
       }
       return mended;
     },
+    kept: here,
     collectionOf: (id) => packs.collectionOf(id),
     async drop(collection) {
       node.withdraw(shardTopic(meshId, collection));
-      for await (const { hash } of packs.headers(collection)) {
-        if (places.get(keyOf(hash))?.collection === collection) places.delete(keyOf(hash));
-      }
+      places.delete(collection);
       await packs.drop(collection);
     },
     usage: () => packs.usage(),

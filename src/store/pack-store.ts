@@ -89,6 +89,15 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
     return decodeHeader(header);
   };
 
+  const kept = async (collection: string, id: Uint8Array): Promise<StoredShard | undefined> => {
+    const pack = packs.get(collection);
+    const place = pack?.places.get(nameOf(id));
+    if (pack === undefined || place === undefined) return undefined;
+    const record = Buffer.alloc(place.length);
+    await pack.file.read(record, 0, place.length, place.offset);
+    return decodeRecord(record);
+  };
+
   return {
     put: (collection, shards) =>
       inTurn(async () => {
@@ -114,14 +123,8 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
         }
       }),
 
-    async get(collection, id) {
-      const pack = packs.get(collection);
-      const place = pack?.places.get(nameOf(id));
-      if (pack === undefined || place === undefined) return undefined;
-      const record = Buffer.alloc(place.length);
-      await pack.file.read(record, 0, place.length, place.offset);
-      return decodeRecord(record);
-    },
+    get: kept,
+    kept,
 
     async header(collection, id) {
       const pack = packs.get(collection);
@@ -184,6 +187,8 @@ function checkOf(header: Buffer): Buffer {
 
 function decodeHeader(record: Buffer): ShardHeader | undefined {
   if (!checkOf(record).equals(record.subarray(CHECKED_LENGTH, HEADER_LENGTH))) return undefined;
+  const length = record.readUInt32BE(0);
+  if (length === 0 || length > MAXIMUM_SHARD_BYTES) return undefined;
   const [hash, id] = [Uint8Array.from(record.subarray(4, 36)), Uint8Array.from(record.subarray(36, 68))];
   return { id, device: Number(record.readBigUInt64BE(68)), hash };
 }
@@ -195,7 +200,13 @@ function decodeRecord(record: Buffer): StoredShard | undefined {
   return { id: header.id, device: header.device, bytes };
 }
 
-/** Reads where everything is. What a crash left half written at the end is cut off. */
+/** Bytes after a damaged header in which the next good one is looked for. */
+const SCANNED_BYTES = 1 << 16;
+
+/**
+ * Reads where everything is. What a crash left half written at the end is cut off; a header that a failing disk changed costs its own shard
+ * alone, as the next good one is looked for.
+ */
 async function readPack(path: string): Promise<Pack> {
   const file = await open(path, "a+", 0o600);
   const { size } = await file.stat();
@@ -206,12 +217,27 @@ async function readPack(path: string): Promise<Pack> {
     await file.read(header, 0, HEADER_LENGTH, offset);
     const bytes = header.readUInt32BE(0);
     const length = HEADER_LENGTH + bytes;
-    if (bytes === 0 || bytes > MAXIMUM_SHARD_BYTES || offset + length > size) break;
+    if (decodeHeader(header) === undefined) {
+      const next = await nextHeader(file, offset + 1);
+      if (next === undefined) break;
+      offset = next;
+      continue;
+    }
+    if (offset + length > size) break;
     places.set(nameOf(header.subarray(36, 68)), { offset, length });
     offset += length;
   }
   if (offset < size) await file.truncate(offset);
   return { file, places, length: offset };
+}
+
+async function nextHeader(file: FileHandle, from: number): Promise<number | undefined> {
+  const window = Buffer.alloc(SCANNED_BYTES);
+  const { bytesRead } = await file.read(window, 0, SCANNED_BYTES, from);
+  for (let at = 0; at + HEADER_LENGTH <= bytesRead; at++) {
+    if (decodeHeader(window.subarray(at, at + HEADER_LENGTH)) !== undefined) return from + at;
+  }
+  return undefined;
 }
 
 function storeFull(wanted: number, quota: number): SwarmkeepError {

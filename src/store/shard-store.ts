@@ -27,8 +27,13 @@ export interface Usage {
 export interface ShardStore {
   /** Keeps shards, durably when it returns; one with an id that is there takes its place. @throws SwarmkeepError `store-full` */
   put(collection: string, shards: readonly StoredShard[]): Promise<void>;
-  /** The shard with this id. `undefined` if there is none, or if its bytes are no longer those that were put. */
+  /**
+   * The shard with this id. `undefined` if there is none, or if its bytes are no longer those that were put and no good copy can be had
+   * at once.
+   */
   get(collection: string, id: Uint8Array): Promise<StoredShard | undefined>;
+  /** As `get`, and only what is here: who shows what it keeps fetches nothing for the occasion. */
+  kept(collection: string, id: Uint8Array): Promise<StoredShard | undefined>;
   /** The collection that has the id. */
   collectionOf(id: Uint8Array): string | undefined;
   /** Deletes a collection as a whole. */

@@ -49,11 +49,14 @@ export async function startHolder(options: HolderOptions): Promise<RunningHolder
   const cleanUp: (() => Promise<void> | void)[] = [];
   const abort = new AbortController();
   let ended: Promise<void> = Promise.resolve();
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     abort.abort(new Error("the holder stops"));
     await ended.catch(() => undefined);
     for (const step of cleanUp.splice(0).reverse()) await step();
   };
+  let stopped: Promise<void> | undefined;
+  // Whoever asks again waits for the same end.
+  const stop = (): Promise<void> => (stopped ??= end());
   try {
     const endpoints = openEndpoints(mesh);
     cleanUp.push(() => endpoints.forEach((endpoint) => endpoint.close()));

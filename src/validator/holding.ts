@@ -85,7 +85,7 @@ export class Holding {
     const request = decodeSampleContent(signed.content);
     this.#expectRegistrar(signed, request, []);
     const collection = collectionName(request);
-    const shards = await Promise.all(request.ids.map(async (id) => (await store.get(collection, id))?.bytes ?? null));
+    const shards = await Promise.all(request.ids.map(async (id) => (await store.kept(collection, id))?.bytes ?? null));
     const usage = store.usage().find((one) => one.collection === collection);
     return { shards, count: usage?.shards ?? 0, bytes: usage?.bytes ?? 0 };
   }

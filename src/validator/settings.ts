@@ -83,8 +83,11 @@ export async function initialiseValidator(
     await sealer.write(folder.file(TLS_FILE), TLS_PURPOSE, key);
     key.fill(0);
   }
-  if (settings.ipfs !== undefined) await initialiseIpfs(folder, sealer, ipfsNetwork);
-  sealer.wipe();
+  try {
+    if (settings.ipfs !== undefined) await initialiseIpfs(folder, sealer, ipfsNetwork);
+  } finally {
+    sealer.wipe();
+  }
   if ((await readIfPresent(folder.file(IDENTITY_FILE))) === undefined) {
     const secretKey = encodeScalar(randomScalar(g1, (length) => randomBytes(length)));
     const publicKey = blstBls.publicKey(secretKey);

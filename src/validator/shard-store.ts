@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 
 import { parseEndpoint, parseListen } from "../net/endpoint.js";
-import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
+import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import type { DataFolder } from "../runtime/data-folder.js";
 import type { Logger } from "../runtime/log.js";
 import type { Sealer } from "../runtime/sealed-file.js";
@@ -50,7 +50,8 @@ export async function openShardStore(options: ShardStoreOptions): Promise<ShardS
 }
 
 /** @throws SwarmkeepError `bad-endpoint`, `bad-number` */
-export function checkIpfsSettings({ listen, peers }: IpfsSettings): void {
+export function checkIpfsSettings(settings: IpfsSettings | null): void {
+  const { listen, peers } = settings ?? {};
   parseListen(String(listen));
   if (!Array.isArray(peers) || peers.length > MAXIMUM_PEERS) {
     throw new SwarmkeepError(`an IPFS node is given at most ${MAXIMUM_PEERS} others`, {
@@ -59,12 +60,12 @@ export function checkIpfsSettings({ listen, peers }: IpfsSettings): void {
       advice: "Give a few that are seldom away: it learns of the rest from them.",
     });
   }
-  for (const peer of peers) parseEndpoint(String(peer));
+  for (const peer of peers as readonly string[]) parseEndpoint(String(peer));
 }
 
 /**
  * Makes the node's secrets, unless the folder has them and no network key is named. The packages have to be there already.
- * @param networkFile the `swarm.key` of the network; made if there is none.
+ * @param networkFile the `swarm.key` of the network; made if there is none, for the first node of a network.
  * @throws SwarmkeepError `ipfs-missing`, `ipfs-network`, and those of files
  */
 export async function initialiseIpfs(
@@ -84,7 +85,17 @@ export async function initialiseIpfs(
         advice: "Name its swarm.key with --ipfs-network; it is made if there is no such file.",
       });
     }
-    const network = await readOrMakeNetworkKey(networkFile);
+    const found = await readNetworkKey(networkFile);
+    if (found === undefined && known !== undefined) {
+      throw new SwarmkeepError(`there is no key of a network at ${networkFile}, and this node has one already`, {
+        kind: "usage",
+        code: "ipfs-network",
+        advice: "Leave --ipfs-network out to keep the network that it is in, or name the swarm.key of another one.",
+        details: { path: networkFile },
+      });
+    }
+    const network = found ?? randomBytes(32);
+    if (found === undefined) await writeAtomically(networkFile, formatNetworkKey(network));
     const secrets = Buffer.concat([known?.subarray(0, 32) ?? randomBytes(32), network]);
     await sealer.write(path, PURPOSE, secrets).finally(() => (secrets.fill(0), network.fill(0)));
   } finally {
@@ -98,11 +109,7 @@ export async function openIpfsKeys(folder: DataFolder, sealer: Sealer): Promise<
   return { seed: secrets.subarray(0, 32), network: secrets.subarray(32, 64) };
 }
 
-async function readOrMakeNetworkKey(path: string): Promise<Uint8Array> {
-  if ((await readIfPresent(path, NETWORK_KEY_BYTES)) === undefined) {
-    const made = randomBytes(32);
-    await writeAtomically(path, formatNetworkKey(made));
-    return made;
-  }
-  return parseNetworkKey(Buffer.from(await readLimited(path, NETWORK_KEY_BYTES)).toString("utf8"), path);
+async function readNetworkKey(path: string): Promise<Uint8Array | undefined> {
+  const content = await readIfPresent(path, NETWORK_KEY_BYTES);
+  return content && parseNetworkKey(Buffer.from(content).toString("utf8"), path);
 }

@@ -242,6 +242,7 @@ describe("keys in a PKCS#11 token", () => {
       const made = await createRegistrarFolder(join(folder, "t"), PASSPHRASE, TEST_MESH, LIGHT_KDF, {
         place: at,
         pin: PIN,
+        mayExist: true,
       });
       const { address } = made;
       await made.close();
@@ -262,8 +263,16 @@ describe("keys in a PKCS#11 token", () => {
       const none = createRegistrarFolder(join(folder, "u"), PASSPHRASE, TEST_MESH, LIGHT_KDF, {
         place: { ...at, token: "elsewhere" },
         pin: PIN,
+        mayExist: true,
       });
       expect((await failure(none)).code).to.equal("token-absent");
+      const taken = createRegistrarFolder(join(folder, "v"), PASSPHRASE, TEST_MESH, LIGHT_KDF, {
+        place: at,
+        pin: PIN,
+        mayExist: false,
+      });
+      expect((await failure(taken)).code).to.equal("token-key-exists");
+      expect(await readdir(join(folder, "v"))).to.not.include("token.json");
     });
   });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import type { StoredShard } from "../../src/store/shard-store.js";
 import { openPackStore } from "../../src/store/pack-store.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
 import { keepsTheContract, shard } from "./shard-store-contract.js";
@@ -34,6 +35,26 @@ describe("the embedded store of a holder", () => {
     await store.drop("1-0-1");
     expect(await readdir(folder)).to.deep.equal(["1-0-2.pack"]);
     await store.close();
+  });
+
+  it("loses one shard, and no other, where the disk changed a header", async () => {
+    const folder = await scratchFolder();
+    const shards = [shard(1), shard(2), shard(3)];
+    const store = await openPackStore({ folder, quota: 1 << 20 });
+    await store.put("1-0-1", shards);
+    await store.close();
+    const path = join(folder, "1-0-1.pack");
+    const content = await readFile(path);
+    const length = content.length / 3;
+    // The length of the second record.
+    content[length + 3] = (content[length + 3] as number) ^ 8;
+    await writeFile(path, content);
+    const again = await openPackStore({ folder, quota: 1 << 20 });
+    const found = await Promise.all(shards.map(({ id }) => again.get("1-0-1", id)));
+    expect(found).to.deep.equal([shards[0], undefined, shards[2]]);
+    await again.put("1-0-1", [shards[1] as StoredShard]);
+    expect(await again.get("1-0-1", (shards[1] as StoredShard).id)).to.deep.equal(shards[1]);
+    await again.close();
   });
 
   it("cuts off what a crash left half written", async () => {

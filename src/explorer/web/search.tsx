@@ -33,7 +33,9 @@ export function Search(): JSX.Element {
           if (entered.current === wanted) open(items[0]);
           entered.current = "";
         },
-        () => undefined,
+        () => {
+          entered.current = "";
+        },
       );
     }, DELAY_MILLISECONDS);
     return () => {
@@ -74,7 +76,7 @@ export function Search(): JSX.Element {
       role="search"
       onSubmit={(event) => {
         event.preventDefault();
-        if (answered.current === text.trim()) open(found?.[chosen]);
+        if (found !== undefined && answered.current === text.trim()) open(found?.[chosen]);
         else entered.current = text.trim();
       }}
     >

@@ -42,7 +42,7 @@ const COLUMNS: readonly Column<CeremonyLine>[] = [
     width: 1.5,
     cell: ({ phase, ended, deadline }) => (
       <>
-        <Badge tone={TONES[phase]}>{ended === undefined ? NAMES[phase] : "succeeded"}</Badge>{" "}
+        <Badge tone={TONES[phase]}>{phase === "active" ? "succeeded" : NAMES[phase]}</Badge>{" "}
         {ended === undefined && deadline > 0 ? <Countdown to={deadline} /> : null}
       </>
     ),
@@ -120,7 +120,10 @@ function One({ ceremony }: { ceremony: string }): JSX.Element {
                   ["Fines", <Fines attempts={one.list} />],
                   ["Gas so far", count(one.gas)],
                   ["Began", <From source={one.started} />],
-                  one.ended !== undefined && ["Succeeded", <From source={one.ended} />],
+                  one.ended !== undefined && [
+                    one.phase === "active" ? "Succeeded" : "Ended",
+                    <From source={one.ended} />,
+                  ],
                 ]}
               />
             </Card>

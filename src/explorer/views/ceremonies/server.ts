@@ -35,7 +35,7 @@ export function ceremonyOf(database: Database, ceremony: string): CeremonyDetail
     list: attempts.toReversed(),
     events: rows.map(eventLine),
     gas: attempts.reduce((sum, { gas }) => sum + gas, 0),
-    next: nextStep(phase),
+    next: phase === "failed" && ended !== undefined ? "It came to nothing: the keys of before stay." : nextStep(phase),
   };
 }
 

@@ -83,7 +83,9 @@ export function tellStory(database: Database, rows: readonly EventRow[]): Story 
       drafts.push(draft);
     }
     draft.hashes.add(row.hash);
-    if (applyStep(draft, row, args)) ended = sourceOf(row);
+    const isOver = applyStep(draft, row, args);
+    // A re-key has one attempt.
+    if (isOver || (kind === "re-key" && row.name === "AttemptFailed")) ended = sourceOf(row);
   }
   drafts[0]?.hashes.add(first.hash);
   drafts.forEach((draft, i) => addCosts(database, draft, drafts[i + 1]?.first ?? Infinity));
@@ -193,6 +195,9 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
       break;
     }
     case "AttemptFailed":
+      if (draft.phase === "accept") {
+        for (const one of people.values()) if (one.accepted === undefined) fail(one, "did not accept in time");
+      }
       if (draft.phase === "deal") failSilentDealers();
       if (draft.phase === "acknowledge") {
         for (const one of people.values())
