@@ -1,8 +1,7 @@
-// `npm test`: everything. Scenarios of real processes mostly wait for blocks, so they run beside the other tests, those that share a mesh
-// beside those with meshes of their own; what they print comes after the other tests, and a line of totals at the end.
-// `npm test -- <files or options>` hands them to the runner as they are.
+// `npm test`: everything. Scenarios of real processes mostly wait for blocks, so they run beside the other tests; what they print
+// comes after those, and a line of totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
 import { spawn } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const SCENARIOS = join("test", "e2e");
@@ -28,8 +27,6 @@ const files = readdirSync("test", { recursive: true })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => join("test", name));
 const isScenario = (name) => name.startsWith(SCENARIOS);
-/** All that share the mesh run in one process, which founds it once. */
-const isOnSharedMesh = (name) => readFileSync(name, "utf8").includes("sharedMesh(");
 const totals = { passing: 0, pending: 0, failing: 0 };
 
 /** Adds the last summary of a run, such as `12 passing (12 mocha)`. */
@@ -50,18 +47,12 @@ async function live(args) {
   return ended;
 }
 
-const scenarioFiles = files.filter(isScenario).sort();
-const scenarios = [isOnSharedMesh, (name) => !isOnSharedMesh(name)].map((isOfLane) =>
-  run(["mocha", ...scenarioFiles.filter(isOfLane)], "pipe"),
-);
+const scenarios = run(["mocha", ...files.filter(isScenario).sort()], "pipe");
 const contracts = await live(["solidity"]);
 const units = await live(["mocha", ...files.filter((name) => !isScenario(name)).sort()]);
-const all = [contracts, units];
-for (const { ended } of scenarios) {
-  const processes = await ended;
-  process.stdout.write(processes.text);
-  all.push(processes);
-}
+const processes = await scenarios.ended;
+process.stdout.write(processes.text);
+const all = [contracts, units, processes];
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);
