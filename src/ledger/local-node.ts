@@ -98,10 +98,25 @@ export async function startLocalNode(options: LocalNodeOptions = {}): Promise<Lo
     ended,
     stop: async () => {
       stopping = true;
+      if (kind === "anvil") await stopMining(`http://127.0.0.1:${port}`);
       child.kill("SIGTERM");
       await ended;
     },
   };
+}
+
+const STOP_MINING_MILLISECONDS = 2_000;
+
+/**
+ * A block that is mined while a long state is being written at the end is not in it: whoever follows the finalised chain would find another
+ * one in its place afterwards, and has to stop.
+ */
+async function stopMining(url: string): Promise<void> {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "evm_setIntervalMining", params: [0] });
+  const headers = { "content-type": "application/json" };
+  const signal = AbortSignal.timeout(STOP_MINING_MILLISECONDS);
+  // One that does not answer is stopped all the same.
+  await fetch(url, { method: "POST", headers, body, signal }).catch(() => undefined);
 }
 
 function argumentsOf(kind: LocalNodeKind, options: LocalNodeOptions): string[] {
