@@ -172,27 +172,35 @@ export async function createTokenSigner(place: TokenPlace, pin: string): Promise
   const binding = await loadBinding(place);
   return inSession(binding, place, pin, (session) => {
     if (findKey(binding, session, place, CKO.privateKey) !== undefined) return false;
-    const common = [
-      { type: CKA.keyType, value: CKK.ec },
-      { type: CKA.label, value: place.key },
-      { type: CKA.token, value: true },
-    ];
+    const kept = keptAs(place, CKK.ec);
     binding.C_GenerateKeyPair(
       session,
       { mechanism: CKM.ecKeyPairGen },
-      [...common, { type: CKA.ecParameters, value: SECP256K1 }, { type: CKA.verify, value: true }],
-      [
-        ...common,
-        { type: CKA.private, value: true },
-        { type: CKA.sensitive, value: true },
-        { type: CKA.extractable, value: false },
-        { type: CKA.derive, value: false },
-        { type: CKA.sign, value: true },
-      ],
+      [...kept, { type: CKA.ecParameters, value: SECP256K1 }, { type: CKA.verify, value: true }],
+      [...kept, ...SIGNS_INSIDE],
     );
     return true;
   });
 }
+
+/** Of a key that stays in the token under its label. */
+function keptAs(place: TokenPlace, keyType: number): readonly Attribute[] {
+  return [
+    { type: CKA.keyType, value: keyType },
+    { type: CKA.label, value: place.key },
+    { type: CKA.token, value: true },
+  ];
+}
+
+/** Of a key that signs and does nothing else, and cannot be read. */
+const SIGNS_INSIDE: readonly Attribute[] = [
+  { type: CKA.private, value: true },
+  { type: CKA.sensitive, value: true },
+  { type: CKA.extractable, value: false },
+  { type: CKA.modifiable, value: false },
+  { type: CKA.derive, value: false },
+  { type: CKA.sign, value: true },
+];
 
 function publicKeyOf(binding: Binding, place: TokenPlace, pin: string): Uint8Array {
   return inSession(binding, place, pin, (session) => {
@@ -239,16 +247,9 @@ export async function createTokenKey(place: TokenPlace, pin: string): Promise<bo
     if (findKey(binding, session, place, CKO.secretKey) !== undefined) return false;
     binding.C_GenerateKey(session, { mechanism: CKM.genericSecretKeyGen }, [
       { type: CKA.class, value: CKO.secretKey },
-      { type: CKA.keyType, value: CKK.genericSecret },
-      { type: CKA.label, value: place.key },
+      ...keptAs(place, CKK.genericSecret),
       { type: CKA.valueLength, value: KEY_BYTES },
-      { type: CKA.token, value: true },
-      { type: CKA.private, value: true },
-      { type: CKA.sensitive, value: true },
-      { type: CKA.extractable, value: false },
-      { type: CKA.modifiable, value: false },
-      { type: CKA.derive, value: false },
-      { type: CKA.sign, value: true },
+      ...SIGNS_INSIDE,
     ]);
     return true;
   });
