@@ -24,7 +24,7 @@ import {
   proposedObjection,
   submitObjection,
 } from "../operator/objection.js";
-import { type Proposed, proposedDigest } from "../operator/proposal.js";
+import { type ProposalPlace, type Proposed, proposedDigest } from "../operator/proposal.js";
 import { type RekeyProposal, formatRekey, parseRekey, proposedRekey, submitRekey } from "../operator/rekey.js";
 import {
   type SuccessorProposal,
@@ -37,7 +37,7 @@ import type { Validators } from "../operator/swarm-signature.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { readMeshFile } from "../runtime/mesh-file.js";
+import { type MeshFile, readMeshFile } from "../runtime/mesh-file.js";
 import { isScope } from "../statements/scope.js";
 import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
 import { parseAddress, text, withLedger, withOperator, withValidators } from "./sessions.js";
@@ -125,6 +125,11 @@ interface Kind<Proposal, Options extends ProposeOptions> {
   ): Promise<{ readonly transaction: string; readonly grantId?: bigint }>;
 }
 
+/** Where a proposal counts. */
+function placeOf({ meshId, chainId }: MeshFile): ProposalPlace {
+  return { meshId: hexlify(meshId), chainId };
+}
+
 const GRANT: Kind<GrantProposal, GrantOptions> = {
   command: "grant",
   propose({ mesh, addresses }, options) {
@@ -141,8 +146,7 @@ const GRANT: Kind<GrantProposal, GrantOptions> = {
       });
     }
     return {
-      meshId: hexlify(mesh.meshId),
-      chainId: mesh.chainId,
+      ...placeOf(mesh),
       fleets: getAddress(addresses.fleets),
       registrar: parseAddress(registrar, "--registrar"),
       scopes: scope,
@@ -166,8 +170,7 @@ const ADMISSION: Kind<AdmissionProposal, AdmitOptions> = {
     if (options.member === undefined) throw optionMissing("admit", "--member");
     const { account, operator } = parseMember(text(await readInput(options.member, 65_536)), options.member);
     return {
-      meshId: hexlify(mesh.meshId),
-      chainId: mesh.chainId,
+      ...placeOf(mesh),
       registry: getAddress(addresses.registry),
       account,
       operator,
@@ -195,8 +198,7 @@ const SUCCESSOR: Kind<SuccessorProposal, SucceedOptions> = {
       });
     }
     return {
-      meshId: hexlify(mesh.meshId),
-      chainId: mesh.chainId,
+      ...placeOf(mesh),
       anchor: getAddress(addresses.anchor),
       nextChainId: next.chainId,
       nextAnchor: next.anchor,
@@ -214,8 +216,7 @@ const REKEY: Kind<RekeyProposal, GovernOptions> = {
   command: "rekey",
   async propose({ mesh, addresses, contracts }, options) {
     return {
-      meshId: hexlify(mesh.meshId),
-      chainId: mesh.chainId,
+      ...placeOf(mesh),
       generations: getAddress(addresses.generations),
       generation: (await contracts.groupKeys.generation()) + 1n,
       expiry: expiryOf(options),
@@ -231,8 +232,7 @@ const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {
   command: "object",
   async propose({ mesh, addresses, contracts }) {
     return {
-      meshId: hexlify(mesh.meshId),
-      chainId: mesh.chainId,
+      ...placeOf(mesh),
       recovery: getAddress(addresses.recovery),
       number: await pendingRequest(contracts),
     };
