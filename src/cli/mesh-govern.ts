@@ -35,7 +35,7 @@ import {
 } from "../operator/successor.js";
 import type { Validators } from "../operator/swarm-signature.js";
 import type { TransactionSender } from "../ledger/sender.js";
-import { PUBLIC_FILE, writeAtomically } from "../runtime/atomic-file.js";
+import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type MeshFile, readMeshFile } from "../runtime/mesh-file.js";
 import { isScope } from "../statements/scope.js";
@@ -281,6 +281,7 @@ async function propose<Proposal, Options extends ProposeOptions>(
   proposal: Proposal,
   out: string,
 ): Promise<void> {
+  const isReplaced = (await readIfPresent(out)) !== undefined;
   await writeAtomically(out, kind.format(proposal), PUBLIC_FILE);
   const proposed = kind.proposed(proposal);
   context.print(
@@ -288,7 +289,8 @@ async function propose<Proposal, Options extends ProposeOptions>(
     [
       proposed.description,
       `written to ${out}. Each operator who agrees: swarmkeep validator approve --statement ${out}`,
-      `then: swarmkeep mesh ${kind.command} --statement ${out}`,
+      `then: ${context.next(`mesh ${kind.command} --statement ${out}`)}`,
+      ...(isReplaced ? ["it takes the place of another one: who agreed to that has to agree to this one too"] : []),
     ].join("\n"),
   );
 }

@@ -172,7 +172,9 @@ describe("governance of a swarm of processes", function () {
     expect(onItself.stderr).to.include("not its own successor");
     const next = { ...elsewhere, anchor: Wallet.createRandom().address };
     await writeFile(file, JSON.stringify(next));
-    await succeed(["mesh", "succeed", operator(), `--successor=${file}`, `--out=${statement}`]);
+    const propose = () => succeed(["mesh", "succeed", operator(), `--successor=${file}`, `--out=${statement}`]);
+    expect(await propose()).not.to.contain("takes the place of another one");
+    expect(await propose()).to.contain("takes the place of another one");
     for (let seat = 1; seat <= t; seat++) await approve(seat, statement);
     await succeed(["mesh", "succeed", operator(), `--statement=${statement}`]);
     expect((await anchor.successor()).meshId).to.equal(next.meshId);
