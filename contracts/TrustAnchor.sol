@@ -47,11 +47,12 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
         if (start != 0) revert GenesisAlreadyAccepted(start);
         if (genesis.meshId != _meshId) revert WrongMesh(genesis.meshId, _meshId);
         GenesisRules.check(genesis);
+        Parameters memory parameters_ = genesis.parameters;
         _requireRoot(
             Statements.genesis(
                 genesis.meshId,
                 keccak256(abi.encode(genesis.contracts)),
-                keccak256(abi.encode(genesis.parameters)),
+                keccak256(abi.encode(parameters_)),
                 keccak256(abi.encode(genesis.members)),
                 keccak256(abi.encode(genesis.registrars))
             ),
@@ -61,8 +62,8 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
 
         start = uint64(block.timestamp);
         _contracts = genesis.contracts;
-        _parameters = genesis.parameters;
-        emit GenesisAccepted(_meshId, genesis.contracts, genesis.parameters);
+        _parameters = parameters_;
+        emit GenesisAccepted(_meshId, genesis.contracts, parameters_);
 
         IValidatorRegistry(genesis.contracts.registry).acceptGenesis(genesis.members);
         IFleetRegistry(genesis.contracts.fleets).acceptGenesis(genesis.registrars);

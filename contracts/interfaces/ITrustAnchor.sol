@@ -33,6 +33,8 @@ interface ITrustAnchor {
     /// @param epochSeconds How long a committee is in office before the next one is drawn; 0 for as long as the mesh lasts.
     /// @param probationSeconds How long a new committee has to show itself before office goes back to the one before.
     /// @param probationHeads How many heads it has to make in that time.
+    /// @param probesPerEpoch How often a member of the committee probes all candidates in an epoch; 0: nobody is measured.
+    /// @param rewardBps Part of the reward pool that an epoch pays out, in ten-thousandths, 0 to 10000; 0: there are no rewards.
     struct Parameters {
         uint8 committeeSize;
         uint8 admission;
@@ -49,6 +51,8 @@ interface ITrustAnchor {
         uint32 epochSeconds;
         uint32 probationSeconds;
         uint8 probationHeads;
+        uint8 probesPerEpoch;
+        uint16 rewardBps;
     }
 
     /// @notice A candidate for the committee.

@@ -52,6 +52,7 @@ library GenesisRules {
         );
         _require(p.certificatePeriodSeconds != 0, "certificatePeriodSeconds", p.certificatePeriodSeconds);
         _require(p.recoverySeconds != 0, "recoverySeconds", p.recoverySeconds);
+        _require(p.rewardBps <= BASIS_POINTS, "rewardBps", p.rewardBps);
         if (p.epochSeconds == 0) return;
         // A committee that does all it should must be able to pass its probation.
         _require(p.probationHeads != 0, "probationHeads", p.probationHeads);
@@ -69,10 +70,11 @@ library GenesisRules {
     function _checkContracts(ITrustAnchor.Contracts calldata c) private view {
         address[6] memory all = [c.registry, c.ceremony, c.groupKeys, c.fleets, c.revocations, c.rotation];
         for (uint256 i = 0; i < all.length; i++) {
+            address account = all[i];
             // The anchor is none of its own contracts.
-            if (all[i] == address(this)) revert ITrustAnchor.NotOfThisMesh(all[i]);
-            for (uint256 j = 0; j < i; j++) if (all[i] == all[j]) revert ITrustAnchor.NotOfThisMesh(all[i]);
-            _requireKnows(all[i], IMeshContract.anchor.selector, address(this));
+            if (account == address(this)) revert ITrustAnchor.NotOfThisMesh(account);
+            for (uint256 j = 0; j < i; j++) if (account == all[j]) revert ITrustAnchor.NotOfThisMesh(account);
+            _requireKnows(account, IMeshContract.anchor.selector, address(this));
         }
         _requireKnows(c.registry, ISwarmGoverned.groupKeys.selector, c.groupKeys);
         _requireKnows(c.ceremony, IKeyCeremony.groupKeys.selector, c.groupKeys);

@@ -23,6 +23,10 @@ export interface MeshParameters {
   readonly epochSeconds: number;
   readonly probationSeconds: number;
   readonly probationHeads: number;
+  /** How often a member probes all candidates in an epoch; 0: nobody is measured. */
+  readonly probesPerEpoch: number;
+  /** Basis points of the reward pool that an epoch pays out; 0: no rewards. */
+  readonly rewardBps: number;
 }
 
 /** For a public chain with blocks of some seconds and finality of its own. */
@@ -42,6 +46,8 @@ export const PUBLIC_PARAMETERS: MeshParameters = {
   epochSeconds: 86_400,
   probationSeconds: 7_200,
   probationHeads: 3,
+  probesPerEpoch: 24,
+  rewardBps: 100,
 };
 
 /** For a chain on this machine with a block a second. */
@@ -58,6 +64,7 @@ export const LOCAL_PARAMETERS: MeshParameters = {
   epochSeconds: 0,
   probationSeconds: 60,
   probationHeads: 2,
+  probesPerEpoch: 3,
 };
 
 const U32 = 0xffff_ffff;
@@ -78,6 +85,8 @@ const RANGES: Readonly<Record<keyof MeshParameters, readonly [bigint, bigint]>> 
   epochSeconds: [0n, BigInt(U32)],
   probationSeconds: [0n, BigInt(U32)],
   probationHeads: [0n, 255n],
+  probesPerEpoch: [0n, 255n],
+  rewardBps: [0n, 10_000n],
 };
 const NAMES = Object.keys(RANGES) as (keyof MeshParameters)[];
 

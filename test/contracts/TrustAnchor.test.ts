@@ -173,6 +173,7 @@ describe("TrustAnchor", () => {
         { unbondingSeconds: 4 * 60 + 1_800 },
         { certificatePeriodSeconds: 0 },
         { recoverySeconds: 0 },
+        { rewardBps: 10_001 },
       ];
       for (const change of cases) {
         const [[name, value]] = Object.entries(change) as [[string, number | bigint]];
@@ -193,6 +194,8 @@ describe("TrustAnchor", () => {
           unbondingSeconds: 4 * 60 + 600 + 1_801,
           probationSeconds: 1_800,
           finalityBlocks: 0,
+          probesPerEpoch: 0,
+          rewardBps: 10_000,
         }),
       );
     });

@@ -518,6 +518,8 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
       epochSeconds: EPOCH,
       probationSeconds: 3_600,
       probationHeads: 2,
+      probesPerEpoch: 3,
+      rewardBps: 100,
     },
     members: all.map(({ wallet }, i) => ({ account: wallet.address, operator: id(`operator ${i}`) })),
     registrars: [],

@@ -50,6 +50,8 @@ export const PARAMETERS = {
   epochSeconds: 86_400,
   probationSeconds: 3_600,
   probationHeads: 2,
+  probesPerEpoch: 3,
+  rewardBps: 100,
 };
 
 /** The secret key `value`: 32 bytes for either curve. */

@@ -173,10 +173,13 @@ const LABELS: Readonly<Record<string, string>> = {
   epochSeconds: "Epoch",
   probationSeconds: "Probation of a new committee",
   probationHeads: "Heads in a probation",
+  probesPerEpoch: "Probes of a member in an epoch (0: none)",
+  rewardBps: "Paid out of the reward pool each epoch",
 };
 
 function Parameter({ name, value }: { name: string; value: string }): JSX.Element {
   if (name === "slashBps") return <>{Number(value) / 100}% of the stake, a quarter of that for a missing dealing</>;
+  if (name === "rewardBps") return <>{Number(value) / 100}%</>;
   return <Value value={value} name={name} />;
 }
 
