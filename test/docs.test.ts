@@ -62,6 +62,7 @@ describe("docs/protocol.md", () => {
       presentation: "presentation",
       revocationRequest: "revocation request",
       healthStatement: "health statement",
+      probeStep: "step of a probe's work",
       shardMap: "shard map",
     } satisfies Record<keyof typeof COSE_TYP, string>;
     for (const [name, row] of Object.entries(types)) {

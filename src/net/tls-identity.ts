@@ -4,7 +4,7 @@
  */
 import "reflect-metadata";
 
-import { type KeyObject, createHash, createPrivateKey, createPublicKey, sign, webcrypto } from "node:crypto";
+import { type KeyObject, createHash, createPrivateKey, createPublicKey, sign, verify, webcrypto } from "node:crypto";
 
 import { X509CertificateGenerator } from "@peculiar/x509";
 
@@ -81,6 +81,15 @@ export function signWithTlsKeyInPool({ key }: TlsIdentity, message: Uint8Array):
       error === null ? resolve(withLowS(signature)) : reject(error),
     ),
   );
+}
+
+/**
+ * Checks what `signWithTlsKey` made; takes s of either half.
+ * @param spki of a TLS key whose pin was compared, DER.
+ */
+export function tlsKeyVerifier(spki: Uint8Array): (message: Uint8Array, signature: Uint8Array) => boolean {
+  const key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+  return (message, signature) => verify("sha256", message, { key, dsaEncoding: "ieee-p1363" }, signature);
 }
 
 function withLowS(raw: Uint8Array): Uint8Array {

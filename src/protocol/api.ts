@@ -46,6 +46,9 @@ export const PATH = {
   frostCommit: "/v1/frost/commit",
   counters: "/v1/counters",
   frostResult: "/v1/frost/result",
+  /** Of candidates (src/protocol/probe.ts). */
+  probeEcho: "/v1/probe/echo",
+  probeWork: "/v1/probe/work",
   /** For TLS software: plain files, DER. */
   authority: "/x509/mesh.crt",
   crl: "/crl/mesh.crl",

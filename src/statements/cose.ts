@@ -22,6 +22,7 @@ export const COSE_TYP = {
   presentation: 65004,
   revocationRequest: 65005,
   healthStatement: 65006,
+  probeStep: 65007,
   shardMap: 65010,
 } as const;
 

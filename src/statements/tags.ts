@@ -11,7 +11,7 @@ export const DST = {
   possession: "BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_",
 } as const;
 
-/** Prefixes of hashes and `info` strings of HKDF (docs/protocol.md, sections 4, 6, 7 and 13). */
+/** Prefixes of hashes and `info` strings of HKDF (docs/protocol.md, sections 4, 6, 7, 13 and 15). */
 export const TAG = {
   dealingProof: "swarmkeep/dealing-proof/v1",
   shareOpening: "swarmkeep/share-opening/v1",
@@ -24,6 +24,7 @@ export const TAG = {
   preSharedKey: "swarmkeep/psk/v1",
   manifestKey: "swarmkeep/manifest-key/v1",
   draw: "swarmkeep/draw/v1",
+  probeWork: "swarmkeep/probe-work/v1",
   /** Shards (section 20): what is derived from the generator's master, the device's root, and the rebuilt seed. */
   shardMaster: "swarmkeep/shard-master/v1",
   shardRatchet: "swarmkeep/shard-ratchet/v1",

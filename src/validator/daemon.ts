@@ -46,6 +46,7 @@ import { meshContext } from "./mesh-context.js";
 import { openEndpoints, openMeshSource } from "./mesh-source.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
+import { Probed } from "./probed.js";
 import { PskStore } from "./psk-store.js";
 import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
@@ -355,6 +356,7 @@ class Validator implements RunningValidator {
         heads,
         holding,
         maps: new MapProver(reader),
+        probed: new Probed({ context, standing, identity: keys.tls, account: this.account }),
         files,
         topics: () => this.#office?.signing.topics ?? {},
         identity: keys.tls,

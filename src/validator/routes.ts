@@ -33,6 +33,7 @@ import { type FrostTopics, topicOf } from "./frost-signing.js";
 import type { MapProver } from "./map-prover.js";
 import { currentMap, signMap } from "./map-signing.js";
 import type { InOfficeParts } from "./office.js";
+import type { Probed } from "./probed.js";
 import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
 import { HealthStatements, signedDigests } from "./transparency.js";
@@ -52,6 +53,7 @@ export interface RouteOptions {
   readonly heads: HeadStore;
   readonly holding: Holding;
   readonly maps: MapProver;
+  readonly probed: Probed;
   readonly files: X509Files;
   /** What this member signs with the Ed25519 group key on others' request. */
   readonly topics: () => FrostTopics;
@@ -275,6 +277,18 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
         expectValidator(caller);
         return { body: options.inheritance.answer(body) };
       },
+    },
+    {
+      method: "POST",
+      path: PATH.probeEcho,
+      handle: ({ body }, caller) => ({ body: options.probed.echo(body, caller) }),
+    },
+    {
+      method: "POST",
+      path: PATH.probeWork,
+      handle: async ({ body, peer }, caller) => ({
+        body: await options.probed.work(body, caller, peer.channelBinding),
+      }),
     },
     ...x509Routes(options.files),
   ];

@@ -6,6 +6,8 @@ import {
   encodeStandardRequest,
 } from "../../src/protocol/standard-issuance.js";
 import * as counters from "../../src/protocol/counters.js";
+import * as probe from "../../src/protocol/probe.js";
+import { type Report, decodeReport, encodeReport } from "../../src/protocol/measurement-round.js";
 import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
 
 const word = new Uint8Array(32).fill(7);
@@ -55,6 +57,28 @@ export const protocolTargets: readonly FuzzTarget[] = [
     ],
     counters.encodeCountersAnswer,
     counters.decodeCountersAnswer,
+  ),
+  target("decodeProbe", [{ epoch: 3, challenge: word }], probe.encodeProbe, probe.decodeProbe),
+  target("decodeEcho", [word], probe.encodeEcho, probe.decodeEcho),
+  target<probe.ProbeAnswer>(
+    "decodeProbeAnswer",
+    [{ work: word, signatures: Array.from({ length: 8 }, () => evidence) }],
+    probe.encodeProbeAnswer,
+    probe.decodeProbeAnswer,
+  ),
+  target<Report>(
+    "decodeReport",
+    [
+      {
+        epoch: 3,
+        sample: { first: 64, sampled: 7 },
+        qualities: word,
+        participation: new Uint8Array(16).fill(5),
+        salt: word,
+      },
+    ],
+    encodeReport,
+    decodeReport,
   ),
   target("decodePartialAnswer", [{ seat: 1, partial, evidence }], api.encodePartialAnswer, api.decodePartialAnswer),
   target(

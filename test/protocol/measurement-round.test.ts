@@ -1,0 +1,118 @@
+import { expect } from "chai";
+import { AbiCoder, hexlify, keccak256 } from "ethers";
+import fc from "fast-check";
+
+import {
+  type OwnPart,
+  type Report,
+  type Round,
+  commitmentOf,
+  dueStep,
+  packClasses,
+  ranksOf,
+  sampleOf,
+  unpackClasses,
+} from "../../src/protocol/measurement-round.js";
+
+const SEATS = 4;
+const sample = { first: 0, sampled: 6 };
+const opened: Round = {
+  epoch: 3n,
+  commitDeadline: 100,
+  revealDeadline: 200,
+  sample,
+  commitments: new Set([2]),
+  reports: new Set(),
+  isMeasured: undefined,
+  isCredited: false,
+  isAllotted: false,
+};
+const all = new Set([1, 2, 3, 4]);
+
+function due(round: Round | undefined, now: number, own: Partial<OwnPart> | "away" = {}, hasRewards = true): unknown {
+  const part = own === "away" ? undefined : { seat: 1, commitAt: 50, sample, ...own };
+  return dueStep({ round, seats: SEATS, now, own: part, hasRewards });
+}
+
+describe("a round of measurements", () => {
+  it("is begun by a member in office at its own time, and by the others once they see it", () => {
+    expect(due(undefined, 49)).to.equal(undefined);
+    expect(due(undefined, 50)).to.equal("commit");
+    expect(due(undefined, 50, "away")).to.equal(undefined);
+    expect(due(opened, 10)).to.equal("commit");
+    expect(due(opened, 10, { seat: 2 })).to.equal(undefined);
+    expect(due(opened, 10, "away")).to.equal(undefined);
+  });
+
+  it("is revealed to by those who committed, once all have or the time is over", () => {
+    expect(due(opened, 101, { seat: 2 })).to.equal("reveal");
+    expect(due(opened, 101), "too late to commit").to.equal(undefined);
+    const full = { ...opened, commitments: all };
+    expect(due(full, 60)).to.equal("reveal");
+    expect(due({ ...full, reports: new Set([1]) }, 60)).to.equal(undefined);
+    expect(due(full, 60, "away")).to.equal(undefined);
+    expect(due(full, 60, { sample: undefined }), "its report is lost").to.equal(undefined);
+  });
+
+  it("is not told what was seen of another sample: newcomers at the end are in nobody's report yet", () => {
+    const full = { ...opened, commitments: all };
+    expect(due({ ...full, sample: { first: 0, sampled: 7 } }, 60)).to.equal("reveal");
+    expect(due({ ...full, sample: { first: 64, sampled: 6 } }, 60)).to.equal(undefined);
+    expect(due({ ...full, sample: { first: 0, sampled: 5 } }, 60)).to.equal(undefined);
+  });
+
+  it("is settled by anybody when all have revealed or the time is over, then credited, then paid if there is a pool", () => {
+    expect(due(opened, 201, "away")).to.equal("settle");
+    expect(due({ ...opened, commitments: all, reports: all }, 60, "away")).to.equal("settle");
+    const settled = { ...opened, isMeasured: true };
+    expect(due(settled, 300, "away")).to.equal("credit");
+    expect(due({ ...settled, isCredited: true }, 300)).to.equal("allot");
+    expect(due({ ...settled, isCredited: true }, 300, {}, false)).to.equal(undefined);
+    expect(due({ ...settled, isCredited: true, isAllotted: true }, 300)).to.equal(undefined);
+    expect(due({ ...opened, isMeasured: false }, 300), "too few reports").to.equal(undefined);
+  });
+
+  it("commits to what the ledger computes", () => {
+    const account = new Uint8Array(20).fill(9);
+    const report: Report = {
+      epoch: 7,
+      sample,
+      qualities: packClasses([1, 15, 0, 7], 32),
+      participation: packClasses([2, 0, 15], 16),
+      salt: new Uint8Array(32).fill(3),
+    };
+    const encoded = AbiCoder.defaultAbiCoder().encode(
+      ["uint64", "address", "uint256", "uint128", "bytes32"],
+      [7n, hexlify(account), 0x70f1n, 0xf02n, report.salt],
+    );
+    expect(hexlify(commitmentOf(report, account))).to.equal(keccak256(encoded));
+  });
+
+  it("packs classes as the ledger does, four bits each from the least significant", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(15), { maxLength: 32 }), (classes) => {
+        expect(unpackClasses(packClasses(classes, 16), classes.length)).to.deep.equal(classes);
+        expect(unpackClasses(packClasses(classes, 32), classes.length)).to.deep.equal(classes);
+      }),
+    );
+    expect(() => packClasses([16], 16)).to.throw(RangeError, "16 at place 0");
+    expect(() =>
+      packClasses(
+        Array.from({ length: 33 }, () => 1),
+        16,
+      ),
+    ).to.throw(RangeError, "place 32");
+  });
+
+  it("measures one word of candidates, which the committee's keys choose", () => {
+    const root = new Uint8Array(32).fill(5);
+    expect(sampleOf(0, root, 1n)).to.deep.equal({ first: 0, sampled: 0 });
+    expect(sampleOf(64, root, 1n)).to.deep.equal({ first: 0, sampled: 64 });
+    const chosen = new Set(Array.from({ length: 200 }, (_, epoch) => sampleOf(200, root, BigInt(epoch)).first));
+    expect([...chosen].toSorted((a, b) => a - b)).to.deep.equal([0, 64, 128, 192]);
+    const last = Array.from({ length: 200 }, (_, epoch) => sampleOf(200, root, BigInt(epoch))).find(
+      ({ first }) => first === 192,
+    );
+    expect(last && ranksOf(last)).to.deep.equal([192, 193, 194, 195, 196, 197, 198, 199]);
+  });
+});
