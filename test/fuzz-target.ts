@@ -18,3 +18,10 @@ export function fuzzTarget<T>(
 ): FuzzTarget {
   return encode === undefined ? { name, samples, decode } : { name, samples, decode, encode };
 }
+
+/** For the tests of a suite: of a refusal, recording the stack takes longer than all the rest. */
+export function errorsWithoutStacks(): void {
+  const limit = Error.stackTraceLimit;
+  before(() => void (Error.stackTraceLimit = 0));
+  after(() => void (Error.stackTraceLimit = limit));
+}

@@ -4,9 +4,10 @@ import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
+import { concatBytes } from "../src/crypto/bytes.js";
 import { SwarmkeepError } from "../src/statements/errors.js";
 import { certificateTargets } from "./certificate/fuzz-targets.js";
-import type { FuzzTarget } from "./fuzz-target.js";
+import { type FuzzTarget, errorsWithoutStacks } from "./fuzz-target.js";
 import { protocolTargets } from "./protocol/fuzz-targets.js";
 import { shardTargets } from "./shards/fuzz-targets.js";
 import { textTargets } from "./text-targets.js";
@@ -54,17 +55,18 @@ function numbers(start: number): (limit: number) => number {
 
 /** A copy with one to three changes: a byte set, bytes taken out, put in, doubled, or the end cut off. */
 function mutate(sample: Uint8Array, below: (limit: number) => number): Uint8Array {
-  let bytes = [...sample];
+  let bytes = Uint8Array.from(sample);
   for (let change = 0; change <= below(3); change++) {
     const at = below(bytes.length + 1);
+    const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)];
     const kind = below(8);
     if (kind < 4) bytes[Math.min(at, bytes.length - 1)] = below(256);
-    else if (kind === 4) bytes.splice(at, 1 + below(4));
-    else if (kind === 5) bytes.splice(at, 0, below(256));
-    else if (kind === 6) bytes.splice(at, 0, ...bytes.slice(at, at + 1 + below(40)));
-    else bytes = bytes.slice(0, at);
+    else if (kind === 4) bytes = concatBytes(head, tail.subarray(1 + below(4)));
+    else if (kind === 5) bytes = concatBytes(head, Uint8Array.of(below(256)), tail);
+    else if (kind === 6) bytes = concatBytes(head, tail.subarray(0, 1 + below(40)), tail);
+    else bytes = Uint8Array.from(head);
   }
-  return Uint8Array.from(bytes);
+  return bytes;
 }
 
 function attack({ decode, encode }: FuzzTarget, bytes: Uint8Array): void {
@@ -81,6 +83,8 @@ function attack({ decode, encode }: FuzzTarget, bytes: Uint8Array): void {
 }
 
 describe("decoders under attack", () => {
+  errorsWithoutStacks();
+
   let targets: readonly FuzzTarget[] = [];
   before(async () => {
     targets = [...(await certificateTargets()), ...protocolTargets, ...shardTargets, ...(await textTargets())];

@@ -148,9 +148,7 @@ export function verifyDeviceCertificate(
   now: number,
   signatures: DeviceSignatures,
 ): DeviceCertificate {
-  const certificate = decodeDeviceCertificate(encoded);
-  checkTrust(certificate, trust, now, signatures);
-  return certificate;
+  return trusted(decodeDeviceCertificate(encoded), trust, now, signatures);
 }
 
 // ---- Members -------------------------------------------------------------------------------------------------------
@@ -227,25 +225,26 @@ export function verifyMemberCertificate(
   now: number,
   signatures: DeviceSignatures,
 ): MemberCertificate {
-  const certificate = decodeMemberCertificate(encoded);
-  checkTrust(certificate, trust, now, signatures);
-  return certificate;
+  return trusted(decodeMemberCertificate(encoded), trust, now, signatures);
 }
 
 // ---- Both ----------------------------------------------------------------------------------------------------------
 
-function checkTrust(
-  { x509, authority, ...fields }: (DeviceCertificate | MemberCertificate) & { generation: number },
+/** The certificate that was decoded, if it is of this mesh, a generation that counts, in time, and signed. @throws Refusal */
+export function trusted<Certificate extends DeviceCertificate | MemberCertificate>(
+  certificate: Certificate,
   trust: X509Trust,
   now: number,
   signatures: DeviceSignatures,
-): void {
+): Certificate {
+  const { x509, authority, generation } = certificate;
   if (authority.label !== meshLabel(trust.meshId)) {
     throw new Refusal("wrong-mesh", `the certificate is of mesh ${authority.label}`, { field: "certificate.issuer" });
   }
-  const keys = keysOf(fields.generation, trust, now);
-  checkValidity(fields, now);
+  const keys = keysOf(generation, trust, now);
+  checkValidity(certificate, now);
   checkSignedBySwarm(x509, keys.ed25519, signatures, "certificate");
+  return certificate;
 }
 
 /** A key that is no point of its curve cannot be written: whoever asked for it is told. */

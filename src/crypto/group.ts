@@ -10,8 +10,10 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 
 import { bytesToNumberBE, expectLength, toBytes, type Randomness } from "./bytes.js";
 import { CryptoError } from "./errors.js";
+import { type G1Point, compressedG1 } from "./g1-decoding.js";
 
-export type G1Point = InstanceType<typeof bls12_381.G1.Point>;
+export type { G1Point } from "./g1-decoding.js";
+
 export type G2Point = InstanceType<typeof bls12_381.G2.Point>;
 export type EdPoint = InstanceType<typeof ed25519.Point>;
 
@@ -68,7 +70,7 @@ export const g1: Group<G1Point> = {
   base: bls12_381.G1.Point.BASE,
   zero: bls12_381.G1.Point.ZERO,
   pointLength: 48,
-  decode: decoder("a compressed G1 point", 48, (bytes) => bls12_381.G1.Point.fromBytes(bytes)),
+  decode: decoder("a compressed G1 point", 48, compressedG1),
   clear: (point) => point,
 };
 

@@ -9,9 +9,9 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 
 import { bytesToNumberBE, concatBytes, expectLength, toBytes } from "./bytes.js";
 import { CryptoError } from "./errors.js";
+import { affineG1 } from "./g1-decoding.js";
 import { g1, type EdPoint, type G1Point, type G2Point } from "./group.js";
 
-const G1 = bls12_381.G1.Point;
 const G2 = bls12_381.G2.Point;
 const FIELD = bls12_381.fields.Fp.ORDER;
 
@@ -30,7 +30,7 @@ export function unpackG1(bytes: Uint8Array): G1Point {
   const [x, y] = [bytesToNumberBE(bytes.subarray(0, 48)), bytesToNumberBE(bytes.subarray(48))];
   if (x >= FIELD || y >= FIELD)
     throw new CryptoError("point", "a coordinate of the G1 point is not below the field's prime");
-  return checked(() => G1.fromAffine({ x, y }));
+  return checked(() => affineG1(x, y));
 }
 
 /** 128 bytes. */
@@ -43,9 +43,9 @@ export function g1ToEip2537(point: G1Point): Uint8Array {
 /** @throws CryptoError `length` or `point`; the subgroup is checked. */
 export function g1FromEip2537(bytes: Uint8Array): G1Point {
   expectLength(bytes, 128, "an EIP-2537 G1 point");
-  if (bytes.every((byte) => byte === 0)) return G1.ZERO;
+  if (bytes.every((byte) => byte === 0)) return g1.zero;
   const [x, y] = coordinates(bytes) as [bigint, bigint];
-  return checked(() => G1.fromAffine({ x, y }));
+  return checked(() => affineG1(x, y));
 }
 
 /** 256 bytes: x.c0|x.c1|y.c0|y.c1. */
@@ -60,7 +60,11 @@ export function g2FromEip2537(bytes: Uint8Array): G2Point {
   expectLength(bytes, 256, "an EIP-2537 G2 point");
   if (bytes.every((byte) => byte === 0)) return G2.ZERO;
   const [x0, x1, y0, y1] = coordinates(bytes) as [bigint, bigint, bigint, bigint];
-  return checked(() => G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } }));
+  return checked(() => {
+    const point = G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } });
+    point.assertValidity();
+    return point;
+  });
 }
 
 /** 96 compressed bytes to a point of G2's subgroup. @throws CryptoError `length` or `point` */
@@ -115,11 +119,9 @@ function coordinates(bytes: Uint8Array): bigint[] {
   });
 }
 
-function checked<P extends { assertValidity(): void }>(make: () => P): P {
+function checked<P>(make: () => P): P {
   try {
-    const point = make();
-    point.assertValidity();
-    return point;
+    return make();
   } catch (cause) {
     throw new CryptoError("point", `not a point of the subgroup: ${(cause as Error).message}`, [], cause);
   }

@@ -69,8 +69,8 @@ export interface Client {
   close(): void;
 }
 
-/** At most this many connections are kept while unused. */
-const MAXIMUM_IDLE = 2;
+/** At most this many connections are kept while unused: as many as the votes that a member gives another one at a tick. */
+const MAXIMUM_IDLE = 3;
 
 export function createClient(options: ClientOptions): Client {
   const { endpoint, trust, timeoutMilliseconds = 10_000, maximumAnswerBytes = 65_536 } = options;

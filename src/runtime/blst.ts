@@ -1,9 +1,13 @@
-/** The native implementation of `Bls`, for programs on Node. Its domain separation tag is built in: DST.signature. */
+/**
+ * The native implementation of `Bls`, for programs on Node. Its domain separation tag is built in: DST.signature. Whoever loads it
+ * has points of G1 decoded natively as well.
+ */
 import blst from "@chainsafe/blst";
 
 import { equalBytes } from "../crypto/bytes.js";
 import { answer, expectSecret, expectSome, infiniteSum, type Bls } from "../crypto/bls.js";
 import { CryptoError } from "../crypto/errors.js";
+import { useNativeG1 } from "../crypto/g1-decoding.js";
 
 /** Bits of r. */
 const ORDER_BITS = 255;
@@ -41,6 +45,13 @@ function secretKey(secret: Uint8Array): blst.SecretKey {
   expectSecret(secret);
   return translated(() => blst.SecretKey.fromBytes(secret));
 }
+
+/** @throws Error for what is no point, is outside the subgroup or infinity */
+export function blstG1(encoded: Uint8Array): Uint8Array {
+  return blst.PublicKey.fromBytes(encoded, true).toBytes(false);
+}
+
+useNativeG1(blstG1);
 
 export const blstBls: Bls = {
   publicKey: (secret) => secretKey(secret).toPublicKey().toBytes(),

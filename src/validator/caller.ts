@@ -11,10 +11,13 @@ import { subjectPublicKeyInfo } from "../certificate/public-key-info.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
 import { type X509Certificate, decodeX509Certificate } from "../certificate/x509.js";
 import {
+  type DeviceCertificate,
+  type MemberCertificate,
   type X509Trust,
+  decodeDeviceCertificate,
+  decodeMemberCertificate,
   isMemberCertificate,
-  verifyDeviceCertificate,
-  verifyMemberCertificate,
+  trusted,
 } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
 import type { Member } from "../ledger/projection.js";
@@ -89,11 +92,28 @@ export function callerOf(options: CallerOptions, { certificate, pskIdentity }: P
     return index === undefined ? { kind: "anyone" } : { kind: "device", index, by: "pre-shared-key" };
   }
   if (certificate === undefined) return { kind: "anyone" };
-  const shown = decodeX509Certificate(certificate, "client");
-  if (equalBytes(shown.issuer, shown.subject)) return byKey(options, shown);
-  return isMemberCertificate(shown)
-    ? byMemberCertificate(options, certificate)
-    : byDeviceCertificate(options, certificate);
+  const shown = shownBy(certificate);
+  if ("index" in shown) return byDeviceCertificate(options, shown);
+  return "account" in shown ? byMemberCertificate(options, shown) : byKey(options, shown);
+}
+
+/** The last holds a key in its own name. */
+type Shown = MemberCertificate | DeviceCertificate | X509Certificate;
+
+/** What was read of certificates: all requests of a connection have one and the same object of bytes. */
+const readBefore = new WeakMap<Uint8Array, Shown>();
+
+/** What a certificate says, of which nothing is believed yet. @throws Refusal `malformed`, `wrong-kind` or `name-not-allowed` */
+function shownBy(certificate: Uint8Array): Shown {
+  const known = readBefore.get(certificate);
+  if (known !== undefined) return known;
+  const x509 = decodeX509Certificate(certificate, "client");
+  let shown: Shown = x509;
+  if (!equalBytes(x509.issuer, x509.subject)) {
+    shown = isMemberCertificate(x509) ? decodeMemberCertificate(certificate) : decodeDeviceCertificate(certificate);
+  }
+  readBefore.set(certificate, shown);
+  return shown;
 }
 
 /** The registered key with nobody's word for it: what a validator has before its first certificate. */
@@ -104,9 +124,9 @@ function byKey({ standing }: CallerOptions, { key }: X509Certificate): Caller {
   return { kind: "validator", account: member.account, tlsKey, by: "identity-key" };
 }
 
-function byMemberCertificate(options: CallerOptions, encoded: Uint8Array): Caller {
+function byMemberCertificate(options: CallerOptions, shown: MemberCertificate): Caller {
   const { signatures, standing, nowSeconds } = options;
-  const { account: bytes, key } = verifyMemberCertificate(encoded, trustOf(options), nowSeconds(), signatures);
+  const { account: bytes, key } = trusted(shown, trustOf(options), nowSeconds(), signatures);
   const account = hexlify(bytes);
   const tlsKey = subjectPublicKeyInfo(key);
   const member = standing.projection.member(account);
@@ -121,9 +141,9 @@ function byMemberCertificate(options: CallerOptions, encoded: Uint8Array): Calle
   });
 }
 
-function byDeviceCertificate(options: CallerOptions, encoded: Uint8Array): Caller {
+function byDeviceCertificate(options: CallerOptions, shown: DeviceCertificate): Caller {
   const { signatures, standing, nowSeconds } = options;
-  const { index, scope } = verifyDeviceCertificate(encoded, trustOf(options), nowSeconds(), signatures);
+  const { index, scope } = trusted(shown, trustOf(options), nowSeconds(), signatures);
   if (!isRevoked(standing.projection, index, standing.finalised?.number ?? 0)) {
     return { kind: "device", index, by: "certificate", scope };
   }

@@ -4,7 +4,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { getBytes, hexlify, id, keccak256, Wallet, AbiCoder, type ContractTransactionReceipt } from "ethers";
 import { network } from "hardhat";
 
-import { nobleBls, provePossession } from "../../src/crypto/bls.js";
+import { provePossession } from "../../src/crypto/bls.js";
 import { bytesToNumberBE, concatBytes, toBytes, type Randomness } from "../../src/crypto/bytes.js";
 import { encodeDealing, makeDealing, parseDealing, sealedRoot, type Dealing } from "../../src/crypto/dealing.js";
 import { commit, decodeScalar, ed, g1, randomScalar, type G1Point, type GroupName } from "../../src/crypto/group.js";
@@ -26,6 +26,7 @@ import { combinePartials } from "../../src/crypto/threshold-bls.js";
 import type { CeremonyContext } from "../../src/crypto/transcript.js";
 import { domainSeparator, statementDigest } from "../../src/statements/eip712.js";
 import { quorumOf, type Quorum } from "../../src/statements/quorum.js";
+import { blstBls } from "../../src/runtime/blst.js";
 import type {
   CeremonyJudge,
   GroupKeys,
@@ -420,7 +421,7 @@ export class CeremonyMesh {
   sign(derived: Derived, seats: readonly number[], digest = this.activationDigest(derived)) {
     const partials = seats.map((seat) => ({
       seat,
-      signature: nobleBls.sign(present(derived.shares.get(seat), `share of ${seat}`).g1, digest),
+      signature: blstBls.sign(present(derived.shares.get(seat), `share of ${seat}`).g1, digest),
     }));
     return g2StructOf(combinePartials(partials));
   }
@@ -571,7 +572,7 @@ export async function deployMesh(seats: number, members = seats, unregistered = 
 
 export async function register(mesh: CeremonyMesh, { wallet }: Member): Promise<void> {
   const secret = toBytes(randomScalar(g1, mesh.random), 32);
-  const publicKey = nobleBls.publicKey(secret);
+  const publicKey = blstBls.publicKey(secret);
   const verifyingContract = getBytes(mesh.registry.target as string);
   const separator = domainSeparator({ chainId: 31337n, verifyingContract, meshId: mesh.meshId });
   const digest = statementDigest(separator, "ProofOfPossession", {

@@ -7,7 +7,7 @@ import { p256 } from "@noble/curves/nist.js";
 import { AbiCoder, getBytes, hexlify, keccak256, toBeHex, zeroPadValue } from "ethers";
 import { network } from "hardhat";
 
-import { nobleBls, provePossession } from "../../src/crypto/bls.js";
+import { provePossession } from "../../src/crypto/bls.js";
 import { g1ForLedger, g2ForLedger } from "../../src/crypto/points.js";
 import {
   domainSeparator,
@@ -15,6 +15,7 @@ import {
   type StatementName,
   type StatementValues,
 } from "../../src/statements/eip712.js";
+import { blstBls } from "../../src/runtime/blst.js";
 import type { ITrustAnchor } from "../../typechain-types/interfaces/ITrustAnchor.js";
 import { TrustAnchor__factory } from "../../typechain-types/index.js";
 import { tlsKeyStruct, tlsPinOf } from "./tls-key.js";
@@ -87,11 +88,11 @@ export function g2Struct(bytes: Uint8Array) {
 export const NO_SIGNATURE = g2Struct(new Uint8Array(256));
 
 export function blsPublicKey(secret: Uint8Array) {
-  return g1Struct(g1ForLedger(nobleBls.publicKey(secret)));
+  return g1Struct(g1ForLedger(blstBls.publicKey(secret)));
 }
 
 export function blsSign(secret: Uint8Array, digest: Uint8Array) {
-  return g2Struct(g2ForLedger(nobleBls.sign(secret, digest)));
+  return g2Struct(g2ForLedger(blstBls.sign(secret, digest)));
 }
 
 /** ECDSA over SHA-256 of the digest, s in the lower half unless `high`. */
@@ -242,7 +243,7 @@ export async function tlsKeyOf(mesh: Mesh, account: string, secret: bigint) {
 
 /** A registration of `account` with the identity key `secret` and a TLS key that the registry of `mesh` takes. */
 export async function registrationOf(mesh: Mesh, account: string, secret: Uint8Array, tlsSecret: bigint) {
-  const key = g1ForLedger(nobleBls.publicKey(secret));
+  const key = g1ForLedger(blstBls.publicKey(secret));
   const digest = await mesh.digest(mesh.registry, "ProofOfPossession", {
     account: getBytes(account),
     keyHash: getBytes(keccak256(key)),

@@ -4,6 +4,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 
 import { parseDealing } from "../../src/crypto/dealing.js";
 import { CryptoError } from "../../src/crypto/errors.js";
+import { type NativeG1, useNativeG1 } from "../../src/crypto/g1-decoding.js";
 import { decodeScalar, ed, g1 } from "../../src/crypto/group.js";
 import { merkleLeaf, merklePath, merkleRoot, rootFromPath } from "../../src/crypto/merkle.js";
 import {
@@ -17,6 +18,9 @@ import {
   packG1,
   unpackG1,
 } from "../../src/crypto/points.js";
+import { blstG1 } from "../../src/runtime/blst.js";
+import { concatBytes } from "../../src/crypto/bytes.js";
+import { errorsWithoutStacks } from "../fuzz-target.js";
 import { makeDealings, makeReceivers, seeded } from "./ceremony-fixture.js";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 
@@ -41,6 +45,8 @@ function hostile(good: Uint8Array): fc.Arbitrary<Uint8Array> {
 }
 
 describe("decoders", () => {
+  errorsWithoutStacks();
+
   const random = seeded("decoders");
   const point = g1.base.multiply(12345n);
   const g2 = bls12_381.G2.Point.BASE.multiply(12345n);
@@ -73,6 +79,38 @@ describe("decoders", () => {
       );
     });
   }
+
+  it("G1 has the same answers natively and in JavaScript", () => {
+    const answers = (decode: NativeG1 | undefined, bytes: Uint8Array): (string | undefined)[] => {
+      useNativeG1(decode);
+      return [() => packG1(g1.decode(bytes.subarray(0, 48))), () => packG1(unpackG1(bytes))].map((read) => {
+        try {
+          return Buffer.from(read()).toString("hex");
+        } catch (error) {
+          expect(error).to.be.instanceOf(CryptoError);
+          return undefined;
+        }
+      });
+    };
+    const samples = [point, g1.zero.add(point).negate(), g1.base].map(packG1);
+    const infinities = [0x40, 0xc0, 0x60, 0xe0].map((flags) => Uint8Array.of(flags, ...new Uint8Array(95)));
+    const compressed = samples.map((packed) => concatBytes(unpackG1(packed).toBytes(), packed.subarray(48)));
+    const bytes = fc.oneof(
+      fc.constantFrom(...samples, ...compressed, ...infinities),
+      ...[...samples, ...compressed].map(hostile),
+    );
+    try {
+      expect(answers(blstG1, compressed[0] as Uint8Array)[0]).to.be.a("string");
+      fc.assert(
+        fc.property(bytes, (input) => {
+          expect(answers(blstG1, input)).to.deep.equal(answers(undefined, input));
+        }),
+        { numRuns: 2_000 },
+      );
+    } finally {
+      useNativeG1(blstG1);
+    }
+  });
 
   it("an Ed25519 key of small order is none", () => {
     expect(isEd25519Key(ed.base.toBytes())).to.equal(true);
