@@ -16,7 +16,8 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     struct GrantRecord {
         address registrar;
         uint48 remaining;
-        uint48 expiry;
+        uint8 candidates;
+        uint40 expiry;
         bytes32 scopesHash;
     }
 
@@ -61,7 +62,7 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     function acceptGenesis(ITrustAnchor.Registrar[] calldata registrars) external onlyAnchor {
         for (uint256 i = 0; i < registrars.length; i++) {
             ITrustAnchor.Registrar calldata first = registrars[i];
-            _give(first.account, first.scopes, first.indexes, first.expiry);
+            _give(first.account, first.scopes, first.indexes, first.candidates, first.expiry);
         }
     }
 
@@ -71,12 +72,13 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
             grant.registrar,
             keccak256(abi.encode(grant.scopes)),
             grant.indexes,
+            grant.candidates,
             grant.expiry,
             grant.salt
         );
         _takeOnce(structHash, grant.expiry, signature);
 
-        return _give(grant.registrar, grant.scopes, grant.indexes, grant.expiry);
+        return _give(grant.registrar, grant.scopes, grant.indexes, grant.candidates, grant.expiry);
     }
 
     /// @inheritdoc IFleetRegistry
@@ -120,11 +122,25 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     }
 
     /// @inheritdoc IFleetRegistry
+    function takeCandidate(Batch calldata batch, uint64 index) external {
+        address registry = anchor.registry();
+        if (msg.sender != registry) revert WrongCaller(msg.sender, registry);
+        uint64 grantId = _grantIdOf(batch);
+        if (index < batch.base || index - batch.base >= batch.count) revert NotInBatch(index, batch.base, batch.count);
+        GrantRecord storage grant = _grants[grantId];
+        if (block.timestamp > grant.expiry) revert GrantExpired(grant.expiry, block.timestamp);
+        if (grant.candidates == 0) revert NoCandidateLeft(grantId);
+
+        uint8 left = --grant.candidates;
+        emit CandidateTaken(grantId, index, left);
+    }
+
+    /// @inheritdoc IFleetRegistry
     function grantOf(
         uint64 grantId
-    ) external view returns (address registrar, bytes32 scopesHash, uint64 remaining, uint64 expiry) {
+    ) external view returns (address registrar, bytes32 scopesHash, uint64 remaining, uint8 candidates, uint64 expiry) {
         GrantRecord storage grant = _grants[grantId];
-        return (grant.registrar, grant.scopesHash, grant.remaining, grant.expiry);
+        return (grant.registrar, grant.scopesHash, grant.remaining, grant.candidates, grant.expiry);
     }
 
     /// @inheritdoc IFleetRegistry
@@ -135,20 +151,19 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
 
     /// @inheritdoc IFleetRegistry
     function registrarOf(Batch calldata batch) external view returns (address) {
-        bytes32 hash = batchHash[batch.fleetId][batch.batch];
-        if (hash == 0 || hash != keccak256(abi.encode(batch))) revert UnknownBatch(batch.fleetId, batch.batch);
-        return _grants[_fleets[batch.fleetId].grantId].registrar;
+        return _grants[_grantIdOf(batch)].registrar;
     }
 
     function _give(
         address registrar,
         string[] calldata scopes,
         uint64 indexes,
+        uint8 candidates,
         uint64 expiry
     ) private returns (uint64 grantId) {
         if (registrar == address(0)) revert InvalidGrant("registrar", 0);
         if (indexes == 0 || indexes > INDEX_LIMIT) revert InvalidGrant("indexes", indexes);
-        if (expiry <= block.timestamp || expiry > type(uint48).max) revert InvalidGrant("expiry", expiry);
+        if (expiry <= block.timestamp || expiry > type(uint40).max) revert InvalidGrant("expiry", expiry);
         _checkScopeCount(scopes.length);
         for (uint256 i = 0; i < scopes.length; i++) Scope.requireValid(scopes[i]);
 
@@ -157,10 +172,18 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
         _grants[grantId] = GrantRecord({
             registrar: registrar,
             remaining: uint48(indexes),
-            expiry: uint48(expiry),
+            candidates: candidates,
+            expiry: uint40(expiry),
             scopesHash: keccak256(abi.encode(scopes))
         });
-        emit GrantGiven(grantId, registrar, scopes, indexes, expiry);
+        emit GrantGiven(grantId, registrar, scopes, indexes, candidates, expiry);
+    }
+
+    /// @dev The grant of a batch that is the ledger's.
+    function _grantIdOf(Batch calldata batch) private view returns (uint64) {
+        bytes32 hash = batchHash[batch.fleetId][batch.batch];
+        if (hash == 0 || hash != keccak256(abi.encode(batch))) revert UnknownBatch(batch.fleetId, batch.batch);
+        return _fleets[batch.fleetId].grantId;
     }
 
     /// @dev Takes `count` from the budget of the caller's own, running grant.

@@ -99,7 +99,7 @@ contract Rotation is IRotation, SwarmGoverned {
 
     /// @inheritdoc IRotation
     function resize(uint8 seats_, uint64 expiry, BLS12381.G2Point calldata signature) external {
-        if (!Quorum.isSize(seats_)) revert InvalidSeats(seats_);
+        if (!Quorum.isSizeFor(anchor.parameters().admission, seats_)) revert InvalidSeats(seats_);
         _takeOnce(Statements.resize(seats_, expiry), expiry, signature);
 
         _seats = seats_;

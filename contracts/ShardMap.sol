@@ -225,7 +225,7 @@ contract ShardMap is IShardMap, SwarmGoverned {
     function _registrarOf(uint64 fleetId) private view returns (address registrar, uint64 expiry) {
         (uint64 grantId, , ) = fleets.fleetOf(fleetId);
         if (grantId == 0) revert UnknownFleet(fleetId);
-        (registrar, , , expiry) = fleets.grantOf(grantId);
+        (registrar, , , , expiry) = fleets.grantOf(grantId);
     }
 
     function _requireRegistrar(uint64 fleetId, bool isWithinGrant) private view {

@@ -109,6 +109,11 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
     }
 
     /// @inheritdoc ITrustAnchor
+    function minimumStake() external view returns (uint96) {
+        return _parameters.minimumStake;
+    }
+
+    /// @inheritdoc ITrustAnchor
     function contracts() external view returns (Contracts memory) {
         return _contracts;
     }

@@ -6,14 +6,19 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 
 import {Equivocations} from "./Equivocations.sol";
 import {SwarmGoverned} from "./SwarmGoverned.sol";
+import {IFleetRegistry} from "./interfaces/IFleetRegistry.sol";
 import {IGenerations} from "./interfaces/IGenerations.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
 import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {IRevocationList} from "./interfaces/IRevocationList.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
+import {DeviceOperator} from "./libraries/DeviceOperator.sol";
+import {Quorum} from "./libraries/Quorum.sol";
 import {Scope} from "./libraries/Scope.sol";
 import {Statements} from "./libraries/Statements.sol";
+import {SumTree} from "./libraries/SumTree.sol";
 import {TlsKey} from "./libraries/TlsKeys.sol";
 
 /// @title What {IValidatorRegistry} says
@@ -56,7 +61,7 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
         for (uint256 i = 0; i < members.length; i++) {
             (address account, bytes32 operator) = (members[i].account, members[i].operator);
             if (_validators[account].state != State.None) continue;
-            if (operator == 0 || candidateOf[operator] != address(0)) {
+            if (operator == 0 || candidateOf[operator] != address(0) || DeviceOperator.isDevice(operator)) {
                 operator = keccak256(abi.encode(account, operator));
             }
             _admit(account, operator);
@@ -71,9 +76,27 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     }
 
     /// @inheritdoc IValidatorRegistry
+    function admitDevice(
+        IFleetRegistry.Batch calldata batch,
+        uint64 index,
+        uint64 expiry,
+        BLS12381.G2Point calldata signature
+    ) external {
+        _takeOnce(Statements.deviceAdmission(msg.sender, index, expiry), expiry, signature);
+        IFleetRegistry(anchor.fleets()).takeCandidate(batch, index);
+
+        _enter(msg.sender, DeviceOperator.ofDevice(index)).isDevice = true;
+    }
+
+    /// @inheritdoc IValidatorRegistry
     function register(Registration calldata registration) external payable {
+        if (_validators[msg.sender].state == State.None && _isOpen()) {
+            // More have no place in the draw, and would be staked for nothing.
+            if (_candidates.length >= SumTree.CAPACITY) revert TooManyCandidates(SumTree.CAPACITY);
+            _enter(msg.sender, keccak256(abi.encode(msg.sender)));
+        }
         Validator storage self = _requireState(State.Admitted);
-        uint256 minimum = anchor.parameters().minimumStake;
+        uint256 minimum = anchor.minimumStake();
         if (msg.value < minimum || msg.value > type(uint96).max) revert InvalidStake(msg.value, minimum);
         bytes32 keyHash = _takeBlsKey(registration.blsKey, registration.possession);
         bytes32 tlsPin = registration.tlsKey.pin();
@@ -187,7 +210,8 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     function eligible(address account) public view returns (bool) {
         Validator storage candidate = _validators[account];
         if (candidate.state != State.Active || candidate.jailedUntil != 0) return false;
-        return 2 * uint256(candidate.stake) >= anchor.parameters().minimumStake;
+        if (candidate.isDevice && _isRevoked(DeviceOperator.indexOf(candidate.operator))) return false;
+        return 2 * uint256(candidate.stake) >= anchor.minimumStake();
     }
 
     /// @inheritdoc IValidatorRegistry
@@ -246,8 +270,14 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     }
 
     function _admit(address account, bytes32 operator) private {
-        if (account == address(0) || operator == 0) revert InvalidMember(account, operator);
-        Validator storage candidate = _validators[account];
+        if (account == address(0) || operator == 0 || DeviceOperator.isDevice(operator)) {
+            revert InvalidMember(account, operator);
+        }
+        _enter(account, operator);
+    }
+
+    function _enter(address account, bytes32 operator) private returns (Validator storage candidate) {
+        candidate = _validators[account];
         if (candidate.state != State.None) revert WrongState(account, candidate.state, State.None);
         if (candidateOf[operator] != address(0)) revert OperatorTaken(operator, candidateOf[operator]);
 
@@ -256,6 +286,14 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
         candidateOf[operator] = account;
         _candidates.push(account);
         emit ValidatorAdmitted(account, operator);
+    }
+
+    function _isOpen() private view returns (bool) {
+        return anchor.parameters().admission == Quorum.OPEN_ADMISSION;
+    }
+
+    function _isRevoked(uint64 index) private view returns (bool) {
+        return IRevocationList(anchor.revocations()).isRevoked(index);
     }
 
     function _requireState(State expected) private view returns (Validator storage self) {

@@ -34,6 +34,7 @@ const grant = {
   registrar: account,
   scopes: ["grp:city"],
   indexes: 5n,
+  candidates: 0n,
   expiry: 9n,
   salt: hash,
 };

@@ -12,13 +12,15 @@ interface IFleetRegistry {
     /// @notice What the swarm grants.
     /// @param registrar The only account that may use it.
     /// @param scopes 1 to 8 scopes; each of a fleet's lies inside one of them.
-    /// @param indexes How many devices may be registered under it, below 2^40.
-    /// @param expiry Until when it may be used (and the statement submitted), in seconds since 1970, below 2^48.
+    /// @param indexes How many devices may be registered under it, at most 2^40.
+    /// @param candidates How many of its devices may become candidates for the committee.
+    /// @param expiry Until when it may be used (and the statement submitted), in seconds since 1970, below 2^40.
     /// @param salt Makes two grants with equal terms differ.
     struct Grant {
         address registrar;
         string[] scopes;
         uint64 indexes;
+        uint8 candidates;
         uint64 expiry;
         bytes32 salt;
     }
@@ -52,9 +54,19 @@ interface IFleetRegistry {
         uint64 count;
     }
 
-    /// @notice `registrar` may register `indexes` devices inside `scopes` until `expiry`.
+    /// @notice `registrar` may register `indexes` devices inside `scopes` until `expiry`, and `candidates` of them may become
+    /// candidates for the committee.
     /// @param grantId From 1; those of genesis first, in the order of the genesis document.
-    event GrantGiven(uint64 indexed grantId, address indexed registrar, string[] scopes, uint64 indexes, uint64 expiry);
+    event GrantGiven(
+        uint64 indexed grantId,
+        address indexed registrar,
+        string[] scopes,
+        uint64 indexes,
+        uint8 candidates,
+        uint64 expiry
+    );
+    /// @notice Device `index` became a candidate for the committee; `left` more of the grant may.
+    event CandidateTaken(uint64 indexed grantId, uint64 indexed index, uint8 left);
     /// @notice A fleet begins. Its first batch follows as {BatchAppended}.
     /// @dev The ledger keeps the first 24 bytes of keccak256(abi.encode(policy)).
     event FleetRegistered(uint64 indexed fleetId, uint64 indexed grantId, Policy policy);
@@ -73,6 +85,10 @@ interface IFleetRegistry {
     error GrantExpired(uint64 expiry, uint256 time);
     /// @notice `count` devices are more than the `remaining` ones of the grant, or none.
     error BudgetExceeded(uint64 count, uint64 remaining);
+    /// @notice As many devices of the grant as may have been candidates for the committee, or it allows none.
+    error NoCandidateLeft(uint64 grantId);
+    /// @notice Device `index` is none of the `count` ones from `base` on.
+    error NotInBatch(uint64 index, uint64 base, uint64 count);
     /// @notice These are not the scopes of the grant: give the list of its {GrantGiven} event, in its order.
     error WrongGrantScopes(uint64 grantId);
     /// @notice A grant or a policy has 1 to 8 scopes, not `count`.
@@ -120,10 +136,14 @@ interface IFleetRegistry {
         uint64 count
     ) external returns (uint32 batch);
 
+    /// @notice Counts a device that becomes a candidate against its grant, while that runs. Only the {IValidatorRegistry}. What was taken
+    /// is not given back: who loses its place has used it.
+    function takeCandidate(Batch calldata batch, uint64 index) external;
+
     /// @notice Terms of a grant and what is left of it; all zero if there is none.
     function grantOf(
         uint64 grantId
-    ) external view returns (address registrar, bytes32 scopesHash, uint64 remaining, uint64 expiry);
+    ) external view returns (address registrar, bytes32 scopesHash, uint64 remaining, uint8 candidates, uint64 expiry);
     /// @notice A fleet: its grant, the first 24 bytes of keccak256(abi.encode(policy)) and how many batches it has; all zero if there is none.
     function fleetOf(uint64 fleetId) external view returns (uint64 grantId, bytes24 policyHash, uint32 batches);
     /// @notice The hash of a batch; zero if there is none.

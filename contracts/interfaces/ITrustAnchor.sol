@@ -19,7 +19,7 @@ interface ITrustAnchor {
 
     /// @notice What a mesh decides at genesis, for ever.
     /// @param committeeSize Seats of the committee, 4 to 32.
-    /// @param admission 0 permissioned; 1 open, refused at these committee sizes.
+    /// @param admission 0 permissioned: the swarm admits candidates; 1 open: whoever stakes is one, from 31 seats on.
     /// @param slashBps Part of the stake that an offence costs, in ten-thousandths, 1 to 10000.
     /// @param minimumStake Wei that a validator stakes at least when it registers; above 0.
     /// @param phaseSeconds Length of a phase of the key ceremony.
@@ -67,11 +67,13 @@ interface ITrustAnchor {
     /// @param account The registrar's account.
     /// @param scopes 1 to 8 scopes that bound its fleets.
     /// @param indexes How many devices it may register.
+    /// @param candidates How many of them may be candidates for the committee.
     /// @param expiry Until when it may register them, in seconds since 1970.
     struct Registrar {
         address account;
         string[] scopes;
         uint64 indexes;
+        uint8 candidates;
         uint64 expiry;
     }
 
@@ -149,6 +151,8 @@ interface ITrustAnchor {
     function start() external view returns (uint64);
     /// @notice What was decided at genesis; all zero before it.
     function parameters() external view returns (Parameters memory);
+    /// @notice The one parameter that each registration and each weight takes; 0 before genesis.
+    function minimumStake() external view returns (uint96);
     /// @notice All contracts of the mesh; zero before genesis.
     function contracts() external view returns (Contracts memory);
     /// @notice The {IValidatorRegistry}; zero before genesis.

@@ -4,11 +4,13 @@ pragma solidity ^0.8.37;
 import {BLS12381} from "../libraries/BLS12381.sol";
 import {TlsKey} from "../libraries/TlsKeys.sol";
 import {IEquivocations} from "./IEquivocations.sol";
+import {IFleetRegistry} from "./IFleetRegistry.sol";
 import {ITrustAnchor} from "./ITrustAnchor.sol";
 
 /// @title The candidates for the committee: who they are, how to reach them, and what they stake
-/// @notice A candidate is admitted (at genesis or by the swarm), then registers itself with a stake, a BLS identity key and a
-/// TLS key, and proves that it holds both. Stake leaves by withdrawal, some time after exit, or is burnt by slashing.
+/// @notice A candidate is admitted (at genesis, by the swarm, as a device, or in an open mesh by itself), then registers itself with a
+/// stake, a BLS identity key and a TLS key, and proves that it holds both. Stake leaves by withdrawal, some time after exit, or is
+/// burnt by slashing.
 interface IValidatorRegistry is IEquivocations {
     /// @notice None: unknown. Admitted: may register. Active: staked. Exiting: unbonding, still slashable. Exited: withdrawn.
     enum State {
@@ -45,12 +47,14 @@ interface IValidatorRegistry is IEquivocations {
 
     /// @notice A candidate as the ledger knows it. `withdrawable` is the time from which stake may leave, 0 before exit.
     /// `jailedUntil` is the time from which a jailed one may come back, 0 when it is not jailed. `blsKeyHash` is keccak256 of the
-    /// 128-byte key, which the event has; `tlsPin` SHA-256 of the SPKI DER of its TLS key.
+    /// 128-byte key, which the event has; `tlsPin` SHA-256 of the SPKI DER of its TLS key. `isDevice`: a gateway-class device,
+    /// whose index the operator has.
     struct Validator {
         State state;
         uint96 stake;
         uint64 withdrawable;
         uint64 jailedUntil;
+        bool isDevice;
         bytes32 operator;
         bytes32 blsKeyHash;
         bytes32 tlsPin;
@@ -88,10 +92,12 @@ interface IValidatorRegistry is IEquivocations {
 
     /// @notice `account` is in `state`, and this takes it to be in `expected`.
     error WrongState(address account, State state, State expected);
-    /// @notice Zero is neither an account nor an operator.
+    /// @notice Zero is neither an account nor an operator, and an operator that is a device comes by {admitDevice}.
     error InvalidMember(address account, bytes32 operator);
     /// @notice `operator` has a candidate already: `account`.
     error OperatorTaken(bytes32 operator, address account);
+    /// @notice The draw has places for `capacity` candidates, ever, and all are taken: the mesh goes on under new contracts.
+    error TooManyCandidates(uint256 capacity);
     /// @notice The BLS key with this hash was registered before; make a new one.
     error BlsKeyTaken(bytes32 keyHash);
     /// @notice The TLS key with this pin was registered before; make a new one.
@@ -126,7 +132,18 @@ interface IValidatorRegistry is IEquivocations {
     /// @notice Admits a candidate by the swarm's Admission statement (order-free). Anyone may submit it.
     function admit(address account, bytes32 operator, uint64 expiry, BLS12381.G2Point calldata signature) external;
 
-    /// @notice Registers the calling, admitted account with the sent stake.
+    /// @notice Admits the calling account as the candidate of a device, by the swarm's DeviceAdmission statement (order-free): the members
+    /// sign it for a gateway-class device that shows its certificate. Its grant allows only so many.
+    /// @param batch The batch that has the device, as its {IFleetRegistry.BatchAppended} says.
+    function admitDevice(
+        IFleetRegistry.Batch calldata batch,
+        uint64 index,
+        uint64 expiry,
+        BLS12381.G2Point calldata signature
+    ) external;
+
+    /// @notice Registers the calling, admitted account with the sent stake. Where admission is open an unknown account is admitted with
+    /// it, for the operator keccak256(abi.encode(account)).
     function register(Registration calldata registration) external payable;
 
     /// @notice Changes TLS key, endpoint or scope of the calling, active account; give the old value of what stays.
@@ -154,7 +171,8 @@ interface IValidatorRegistry is IEquivocations {
     /// @notice Ends the jail of the calling, active account, when its time is over.
     function unjail() external;
 
-    /// @notice Whether `account` may be given a seat: active, not jailed, and at least half of the minimum stake left.
+    /// @notice Whether `account` may be given a seat: active, not jailed, at least half of the minimum stake left, and its device, if
+    /// it is one, neither revoked nor held.
     function eligible(address account) external view returns (bool);
     /// @notice Candidate number `position`, and the wei that it is drawn by: 0 where it must not be given a seat.
     function stakeAt(uint256 position) external view returns (address account, uint256 stake);

@@ -34,10 +34,8 @@ library GenesisRules {
     }
 
     function _checkParameters(ITrustAnchor.Parameters calldata p) private pure {
-        _require(Quorum.isSize(p.committeeSize), "committeeSize", p.committeeSize);
-        // Open sampling of committees this small is captured sooner or later: an attacker with a fifth of the weight holds a
-        // quorum of some draw within a year at 7 seats with probability 0.82, at 40 seats with 4e-8.
-        _require(p.admission == 0, "admission", p.admission);
+        _require(p.admission <= Quorum.OPEN_ADMISSION, "admission", p.admission);
+        _require(Quorum.isSizeFor(p.admission, p.committeeSize), "committeeSize", p.committeeSize);
         _require(p.slashBps != 0 && p.slashBps <= BASIS_POINTS, "slashBps", p.slashBps);
         _require(p.minimumStake != 0, "minimumStake", p.minimumStake);
         _require(p.phaseSeconds != 0, "phaseSeconds", p.phaseSeconds);

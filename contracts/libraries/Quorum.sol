@@ -12,6 +12,15 @@ library Quorum {
     /// @dev The largest committee whose dealing fits a transaction at a bearable price.
     uint256 internal constant MAXIMUM_COMMITTEE = 32;
 
+    /// @dev The parameter `admission` of a mesh in which whoever stakes is a candidate.
+    uint8 internal constant OPEN_ADMISSION = 1;
+
+    /// @notice Whether a committee may have n seats where candidates are admitted in this way. Open sampling of smaller ones is captured
+    /// sooner or later.
+    function isSizeFor(uint8 admission, uint256 n) internal pure returns (bool) {
+        return isSize(n) && (admission != OPEN_ADMISSION || n >= MINIMUM_OPEN_COMMITTEE);
+    }
+
     /// @notice Whether a committee may have n seats.
     function isSize(uint256 n) internal pure returns (bool) {
         return n >= MINIMUM_COMMITTEE && n <= MAXIMUM_COMMITTEE;

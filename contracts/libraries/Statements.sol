@@ -26,6 +26,9 @@ library Statements {
     bytes32 internal constant PROOF_OF_POSSESSION = keccak256("ProofOfPossession(address account,bytes32 keyHash)");
     bytes32 internal constant TLS_POSSESSION = keccak256("TlsPossession(address account,bytes32 tlsPin)");
     bytes32 internal constant ADMISSION = keccak256("Admission(address account,bytes32 operator,uint64 expiry)");
+    bytes32 internal constant DEVICE_ADMISSION = keccak256(
+        "DeviceAdmission(address account,uint64 index,uint64 expiry)"
+    );
     bytes32 internal constant ACTIVATION = keccak256(
         "Activation(uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey)"
     );
@@ -42,7 +45,7 @@ library Statements {
     bytes32 internal constant RECOVERY_CANCELLATION = keccak256("RecoveryCancellation(uint64 number)");
     bytes32 internal constant RESIZE = keccak256("Resize(uint8 seats,uint64 expiry)");
     bytes32 internal constant GRANT = keccak256(
-        "Grant(address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt)"
+        "Grant(address registrar,bytes32 scopesHash,uint64 indexes,uint8 candidates,uint64 expiry,bytes32 salt)"
     );
     bytes32 internal constant REVOCATION = keccak256("Revocation(bytes32 entriesHash,uint8 reason,uint64 expiry)");
     bytes32 internal constant REVOCATION_REQUEST = keccak256(
@@ -94,6 +97,10 @@ library Statements {
 
     function admission(address account, bytes32 operator, uint64 expiry) internal pure returns (bytes32) {
         return keccak256(abi.encode(ADMISSION, account, operator, expiry));
+    }
+
+    function deviceAdmission(address account, uint64 index, uint64 expiry) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DEVICE_ADMISSION, account, index, expiry));
     }
 
     function activation(
@@ -151,10 +158,11 @@ library Statements {
         address registrar,
         bytes32 scopesHash,
         uint64 indexes,
+        uint8 candidates,
         uint64 expiry,
         bytes32 salt
     ) internal pure returns (bytes32) {
-        return keccak256(abi.encode(GRANT, registrar, scopesHash, indexes, expiry, salt));
+        return keccak256(abi.encode(GRANT, registrar, scopesHash, indexes, candidates, expiry, salt));
     }
 
     function revocation(bytes32 entriesHash, uint8 reason, uint64 expiry) internal pure returns (bytes32) {

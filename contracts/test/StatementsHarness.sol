@@ -13,7 +13,7 @@ contract StatementsHarness {
         bytes32 hash;
     }
 
-    function typeHashes() external pure returns (TypeHash[23] memory) {
+    function typeHashes() external pure returns (TypeHash[24] memory) {
         return
             [
                 TypeHash("Genesis", Statements.GENESIS),
@@ -22,6 +22,7 @@ contract StatementsHarness {
                 TypeHash("ProofOfPossession", Statements.PROOF_OF_POSSESSION),
                 TypeHash("TlsPossession", Statements.TLS_POSSESSION),
                 TypeHash("Admission", Statements.ADMISSION),
+                TypeHash("DeviceAdmission", Statements.DEVICE_ADMISSION),
                 TypeHash("Activation", Statements.ACTIVATION),
                 TypeHash("Beacon", Statements.BEACON),
                 TypeHash("Rekey", Statements.REKEY),

@@ -15,7 +15,14 @@ import {
   submitAdmission,
 } from "../operator/admission.js";
 import { parseMember } from "../operator/genesis.js";
-import { type GrantProposal, formatGrant, parseGrant, proposedGrant, submitGrant } from "../operator/governance.js";
+import {
+  type GrantProposal,
+  MAXIMUM_CANDIDATES,
+  formatGrant,
+  parseGrant,
+  proposedGrant,
+  submitGrant,
+} from "../operator/governance.js";
 import { type MeshLedger, withSender } from "../operator/ledger.js";
 import {
   type ObjectionProposal,
@@ -51,6 +58,7 @@ export function registerGovernance(group: Command): void {
     .option("--registrar <address>", "account of the registrar")
     .option("--scope <scope...>", "scopes, such as geo:u33d or grp:plant/line-2")
     .option("--indexes <number>", "how many devices it may register")
+    .option("--candidates <number>", "how many of them, gateways, may become candidates for the committee", "0")
     .option("--expires-in <time>", "how long it may register them", "365d")
     .option("--out <file>", "where to write the proposal", "grant.json")
     .option("--statement <file>", STATEMENT)
@@ -99,6 +107,7 @@ interface GrantOptions extends GovernOptions {
   readonly registrar?: string;
   readonly scope?: readonly string[];
   readonly indexes?: string;
+  readonly candidates: string;
 }
 
 interface AdmitOptions extends GovernOptions {
@@ -151,6 +160,7 @@ const GRANT: Kind<GrantProposal, GrantOptions> = {
       registrar: parseAddress(registrar, "--registrar"),
       scopes: scope,
       indexes: BigInt(parseCount(indexes, "--indexes", 2 ** 40)),
+      candidates: BigInt(parseCount(options.candidates, "--candidates", MAXIMUM_CANDIDATES)),
       expiry: expiryOf(options),
       salt: hexlify(randomBytes(32)),
     };

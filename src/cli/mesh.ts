@@ -33,7 +33,10 @@ export function register(group: Command): void {
     .requiredOption("--rpc <url...>", "endpoints of the ledger, without secrets: they go into mesh.json")
     .requiredOption("--chain-id <number>", "the chain that the endpoints must serve")
     .requiredOption("--member <file...>", "member.json of each validator, in the order of the first draw")
-    .option("--registrar <file...>", "first grants: JSON with account, scopes, indexes, expiry")
+    .option(
+      "--registrar <file...>",
+      "first grants: JSON with account, scopes, indexes, expiry, and candidates where there may be some",
+    )
     .option("--own-node", "the one endpoint is a node of one's own")
     .option("--confirmations <number>", "blocks until a deployment counts", "5")
     .action(action(deploy));

@@ -6,6 +6,7 @@ const BY_METHOD: Readonly<Record<string, string>> = {
   certifyKeys: "certifying the keys",
   nameSuccessor: "governance",
   admit: "governance",
+  admitDevice: "joining and leaving",
   giveGrant: "governance",
   register: "joining and leaving",
   update: "joining and leaving",

@@ -169,6 +169,8 @@ const EVENTS: Readonly<Record<string, Tell>> = {
     say`${ceremony(args)} succeeded: epoch ${text(args["epoch"])} of generation ${text(args["generation"])} holds the keys`,
   GrantGiven: (args) =>
     say`${link("address", text(args["registrar"]))} may register ${text(args["indexes"])} devices within ${listed(args["scopes"])} until ${utc(args["expiry"])} (${grant(args)})`,
+  CandidateTaken: (args) =>
+    say`${link("device", text(args["index"]))} may become a candidate for the committee; ${text(args["left"])} more of ${grant(args)} may`,
   FleetRegistered: (args) => say`${fleet(args)} was registered under ${grant(args)}`,
   BatchAppended: (args) =>
     say`${text(args["count"])} devices joined ${fleet(args)}: ${link("device", text(args["base"]))} to ${link("device", String(Number(args["base"]) + Number(args["count"]) - 1))}`,
@@ -208,6 +210,7 @@ const CALLS: Readonly<Record<string, Tell>> = {
   submitGenesis: () => say`submitted the genesis document`,
   certifyKeys: (args) => say`published the root CA's certificate of the keys of generation ${text(args["generation"])}`,
   nameSuccessor: () => say`submitted the swarm's statement where the mesh goes on`,
+  admitDevice: (args) => say`submitted the swarm's admission of ${link("device", text(args["index"]))} as a candidate`,
   admit: (args) => say`submitted the swarm's admission of ${validator(args)}`,
   register: () => say`registered as a validator`,
   update: () => say`changed how to reach it`,

@@ -64,6 +64,8 @@ export interface Grant {
   readonly scopes: readonly string[];
   /** Budget as granted. */
   readonly indexes: bigint;
+  /** How many of its devices may become candidates, as granted. */
+  readonly candidates: bigint;
   readonly expiry: bigint;
 }
 
@@ -179,6 +181,7 @@ export class Projection {
       case "Released":
         this.#applyRevocation(event);
         return;
+      case "CandidateTaken":
       case "EIP712DomainChanged":
       case "OfficeReverted":
         return;

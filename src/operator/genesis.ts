@@ -5,6 +5,7 @@ import { INTERFACES, type NamedAddresses } from "../ledger/contracts.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { domainSeparator, statementDigest } from "../statements/eip712.js";
 import { isScope } from "../statements/scope.js";
+import { MAXIMUM_CANDIDATES } from "./governance.js";
 import type { MeshParameters } from "./parameters.js";
 
 /** A candidate for the committee; `swarmkeep validator init` writes it as `member.json`. */
@@ -20,6 +21,8 @@ export interface GenesisRegistrar {
   readonly account: string;
   readonly scopes: readonly string[];
   readonly indexes: bigint;
+  /** How many of its devices may become candidates for the committee. */
+  readonly candidates: bigint;
   /** Seconds since 1970. */
   readonly expiry: bigint;
 }
@@ -77,7 +80,7 @@ export function parseMember(text: string, path: string): GenesisMember {
 /** @throws SwarmkeepError `bad-registrar` */
 export function parseRegistrar(text: string, path: string): GenesisRegistrar {
   const fields = fieldsOf(text, path, "bad-registrar");
-  const { account, scopes, indexes, expiry } = fields;
+  const { account, scopes, indexes, candidates = 0, expiry } = fields;
   const address = accountOf(account);
   if (address === undefined) throw bad("bad-registrar", path, "account", "an address", account);
   if (!Array.isArray(scopes) || scopes.length === 0 || scopes.length > 8 || !scopes.every(isScopeText)) {
@@ -86,8 +89,17 @@ export function parseRegistrar(text: string, path: string): GenesisRegistrar {
   if (!isCount(indexes) || indexes > 2 ** 40) {
     throw bad("bad-registrar", path, "indexes", "a number of devices from 1 to 2^40", indexes);
   }
+  if (candidates !== 0 && (!isCount(candidates) || candidates > MAXIMUM_CANDIDATES)) {
+    throw bad("bad-registrar", path, "candidates", `a number of gateways to ${MAXIMUM_CANDIDATES}`, candidates);
+  }
   if (!isCount(expiry)) throw bad("bad-registrar", path, "expiry", "a time in seconds since 1970", expiry);
-  return { account: address, scopes: scopes as string[], indexes: BigInt(indexes), expiry: BigInt(expiry) };
+  return {
+    account: address,
+    scopes: scopes as string[],
+    indexes: BigInt(indexes),
+    candidates: BigInt(candidates),
+    expiry: BigInt(expiry),
+  };
 }
 
 /**

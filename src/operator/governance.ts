@@ -25,6 +25,8 @@ export interface GrantProposal extends ProposalPlace {
   readonly scopes: readonly string[];
   /** Devices. */
   readonly indexes: bigint;
+  /** How many of these devices may become candidates for the committee. */
+  readonly candidates: bigint;
   /** Seconds since 1970. */
   readonly expiry: bigint;
   /** `0x` and 64 digits. */
@@ -32,6 +34,8 @@ export interface GrantProposal extends ProposalPlace {
 }
 
 export const GRANT_KIND = "swarmkeep-grant/1";
+/** Of one grant: the ledger counts them in a byte. */
+export const MAXIMUM_CANDIDATES = 255;
 
 export function formatGrant(grant: GrantProposal): string {
   return formatProposal(GRANT_KIND, { ...grant });
@@ -56,13 +60,14 @@ export function parseGrant(text: string): GrantProposal {
     registrar: fields.address("registrar"),
     scopes: scopes as string[],
     indexes: fields.count("indexes", 2 ** 40),
+    candidates: fields.count("candidates", MAXIMUM_CANDIDATES, 0),
     expiry: fields.time("expiry"),
     salt: fields.word("salt"),
   };
 }
 
 export function proposedGrant(grant: GrantProposal): Proposed {
-  const { meshId, chainId, fleets, registrar, scopes, indexes, expiry, salt } = grant;
+  const { meshId, chainId, fleets, registrar, scopes, indexes, candidates, expiry, salt } = grant;
   return {
     meshId,
     chainId,
@@ -74,6 +79,7 @@ export function proposedGrant(grant: GrantProposal): Proposed {
         registrar: getBytes(registrar),
         scopesHash: getBytes(keccak256(AbiCoder.defaultAbiCoder().encode(["string[]"], [scopes]))),
         indexes,
+        candidates,
         expiry,
         salt: getBytes(salt),
       },
@@ -82,6 +88,7 @@ export function proposedGrant(grant: GrantProposal): Proposed {
       `The account ${registrar} may register up to ${indexes} devices`,
       `  within    ${scopes.join(", ")}`,
       `  until     ${when(Number(expiry))}`,
+      ...(candidates === 0n ? [] : [`  of which  ${candidates} gateways may become candidates for the committee`]),
       `  in mesh   ${meshId}, chain ${chainId}, fleet registry ${fleets}`,
       "Each of these devices can get certificates of this mesh. The ledger takes the grant once.",
     ].join("\n"),
@@ -102,9 +109,9 @@ export async function submitGrant(
 ): Promise<{ readonly grantId: bigint; readonly receipt: Receipt }> {
   const { contracts, addresses } = ledger;
   const signature = await gatherProposed(ledger, validators, proposedGrant(grant));
-  const { registrar, scopes, indexes, expiry, salt } = grant;
+  const { registrar, scopes, indexes, candidates, expiry, salt } = grant;
   const data = contracts.fleets.interface.encodeFunctionData("giveGrant", [
-    { registrar, scopes: [...scopes], indexes, expiry, salt },
+    { registrar, scopes: [...scopes], indexes, candidates, expiry, salt },
     signatureStruct(signature),
   ]);
   const receipt = await sender.send({ to: addresses.fleets, data, action: "give the grant" });

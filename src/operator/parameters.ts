@@ -1,10 +1,10 @@
 /** What is decided about a mesh at its genesis, and never again (`Parameters` of contracts/interfaces/ITrustAnchor.sol). */
 import { SwarmkeepError } from "../runtime/errors.js";
-import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE } from "../statements/quorum.js";
+import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE, MINIMUM_OPEN_COMMITTEE, OPEN_ADMISSION } from "../statements/quorum.js";
 
 export interface MeshParameters {
   readonly committeeSize: number;
-  /** 0: members are admitted by the swarm's signature. */
+  /** 0: members are admitted by the swarm's signature; 1: whoever stakes is one. */
   readonly admission: number;
   /** Basis points of the stake that an offence costs. */
   readonly slashBps: number;
@@ -71,7 +71,7 @@ const U32 = 0xffff_ffff;
 /** The least and the greatest value of each; the ledger refuses others. */
 const RANGES: Readonly<Record<keyof MeshParameters, readonly [bigint, bigint]>> = {
   committeeSize: [BigInt(MINIMUM_COMMITTEE), BigInt(MAXIMUM_COMMITTEE)],
-  admission: [0n, 0n],
+  admission: [0n, BigInt(OPEN_ADMISSION)],
   slashBps: [1n, 10_000n],
   minimumStake: [1n, (1n << 96n) - 1n],
   phaseSeconds: [1n, BigInt(U32)],
@@ -117,7 +117,11 @@ export function parseParameters(text: string, path: string): MeshParameters {
 /** The rules between parameters that `GenesisRules.sol` has. */
 function expectConsistent(values: MeshParameters, path: string): void {
   const { headSeconds, tickSeconds, headLifetimeSeconds, unbondingSeconds, phaseSeconds } = values;
-  const { epochSeconds, probationSeconds, probationHeads } = values;
+  const { epochSeconds, probationSeconds, probationHeads, admission, committeeSize } = values;
+  if (admission === OPEN_ADMISSION && committeeSize < MINIMUM_OPEN_COMMITTEE) {
+    const what = `takes at least ${MINIMUM_OPEN_COMMITTEE} where admission is open`;
+    throw bad(path, "committeeSize", `${what}, not ${committeeSize}`);
+  }
   if (headSeconds % tickSeconds !== 0) {
     throw bad(path, "headSeconds", `takes a multiple of tickSeconds, ${tickSeconds}, not ${headSeconds}`);
   }

@@ -113,10 +113,10 @@ export class ProposalFields {
     }
   }
 
-  /** From 1. */
-  count(name: string, maximum: number): bigint {
+  count(name: string, maximum: number, minimum = 1): bigint {
     const value = this.#fields[name];
-    if (typeof value === "number" && Number.isSafeInteger(value) && value > 0 && value <= maximum) return BigInt(value);
+    const isCount = typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum;
+    if (isCount) return BigInt(value);
     throw badStatement(name, value);
   }
 

@@ -29,6 +29,7 @@ export const STATEMENTS = {
   ProofOfPossession: "address account,bytes32 keyHash",
   TlsPossession: "address account,bytes32 tlsPin",
   Admission: "address account,bytes32 operator,uint64 expiry",
+  DeviceAdmission: "address account,uint64 index,uint64 expiry",
   Activation:
     "uint64 generation,uint64 epoch,bytes32 qualified,bytes32 verificationRoot,bytes32 blsKeyHash,bytes32 edKey",
   Beacon: "uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 prevrandao",
@@ -37,7 +38,7 @@ export const STATEMENTS = {
   Recovery: "uint64 number,uint64 generation,bytes32 membersHash,uint8 isCompromised",
   RecoveryCancellation: "uint64 number",
   Resize: "uint8 seats,uint64 expiry",
-  Grant: "address registrar,bytes32 scopesHash,uint64 indexes,uint64 expiry,bytes32 salt",
+  Grant: "address registrar,bytes32 scopesHash,uint64 indexes,uint8 candidates,uint64 expiry,bytes32 salt",
   Revocation: "bytes32 entriesHash,uint8 reason,uint64 expiry",
   RevocationRequest: "bytes32 indexesHash,uint8 reason,uint64 expiry",
   PreSharedKeys: "uint64 fleetId,bytes32 keysHash,uint64 expiry",

@@ -17,6 +17,8 @@ export const MINIMUM_COMMITTEE = 4;
  * probability below 1e-5 (`npm run simulate -- sybil`; docs/threat-model.md).
  */
 export const MINIMUM_OPEN_COMMITTEE = 31;
+/** The parameter `admission` of a mesh in which whoever stakes is a candidate. */
+export const OPEN_ADMISSION = 1;
 /** The largest committee whose dealing fits the gas figures. */
 export const MAXIMUM_COMMITTEE = 32;
 

@@ -12,6 +12,7 @@ import { signWithTlsKey } from "../net/tls-identity.js";
 import type { Logger } from "../runtime/log.js";
 import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
+import { OPEN_ADMISSION } from "../statements/quorum.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { ValidatorKeys, ValidatorSettings } from "./settings.js";
 
@@ -32,7 +33,8 @@ export interface MembershipOptions {
 export async function ensureRegistered(options: MembershipOptions): Promise<void> {
   const { projection, sender, keys, settings, log } = options;
   const member = projection.member(sender.address);
-  if (member === undefined) {
+  const isOpen = Number(projection.genesis?.parameters.admission) === OPEN_ADMISSION;
+  if (member === undefined && !isOpen) {
     throw new SwarmkeepError(`the account ${sender.address} is not admitted to this mesh`, {
       kind: "refused",
       code: "not-admitted",
@@ -42,7 +44,7 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
   }
   const tlsPin = hexlify(keys.tls.pin);
   const { endpoint, scope } = settings;
-  if (member.state === "admitted") {
+  if (member === undefined || member.state === "admitted") {
     await send(options, "register the validator", "register", [registration(options)], {
       value: projection.genesis?.parameters.minimumStake ?? 0n,
     });

@@ -25,6 +25,7 @@ function grantOf(mesh: Mesh, change: Partial<Parameters<typeof mesh.fleets.giveG
     registrar: mesh.stranger.address,
     scopes: SCOPES,
     indexes: 1_000n,
+    candidates: 0n,
     expiry: FAR,
     salt: word(1),
     ...change,
@@ -36,6 +37,7 @@ async function sign(mesh: Mesh, grant: ReturnType<typeof grantOf>) {
     registrar: addressBytes(grant.registrar),
     scopesHash: getBytes(keccak256(AbiCoder.defaultAbiCoder().encode(["string[]"], [grant.scopes]))),
     indexes: BigInt(grant.indexes),
+    candidates: BigInt(grant.candidates),
     expiry: BigInt(grant.expiry),
     salt: getBytes(grant.salt as string),
   });
@@ -58,7 +60,7 @@ describe("FleetRegistry", () => {
       const mesh = await loadFixture(opened);
       const scopesHash = keccak256(AbiCoder.defaultAbiCoder().encode(["string[]"], [SCOPES]));
       expect(await mesh.fleets.grantCount()).to.equal(1n);
-      expect(await mesh.fleets.grantOf(1)).to.deep.equal([mesh.registrar.address, scopesHash, 2_000_000n, FAR]);
+      expect(await mesh.fleets.grantOf(1)).to.deep.equal([mesh.registrar.address, scopesHash, 2_000_000n, 2n, FAR]);
     });
 
     it("are given by the swarm, by anybody's transaction, once", async () => {
@@ -67,7 +69,7 @@ describe("FleetRegistry", () => {
       const signature = await sign(mesh, grant);
       await expect(mesh.fleets.giveGrant(grant, signature))
         .to.emit(mesh.fleets, "GrantGiven")
-        .withArgs(2n, grant.registrar, SCOPES, 1_000n, FAR);
+        .withArgs(2n, grant.registrar, SCOPES, 1_000n, 0n, FAR);
       await expect(mesh.fleets.giveGrant(grant, signature)).to.be.revertedWithCustomError(mesh.fleets, "StatementUsed");
       // Equal terms again take another salt.
       const again = grantOf(mesh, { salt: word(2) });
@@ -86,6 +88,7 @@ describe("FleetRegistry", () => {
         { registrar: mesh.registrar.address },
         { scopes: ["grp:city"] },
         { indexes: 1_001n },
+        { candidates: 1n },
         { expiry: FAR + 1n },
         { salt: word(9) },
       ]) {
@@ -113,7 +116,7 @@ describe("FleetRegistry", () => {
         [{ registrar: ethers.ZeroAddress }, "InvalidGrant", ["registrar", 0n]],
         [{ indexes: 0n }, "InvalidGrant", ["indexes", 0n]],
         [{ indexes: (1n << 40n) + 1n }, "InvalidGrant", ["indexes", (1n << 40n) + 1n]],
-        [{ expiry: 1n << 48n }, "InvalidGrant", ["expiry", 1n << 48n]],
+        [{ expiry: 1n << 40n }, "InvalidGrant", ["expiry", 1n << 40n]],
         [{ scopes: [] }, "InvalidScopeCount", [0n]],
         [{ scopes: Array<string>(9).fill("geo:u") }, "InvalidScopeCount", [9n]],
         [{ scopes: ["grp:city", "geo:a"] }, "InvalidScope", ["geo:a"]],

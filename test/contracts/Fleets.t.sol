@@ -30,7 +30,7 @@ contract FleetsHandler {
         string[] memory scopes = new string[](1);
         scopes[0] = "grp:city";
         fleets.giveGrant(
-            IFleetRegistry.Grant(address(this), scopes, BUDGET, uint64(block.timestamp + 365 days), 0),
+            IFleetRegistry.Grant(address(this), scopes, BUDGET, 0, uint64(block.timestamp + 365 days), 0),
             _signature
         );
         IFleetRegistry.Policy memory policy = IFleetRegistry.Policy(scopes, 3600, 1, 1, 0);
@@ -99,7 +99,7 @@ contract FleetsInvariantTest {
     }
 
     function invariant_budgetIsNeverExceeded() public view {
-        (, , uint64 remaining, ) = _handler.fleets().grantOf(1);
+        (, , uint64 remaining, , ) = _handler.fleets().grantOf(1);
         assert(_handler.registered() + remaining == _handler.budget());
     }
 

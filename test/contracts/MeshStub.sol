@@ -21,6 +21,10 @@ contract MeshStub {
         return _parameters;
     }
 
+    function minimumStake() external view returns (uint96) {
+        return _parameters.minimumStake;
+    }
+
     function verify(bytes32, BLS12381.G2Point calldata) external pure returns (bool) {
         return true;
     }

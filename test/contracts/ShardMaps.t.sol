@@ -26,7 +26,7 @@ contract ShardMapsHandler {
         string[] memory scopes = new string[](1);
         scopes[0] = "grp:city";
         uint64 expiry = uint64(block.timestamp + 3650 days);
-        fleets.giveGrant(IFleetRegistry.Grant(address(this), scopes, 10, expiry, 0), _signature);
+        fleets.giveGrant(IFleetRegistry.Grant(address(this), scopes, 10, 0, expiry, 0), _signature);
         fleets.registerFleet(1, scopes, IFleetRegistry.Policy(scopes, 3600, 1, 1, 0), bytes32(uint256(1)), 0, 10);
     }
 

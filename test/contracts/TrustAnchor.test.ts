@@ -160,7 +160,6 @@ describe("TrustAnchor", () => {
       const cases: Partial<typeof PARAMETERS>[] = [
         { committeeSize: 3 },
         { committeeSize: 33 },
-        { admission: 1 },
         { admission: 2 },
         { slashBps: 0 },
         { slashBps: 10_001 },
@@ -179,6 +178,16 @@ describe("TrustAnchor", () => {
         const [[name, value]] = Object.entries(change) as [[string, number | bigint]];
         await expectRefusal(mesh, await genesisOf(mesh, change), "InvalidParameter", [name, BigInt(value)]);
       }
+    });
+
+    it("is refused with open admission and a committee that such a mesh loses sooner or later", async () => {
+      const mesh = await loadFixture(deployed);
+      for (const committeeSize of [7, 30]) {
+        const genesis = await genesisOf(mesh, { admission: 1, committeeSize });
+        await expectRefusal(mesh, genesis, "InvalidParameter", ["committeeSize", BigInt(committeeSize)]);
+      }
+      const genesis = await genesisOf(mesh, { admission: 1, committeeSize: 31 });
+      await expectRefusal(mesh, genesis, "InvalidMemberCount", [8n, 31n, 128n]);
     });
 
     it("takes parameters at the edge of what works", async () => {
@@ -228,7 +237,7 @@ describe("TrustAnchor", () => {
 
     it("is refused with registrars whose grant no registry would give", async () => {
       const mesh = await loadFixture(deployed);
-      const first = { account: mesh.registrar.address, scopes: SCOPES, indexes: 1n, expiry: FAR };
+      const first = { account: mesh.registrar.address, scopes: SCOPES, indexes: 1n, candidates: 0n, expiry: FAR };
       for (const [change, error] of [
         [{ account: ethers.ZeroAddress }, "InvalidGrant"],
         [{ indexes: 0n }, "InvalidGrant"],

@@ -3,17 +3,21 @@ import { getBytes, keccak256 } from "ethers";
 
 import { nobleBls, provePossession } from "../../src/crypto/bls.js";
 import { g1ForLedger, g2ForLedger } from "../../src/crypto/points.js";
+import { deviceOperator } from "../../src/statements/device-operator.js";
 import {
   DAY,
   FAR,
   NO_SIGNATURE,
   PARAMETERS,
+  SCOPES,
   addressBytes,
   connection,
   deployMesh,
   g1OutsideSubgroup,
   g1Struct,
   g2Struct,
+  genesisOf,
+  submit,
   gasOf,
   officeOf,
   postHead,
@@ -70,6 +74,33 @@ async function admission(mesh: Mesh, account: string, operator: string, expiry =
     operator: getBytes(operator),
     expiry,
   });
+}
+
+/** A fleet of four devices, of which the grant lets two be candidates. */
+async function withGateways(): Promise<Mesh> {
+  const mesh = await opened();
+  const policy = { scopes: SCOPES, maximumLifetime: 60, quota: 1, joinMethods: 1, graceSeconds: 0 };
+  const { manifestRoot, base, count } = GATEWAYS;
+  await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, policy, manifestRoot, base, count);
+  return mesh;
+}
+
+const GATEWAYS = { fleetId: 1n, batch: 0n, manifestRoot: word(77), base: 0n, count: 4n };
+
+async function deviceAdmission(mesh: Mesh, account: string, index: number) {
+  return mesh.swarmSign(mesh.registry, "DeviceAdmission", { account: addressBytes(account), index, expiry: FAR });
+}
+
+/** A mesh of 31 seats in which whoever stakes is a candidate. */
+async function open(): Promise<Mesh> {
+  const mesh = await deployMesh(connection);
+  const members = Array.from({ length: 31 }, (_, i) => ({
+    account: ethers.toBeHex(0x1000 + i, 20),
+    operator: word(i + 1),
+  }));
+  await submit(mesh, await genesisOf(mesh, { admission: 1, committeeSize: 31 }, { members }));
+  await mesh.ceremony.install(officeOf(mesh));
+  return mesh;
 }
 
 /** Stake in the contract is what is held for validators and what was burnt, to the wei. */
@@ -145,6 +176,139 @@ describe("ValidatorRegistry", () => {
     });
   });
 
+  describe("of a device", () => {
+    it("takes the swarm's statement, from the account that it names, and counts against the grant", async () => {
+      const mesh = await loadFixture(withGateways);
+      const account = mesh.stranger.address;
+      const signature = await deviceAdmission(mesh, account, 1);
+      const sent = (signer: Signer) => mesh.registry.connect(signer).admitDevice(GATEWAYS, 1, FAR, signature);
+      await expect(sent(mesh.registrar)).to.be.revertedWithCustomError(mesh.registry, "InvalidSwarmSignature");
+      const done = sent(mesh.stranger);
+      await expect(done).to.emit(mesh.registry, "ValidatorAdmitted").withArgs(account, deviceOperator(1));
+      await expect(done).to.emit(mesh.fleets, "CandidateTaken").withArgs(1n, 1n, 1n);
+      const { state, operator, isDevice } = await mesh.registry.validator(account);
+      expect([state, operator, isDevice]).to.deep.equal([STATE.admitted, deviceOperator(1), true]);
+      await expect(sent(mesh.stranger)).to.be.revertedWithCustomError(mesh.registry, "StatementUsed");
+    });
+
+    it("is refused without the swarm's signature over these terms, and after its expiry", async () => {
+      const mesh = await loadFixture(withGateways);
+      const signature = await deviceAdmission(mesh, mesh.stranger.address, 1);
+      const by = mesh.registry.connect(mesh.stranger);
+      for (const [index, expiry] of [
+        [2, FAR],
+        [1, FAR - 1n],
+      ] as const) {
+        await expect(by.admitDevice(GATEWAYS, index, expiry, signature)).to.be.revertedWithCustomError(
+          mesh.registry,
+          "InvalidSwarmSignature",
+        );
+      }
+      await time.setNextBlockTimestamp(FAR + 1n);
+      await expect(by.admitDevice(GATEWAYS, 1, FAR, signature))
+        .to.be.revertedWithCustomError(mesh.registry, "StatementExpired")
+        .withArgs(FAR, FAR + 1n);
+    });
+
+    it("is one candidate for a device, as many as the grant allows, of its own batch, while it runs", async () => {
+      const mesh = await loadFixture(withGateways);
+      const enter = async (signer: Signer, index: number, batch = GATEWAYS) =>
+        mesh.registry
+          .connect(signer)
+          .admitDevice(batch, index, FAR, await deviceAdmission(mesh, signer.address, index));
+      await expect(enter(mesh.stranger, 4))
+        .to.be.revertedWithCustomError(mesh.fleets, "NotInBatch")
+        .withArgs(4n, 0n, 4n);
+      await expect(enter(mesh.stranger, 4, { ...GATEWAYS, count: 5n }))
+        .to.be.revertedWithCustomError(mesh.fleets, "UnknownBatch")
+        .withArgs(1n, 0n);
+      await enter(mesh.stranger, 1);
+      await expect(enter(mesh.registrar, 1))
+        .to.be.revertedWithCustomError(mesh.registry, "OperatorTaken")
+        .withArgs(deviceOperator(1), mesh.stranger.address);
+      await expect(enter(member(mesh, 0), 2))
+        .to.be.revertedWithCustomError(mesh.registry, "WrongState")
+        .withArgs(member(mesh, 0).address, STATE.admitted, STATE.none);
+      await enter(mesh.registrar, 2);
+      const third = (await ethers.getSigners())[10] as Signer;
+      await expect(enter(third, 3)).to.be.revertedWithCustomError(mesh.fleets, "NoCandidateLeft").withArgs(1n);
+      await expect(mesh.fleets.takeCandidate(GATEWAYS, 3))
+        .to.be.revertedWithCustomError(mesh.fleets, "WrongCaller")
+        .withArgs(member(mesh, 0).address, await mesh.registry.getAddress());
+    });
+
+    it("comes with no other admission: an operator of this form is refused", async () => {
+      const mesh = await loadFixture(opened);
+      const { address } = mesh.stranger;
+      const signature = await admission(mesh, address, deviceOperator(1));
+      await expect(mesh.registry.admit(address, deviceOperator(1), FAR, signature))
+        .to.be.revertedWithCustomError(mesh.registry, "InvalidMember")
+        .withArgs(address, deviceOperator(1));
+    });
+
+    it("weighs nothing and takes no seat while the device is held, and never again once it is revoked", async () => {
+      const mesh = await loadFixture(withGateways);
+      const { address } = mesh.stranger;
+      const by = mesh.registry.connect(mesh.stranger);
+      await by.admitDevice(GATEWAYS, 1, FAR, await deviceAdmission(mesh, address, 1));
+      await by.register(await registrationOf(mesh, address, secretOf(200n), 200n), { value: STAKE });
+      const rank = (await mesh.registry.candidateCount()) - 1n;
+      const expectStanding = async (eligible: boolean) => {
+        expect(await mesh.registry.eligible(address)).to.equal(eligible);
+        expect(await mesh.registry.stakeAt(rank)).to.deep.equal([address, eligible ? STAKE : 0n]);
+      };
+      await expectStanding(true);
+      await mesh.revocations.connect(mesh.registrar).hold(GATEWAYS, [0], [1n << 1n]);
+      await expectStanding(false);
+      await mesh.revocations.connect(mesh.registrar).release(GATEWAYS, [0], [1n << 1n]);
+      await expectStanding(true);
+      const entriesHash = getBytes(keccak256(ethers.solidityPacked(["uint32[]", "uint256[]"], [[0], [1n << 1n]])));
+      const signature = await mesh.swarmSign(mesh.revocations, "Revocation", { entriesHash, reason: 1, expiry: FAR });
+      await mesh.revocations.revoke([0], [1n << 1n], 1, FAR, signature);
+      await expectStanding(false);
+    });
+  });
+
+  describe("where admission is open", () => {
+    it("whoever stakes is a candidate, one for an account", async () => {
+      const mesh = await loadFixture(open);
+      const { address } = mesh.stranger;
+      const registration = await registrationOf(mesh, address, secretOf(200n), 200n);
+      const by = mesh.registry.connect(mesh.stranger);
+      await expect(by.register(registration, { value: STAKE - 1n })).to.be.revertedWithCustomError(
+        mesh.registry,
+        "InvalidStake",
+      );
+      const operator = keccak256(ethers.zeroPadValue(address, 32));
+      const sent = by.register(registration, { value: STAKE });
+      await expect(sent).to.emit(mesh.registry, "ValidatorAdmitted").withArgs(address, operator);
+      await expect(sent).to.emit(mesh.registry, "ValidatorRegistered");
+      expect(await mesh.registry.eligible(address)).to.equal(true);
+      expect(await mesh.registry.candidateOf(operator)).to.equal(address);
+      await expect(by.register(registration, { value: STAKE }))
+        .to.be.revertedWithCustomError(mesh.registry, "WrongState")
+        .withArgs(address, STATE.active, STATE.admitted);
+      await expectBalanced(mesh);
+    });
+
+    it("the swarm admits as well", async () => {
+      const mesh = await loadFixture(open);
+      const { address } = mesh.stranger;
+      await mesh.registry.admit(address, word(70), FAR, await admission(mesh, address, word(70)));
+      const registration = await registrationOf(mesh, address, secretOf(200n), 200n);
+      await mesh.registry.connect(mesh.stranger).register(registration, { value: STAKE });
+      expect((await mesh.registry.validator(address)).operator).to.equal(word(70));
+    });
+
+    it("the committee does not shrink below the size that is safe for it", async () => {
+      const mesh = await loadFixture(open);
+      const resize = async (seats: bigint) =>
+        mesh.rotation.resize(seats, FAR, await mesh.swarmSign(mesh.rotation, "Resize", { seats, expiry: FAR }));
+      await expect(resize(30n)).to.be.revertedWithCustomError(mesh.rotation, "InvalidSeats").withArgs(30n);
+      await expect(resize(32n)).to.emit(mesh.rotation, "CommitteeResized").withArgs(32n);
+    });
+  });
+
   describe("registration", () => {
     it("proves possession, stakes, and makes a candidate, within its gas", async () => {
       const mesh = await loadFixture(opened);
@@ -165,6 +329,7 @@ describe("ValidatorRegistry", () => {
         STAKE,
         0n,
         0n,
+        false,
         word(1),
         keyHash,
         tlsPin,

@@ -171,7 +171,7 @@ export async function genesisOf(
     },
     parameters: { ...PARAMETERS, ...parameters },
     members: mesh.members.map((member, i) => ({ account: member.address, operator: word(i + 1) })),
-    registrars: [{ account: mesh.registrar.address, scopes: SCOPES, indexes: 2_000_000n, expiry: FAR }],
+    registrars: [{ account: mesh.registrar.address, scopes: SCOPES, indexes: 2_000_000n, candidates: 2n, expiry: FAR }],
     ...rest,
   };
 }

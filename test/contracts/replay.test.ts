@@ -54,18 +54,28 @@ const cases: Case[] = [
     call: (mesh, signature) => mesh.registry.admit(mesh.stranger, word(40), FAR, signature),
   },
   {
+    name: "DeviceAdmission",
+    contract: "registry",
+    values: (mesh) => ({ account: addressBytes(mesh.stranger.address), index: 0n, expiry: FAR }),
+    call: (mesh, signature) =>
+      mesh.registry
+        .connect(mesh.stranger)
+        .admitDevice({ fleetId: 1, batch: 0, manifestRoot: ROOT, base: 0, count: 1 }, 0, FAR, signature),
+  },
+  {
     name: "Grant",
     contract: "fleets",
     values: (mesh) => ({
       registrar: addressBytes(mesh.stranger.address),
       scopesHash: getBytes(keccak256(AbiCoder.defaultAbiCoder().encode(["string[]"], [SCOPES]))),
       indexes: 5n,
+      candidates: 0n,
       expiry: FAR,
       salt: getBytes(ROOT),
     }),
     call: (mesh, signature) =>
       mesh.fleets.giveGrant(
-        { registrar: mesh.stranger, scopes: SCOPES, indexes: 5n, expiry: FAR, salt: ROOT },
+        { registrar: mesh.stranger, scopes: SCOPES, indexes: 5n, candidates: 0n, expiry: FAR, salt: ROOT },
         signature,
       ),
   },

@@ -33,6 +33,7 @@ async function proposals(mesh: Mesh) {
       registrar: account,
       scopes: ["grp:city"],
       indexes: 1_000n,
+      candidates: 3n,
       salt: word(5),
     },
     admission: { ...place, registry: registry as string, account, operator: word(77) },
@@ -71,9 +72,9 @@ describe("proposals to the swarm", () => {
       const { request } = parseProposal(file);
       expect(decodeStatementRequest(encodeStatementRequest(request))).to.deep.equal(request);
     }
-    const { registrar, scopes, indexes, expiry, salt } = grant;
+    const { registrar, scopes, indexes, candidates, expiry, salt } = grant;
     await expect(
-      mesh.fleets.giveGrant({ registrar, scopes, indexes, expiry, salt }, signed(proposedGrant(grant))),
+      mesh.fleets.giveGrant({ registrar, scopes, indexes, candidates, expiry, salt }, signed(proposedGrant(grant))),
     ).to.emit(mesh.fleets, "GrantGiven");
     const { account, operator } = admission;
     await expect(mesh.registry.admit(account, operator, expiry, signed(proposedAdmission(admission))))

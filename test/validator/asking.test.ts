@@ -47,7 +47,7 @@ function world(): { standing: Standing; signed: Uint8Array[] } {
     return [
       {
         name: "GrantGiven",
-        args: { grantId: fleetId, registrar: account, scopes: ["grp:a"], indexes: 10n, expiry: 1n },
+        args: { grantId: fleetId, registrar: account, scopes: ["grp:a"], indexes: 10n, candidates: 0n, expiry: 1n },
       },
       { name: "FleetRegistered", args: { fleetId, grantId: fleetId, policy } },
       {
@@ -170,6 +170,7 @@ describe("a validator is asked to sign", () => {
       registrar: getBytes(address(9)),
       scopesHash: toBytes(1, 32),
       indexes: 5n,
+      candidates: 0n,
       expiry: 9n,
       salt: toBytes(2, 32),
     };

@@ -109,7 +109,14 @@ export async function estWorld(holders: readonly Holder[]): Promise<EstWorld> {
   const parameters = { certificatePeriodSeconds: BigInt(PERIOD_SECONDS), headLifetimeSeconds: 900n };
   apply("anchor", "GenesisAccepted", { meshId: hexlify(meshId), parameters });
   apply("anchor", "KeysCertified", { generation: 1n, certificate: hexlify(crossCertificate) });
-  const grant = { grantId: 1n, registrar: registrar.address, scopes: ["grp:city"], indexes: 1_000n, expiry: 1n << 40n };
+  const grant = {
+    grantId: 1n,
+    registrar: registrar.address,
+    scopes: ["grp:city"],
+    indexes: 1_000n,
+    candidates: 0n,
+    expiry: 1n << 40n,
+  };
   apply("fleets", "GrantGiven", grant);
   const policy = {
     scopes: ["grp:city"],

@@ -25,7 +25,14 @@ async function projectionOf(quotas: readonly bigint[]): Promise<Projection> {
   for (const [i, quota] of quotas.entries()) {
     const fleetId = BigInt(i + 1);
     const policy = { scopes: ["grp:a"], maximumLifetime: 3_600n, quota, joinMethods: 3n, graceSeconds: 0n };
-    const grant = { grantId: fleetId, registrar: toBeHex(1, 20), scopes: ["grp:a"], indexes: 256n, expiry: 1n };
+    const grant = {
+      grantId: fleetId,
+      registrar: toBeHex(1, 20),
+      scopes: ["grp:a"],
+      indexes: 256n,
+      candidates: 0n,
+      expiry: 1n,
+    };
     apply("fleets", "GrantGiven", grant);
     apply("fleets", "FleetRegistered", { fleetId, grantId: fleetId, policy });
     const manifestRoot = hexlify(new Uint8Array(32));

@@ -103,6 +103,7 @@ async function grantRegistrar(local: LocalMesh, progress: Progress): Promise<Reg
       registrar: registrar.address,
       scopes: GRANTED,
       indexes: 1_000_000n,
+      candidates: 2n,
       expiry: BigInt(Math.floor(Date.now() / 1000) + 365 * DAY),
       salt: hexlify(randomBytes(32)),
     };

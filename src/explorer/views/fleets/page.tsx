@@ -230,6 +230,7 @@ function Grant({ id }: { id: string }): JSX.Element {
                   ["Tenant", tenant(grant.registrar)],
                   ["Where", grant.scopes.join(", ")],
                   ["Budget", <Left grant={grant} />],
+                  grant.candidates > 0 && ["Candidates for the committee", plural(grant.candidates, "gateway")],
                   ["Ends", <Ends at={grant.expiry} />],
                   ["Given", <From source={grant.source} />],
                 ]}

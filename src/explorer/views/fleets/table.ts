@@ -8,7 +8,8 @@ import type { BatchLine, FleetLine, GrantLine, Policy } from "./view.js";
 
 export const TABLES = `
 CREATE TABLE IF NOT EXISTS grants (
-  grantId INTEGER PRIMARY KEY, registrar TEXT NOT NULL, scopes TEXT NOT NULL, indexes INTEGER NOT NULL, expiry INTEGER NOT NULL,
+  grantId INTEGER PRIMARY KEY, registrar TEXT NOT NULL, scopes TEXT NOT NULL, indexes INTEGER NOT NULL, candidates INTEGER NOT NULL,
+  expiry INTEGER NOT NULL,
   block INTEGER NOT NULL, time INTEGER NOT NULL, hash TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS grantsByRegistrar ON grants (registrar, grantId);
@@ -32,11 +33,12 @@ export function applyToFleets(database: Database, { name, args, block, time, has
   switch (name) {
     case "GrantGiven":
       database.run(
-        "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         numberOf(args, "grantId"),
         textOf(args, "registrar").toLowerCase(),
         JSON.stringify(listOf(args, "scopes")),
         numberOf(args, "indexes"),
+        numberOf(args, "candidates"),
         numberOf(args, "expiry"),
         block,
         time,
@@ -105,6 +107,7 @@ export interface GrantRow extends Source {
   readonly registrar: string;
   readonly scopes: string;
   readonly indexes: number;
+  readonly candidates: number;
   readonly expiry: number;
 }
 
@@ -124,7 +127,7 @@ export interface BatchRow extends Source {
 }
 
 export function grantLine(database: Database, row: GrantRow): GrantLine {
-  const { grantId, registrar, scopes, indexes, expiry } = row;
+  const { grantId, registrar, scopes, indexes, candidates, expiry } = row;
   const { used = 0 } =
     database.get<{ used: number | null }>("SELECT sum(count) AS used FROM batches WHERE grantId = ?", grantId) ?? {};
   return {
@@ -133,6 +136,7 @@ export function grantLine(database: Database, row: GrantRow): GrantLine {
     scopes: JSON.parse(scopes) as string[],
     indexes,
     left: indexes - (used ?? 0),
+    candidates,
     expiry,
     source: sourceOf(row),
   };

@@ -16,6 +16,8 @@ export interface GrantLine {
   /** Devices that may be registered, and how many of them are left. */
   readonly indexes: number;
   readonly left: number;
+  /** Of these devices, as many may become candidates for the committee. */
+  readonly candidates: number;
   /** Seconds since 1970. */
   readonly expiry: number;
   readonly source: Source;

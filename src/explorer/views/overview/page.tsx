@@ -159,7 +159,7 @@ function Shown({ overview }: { overview: Overview }): JSX.Element {
 
 const LABELS: Readonly<Record<string, string>> = {
   committeeSize: "Seats of a committee",
-  admission: "Admission (0: by the swarm)",
+  admission: "Admission (0: by the swarm, 1: open)",
   slashBps: "Fine for an offence",
   minimumStake: "Least stake to register; half of it to stay",
   phaseSeconds: "Phase of a ceremony",

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 
+import { deviceOfOperator } from "../../../statements/device-operator.js";
 import type { HistoryLine } from "../addresses/view.js";
 import { presentViews, useData, useList } from "../../web/data.js";
 import { count, ether } from "../../web/format.js";
@@ -178,7 +179,7 @@ function One({ account }: { account: string }): JSX.Element {
                   one.withdrawable > 0 && ["Stake is free from", <Time at={one.withdrawable} />],
                   ["Reached at", one.endpoint === "" ? "not registered yet" : one.endpoint],
                   ["Scope", one.scope === "" ? "none" : one.scope],
-                  ["Operator", <Hex value={one.operator} />],
+                  ["Operator", <Operator value={one.operator} />],
                   one.tlsPin !== "" && ["TLS key (SHA-256)", <Hex value={one.tlsPin} />],
                   ["Last change", <From source={one.source} />],
                 ]}
@@ -214,5 +215,15 @@ function One({ account }: { account: string }): JSX.Element {
         />
       </Card>
     </>
+  );
+}
+
+/** A hash, or the device that the candidate is. */
+function Operator({ value }: { value: string }): JSX.Element {
+  const index = deviceOfOperator(value);
+  return index === undefined ? (
+    <Hex value={value} />
+  ) : (
+    <Link kind="device" value={String(index)} label={`Device ${index}`} />
   );
 }
