@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {Measurement} from "./Measurement.sol";
+import {Reputation} from "./Reputation.sol";
+import {RewardPool} from "./RewardPool.sol";
 import {SwarmGoverned} from "./SwarmGoverned.sol";
 import {IGroupKeys} from "./interfaces/IGroupKeys.sol";
+import {IMeasurement} from "./interfaces/IMeasurement.sol";
+import {IReputation} from "./interfaces/IReputation.sol";
+import {IRewardPool} from "./interfaces/IRewardPool.sol";
 import {IRotation} from "./interfaces/IRotation.sol";
 import {ITrustAnchor} from "./interfaces/ITrustAnchor.sol";
 import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
@@ -22,6 +28,12 @@ contract Rotation is IRotation, SwarmGoverned {
 
     /// @inheritdoc IRotation
     IValidatorRegistry public immutable registry;
+    /// @inheritdoc IRotation
+    IMeasurement public immutable measurement;
+    /// @inheritdoc IRotation
+    IReputation public immutable reputation;
+    /// @inheritdoc IRotation
+    IRewardPool public immutable rewards;
     /// @dev Zero for what the genesis says.
     uint8 private _seats;
     /// @dev Leaves of the tree, and how many of them have a weight.
@@ -31,12 +43,16 @@ contract Rotation is IRotation, SwarmGoverned {
     Turn private _turn;
     SumTree.Tree private _tree;
 
+    /// @dev The measurement is the first contract that this one creates, the reputation the second, the pool the third.
     constructor(
         ITrustAnchor anchor_,
         IGroupKeys groupKeys_,
         IValidatorRegistry registry_
     ) SwarmGoverned(anchor_, groupKeys_) {
         registry = registry_;
+        measurement = new Measurement(anchor_, groupKeys_, registry_);
+        reputation = new Reputation(anchor_, measurement);
+        rewards = new RewardPool(anchor_, measurement);
     }
 
     /// @inheritdoc IRotation
@@ -173,11 +189,12 @@ contract Rotation is IRotation, SwarmGoverned {
         return _tree.total();
     }
 
-    /// @dev Stake in thousandths of the minimum; none for whom the registry would not have seated.
+    /// @dev None for whom the registry would not have seated.
     function _currentWeight(uint256 rank, uint256 minimum) private view returns (address account, uint256 weight) {
         uint256 stake;
         (account, stake) = registry.stakeAt(rank);
-        weight = CandidateWeight.unitsOf(stake, minimum);
+        if (stake == 0) return (account, 0);
+        weight = CandidateWeight.weightOf(stake, minimum, measurement.qualityOf(rank), reputation.scoreOf(account));
     }
 
     /// @dev The turn that leads to `epoch`, while it lasts.

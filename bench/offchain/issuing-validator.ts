@@ -53,6 +53,9 @@ const addresses = {
   shards: address("shards"),
   generations: address("generations"),
   recovery: address("recovery"),
+  measurement: address("measurement"),
+  reputation: address("reputation"),
+  rewards: address("rewards"),
 };
 const finalised: FinalisedBlock = { number: 100, hash: "", parentHash: "", stateRoot: "", timestamp: NOW };
 const binding = seed("tls-exporter");

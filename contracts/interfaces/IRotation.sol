@@ -2,6 +2,9 @@
 pragma solidity ^0.8.37;
 
 import {BLS12381} from "../libraries/BLS12381.sol";
+import {IMeasurement} from "./IMeasurement.sol";
+import {IReputation} from "./IReputation.sol";
+import {IRewardPool} from "./IRewardPool.sol";
 import {IValidatorRegistry} from "./IValidatorRegistry.sol";
 
 /// @title The epoch clock: when the committee changes, and who is drawn
@@ -57,8 +60,8 @@ interface IRotation {
     /// @notice A committee has 4 to 32 seats, not `seats`.
     error InvalidSeats(uint256 seats);
 
-    /// @notice Recomputes the weights of candidates, by their number in the registry. Anyone, but not during a turn: what changes
-    /// meanwhile counts from the next one on.
+    /// @notice Recomputes the weights of candidates, by their number in the registry, from their stake, quality and reputation. Anyone,
+    /// but not during a turn: what changes meanwhile counts from the next one on.
     function refresh(uint256[] calldata ranks) external;
 
     /// @notice Starts a turn, once `epochSeconds` of the committee in office are over and its own probation is.
@@ -99,4 +102,10 @@ interface IRotation {
     function totalWeight() external view returns (uint256);
     /// @notice Where the candidates and their stakes are.
     function registry() external view returns (IValidatorRegistry);
+    /// @notice Where the quality of the candidates is.
+    function measurement() external view returns (IMeasurement);
+    /// @notice Where their reputation is.
+    function reputation() external view returns (IReputation);
+    /// @notice Where those who served are paid from.
+    function rewards() external view returns (IRewardPool);
 }

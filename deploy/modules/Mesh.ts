@@ -5,8 +5,8 @@ import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
  * bytes; all bytes32. The mesh begins when somebody submits the genesis, signed by the root CA, which names these addresses.
  *
  * The anchor comes first, since all others are given it, and the group keys second, since those that take statements of the
- * swarm are given them. The fleets bring their shard maps along, the ceremony the generations and
- * these the recovery.
+ * swarm are given them. The fleets bring their shard maps along, the ceremony the generations and these the recovery, the
+ * rotation what a candidate weighs by and who is paid: measurement, reputation and rewards.
  */
 export default buildModule("Mesh", (m) => {
   const anchor = m.contract("TrustAnchor", [m.getParameter("rootX"), m.getParameter("rootY"), m.getParameter("nonce")]);
@@ -25,6 +25,23 @@ export default buildModule("Mesh", (m) => {
 
   const generations = m.contractAt("Generations", m.staticCall(ceremony, "generations"));
   const recovery = m.contractAt("Recovery", m.staticCall(generations, "recovery"));
+  const measurement = m.contractAt("Measurement", m.staticCall(rotation, "measurement"));
+  const reputation = m.contractAt("Reputation", m.staticCall(rotation, "reputation"));
+  const rewards = m.contractAt("RewardPool", m.staticCall(rotation, "rewards"));
 
-  return { anchor, groupKeys, registry, fleets, revocations, rotation, ceremony, shards, generations, recovery };
+  return {
+    anchor,
+    groupKeys,
+    registry,
+    fleets,
+    revocations,
+    rotation,
+    ceremony,
+    shards,
+    generations,
+    recovery,
+    measurement,
+    reputation,
+    rewards,
+  };
 });

@@ -8,6 +8,7 @@ import { Refusal } from "../certificate/refusal.js";
 import { readLimited } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readPassphrase } from "../runtime/passphrase.js";
+import { parseEther } from "../statements/ether.js";
 
 /** Options that every command takes, before or after its name. */
 export interface GlobalOptions {
@@ -190,4 +191,18 @@ export function parseDuration(text: string, what: string): number {
     });
   }
   return Number(match[1]) * unit;
+}
+
+/** Wei, above zero, from an amount with its unit. @throws SwarmkeepError `bad-amount` */
+export function parseAmount(text: string, what: string): bigint {
+  const amount = parseEther(text);
+  if (amount === undefined || amount === 0n) {
+    throw new SwarmkeepError(`${what} takes an amount such as 0.5ETH, 20gwei or 7wei, not ${JSON.stringify(text)}`, {
+      kind: "usage",
+      code: "bad-amount",
+      advice: "Give a number above 0 and a unit, with no more decimals than the unit has.",
+      details: { text },
+    });
+  }
+  return amount;
 }

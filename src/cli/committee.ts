@@ -39,7 +39,7 @@ async function historyOf(context: CommandContext, { mesh }: ShowOptions): Promis
 
 async function show(context: CommandContext, options: ShowOptions): Promise<void> {
   const projection = await historyOf(context, options);
-  const { office, rotation } = projection;
+  const { office, rotation, measurement } = projection;
   const { latest } = rotation;
   const seatOf = (account: string): number => (office?.committee.indexOf(account) ?? -1) + 1;
   const candidates = projection.members().map(({ account, state, stake, jailedUntil }, rank) => ({
@@ -47,6 +47,8 @@ async function show(context: CommandContext, options: ShowOptions): Promise<void
     state: jailedUntil === 0n ? state : "jailed",
     seat: seatOf(account) || null,
     stake,
+    quality: measurement.qualityOf(rank),
+    reputation: measurement.scoreOf(account),
     weight: rotation.weightOf(rank),
   }));
   const turn =
@@ -61,7 +63,7 @@ async function show(context: CommandContext, options: ShowOptions): Promise<void
   const facts = { epoch: office?.epoch ?? null, generation: office?.generation ?? null, turn, candidates };
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, i) => cell.padEnd([44, 10, 6, 8][i] ?? 0))
+      .map((cell, i) => cell.padEnd([44, 10, 6, 9, 12, 8][i] ?? 0))
       .join("")
       .trimEnd();
   context.print(
@@ -73,9 +75,9 @@ async function show(context: CommandContext, options: ShowOptions): Promise<void
       turn === null
         ? "no turn yet"
         : `last turn: to epoch ${turn.epoch}, ${turn.seats} seats, frozen in block ${turn.frozenAtBlock}, beacon ${turn.beacon ?? "not posted yet"}`,
-      line(["candidate", "state", "seat", "weight"]),
-      ...candidates.map((one) =>
-        line([one.account, one.state, one.seat === null ? "-" : String(one.seat), String(one.weight)]),
+      line(["candidate", "state", "seat", "quality", "reputation", "weight"]),
+      ...candidates.map(({ account, state, seat, quality, reputation, weight }) =>
+        line([account, state, ...[seat ?? "-", quality, reputation, weight].map(String)]),
       ),
     ].join("\n"),
   );
@@ -101,6 +103,10 @@ async function explain(context: CommandContext, options: ExplainOptions): Promis
   );
 }
 
-function printable({ step, ...facts }: Explanation): Printable {
-  return { ...facts, draw: step === undefined ? null : { ...step } };
+/** Amounts are wei, factors 256ths. */
+function printable({ step, weighedBy, made, ...facts }: Explanation): Printable {
+  const { stake, quality, reputation } = weighedBy ?? {};
+  const { units, qualityFactor, reputationFactor } = made ?? {};
+  const weighed = { stake, quality, reputation, units, qualityFactor, reputationFactor };
+  return { ...facts, ...weighed, draw: step === undefined ? null : { ...step } };
 }

@@ -1,4 +1,4 @@
-/** `validator init | run | approve`: one member of the swarm. */
+/** `swarmkeep validator ...`: one member of the swarm. */
 import type { Command } from "commander";
 
 import { openDataFolder } from "../runtime/data-folder.js";
@@ -18,6 +18,7 @@ import {
 } from "./options.js";
 import { registerApprove } from "./validator-approve.js";
 import { registerDeclare } from "./validator-declare.js";
+import { registerRewards } from "./validator-rewards.js";
 
 interface InitOptions extends KeystoreOptions, IpfsOptions {
   readonly operator: string;
@@ -129,4 +130,5 @@ export function register(group: Command): void {
 
   registerApprove(group);
   registerDeclare(group);
+  registerRewards(group);
 }

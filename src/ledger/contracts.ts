@@ -6,8 +6,11 @@ import {
   Generations__factory,
   GroupKeys__factory,
   KeyCeremony__factory,
+  Measurement__factory,
   Recovery__factory,
+  Reputation__factory,
   RevocationList__factory,
+  RewardPool__factory,
   Rotation__factory,
   ShardMap__factory,
   TrustAnchor__factory,
@@ -16,8 +19,11 @@ import {
   type Generations,
   type GroupKeys,
   type KeyCeremony,
+  type Measurement,
   type Recovery,
+  type Reputation,
   type RevocationList,
+  type RewardPool,
   type Rotation,
   type ShardMap,
   type TrustAnchor,
@@ -25,7 +31,10 @@ import {
 } from "../../typechain-types/index.js";
 import { LedgerError } from "./errors.js";
 
-/** Handles by the name that the genesis document gives each contract; of those that it does not name, the shard maps are the fleets', the generations the ceremony's, the recovery the generations'. */
+/**
+ * Handles by the name that the genesis document gives each contract; of those that it does not name, the shard maps are the
+ * fleets', the generations the ceremony's, the recovery the generations', and measurement, reputation and rewards the rotation's.
+ */
 export interface MeshContracts {
   readonly anchor: TrustAnchor;
   readonly registry: ValidatorRegistry;
@@ -37,6 +46,9 @@ export interface MeshContracts {
   readonly shards: ShardMap;
   readonly generations: Generations;
   readonly recovery: Recovery;
+  readonly measurement: Measurement;
+  readonly reputation: Reputation;
+  readonly rewards: RewardPool;
 }
 
 export type ContractName = keyof MeshContracts;
@@ -55,7 +67,13 @@ export const CONTRACT_NAMES = [
   "shards",
   "generations",
   "recovery",
+  "measurement",
+  "reputation",
+  "rewards",
 ] as const;
+
+/** Those that the genesis does not name, since another contract's constructor creates them. */
+export const CREATED_NAMES = ["shards", "generations", "recovery", "measurement", "reputation", "rewards"] as const;
 
 /** ABIs, with events and errors. */
 export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
@@ -69,6 +87,9 @@ export const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   shards: ShardMap__factory.createInterface(),
   generations: Generations__factory.createInterface(),
   recovery: Recovery__factory.createInterface(),
+  measurement: Measurement__factory.createInterface(),
+  reputation: Reputation__factory.createInterface(),
+  rewards: RewardPool__factory.createInterface(),
 };
 
 export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): MeshContracts {
@@ -83,17 +104,28 @@ export function contractsAt(addresses: MeshAddresses, runner: ContractRunner): M
     shards: ShardMap__factory.connect(addresses.shards, runner),
     generations: Generations__factory.connect(addresses.generations, runner),
     recovery: Recovery__factory.connect(addresses.recovery, runner),
+    measurement: Measurement__factory.connect(addresses.measurement, runner),
+    reputation: Reputation__factory.connect(addresses.reputation, runner),
+    rewards: RewardPool__factory.connect(addresses.rewards, runner),
   };
 }
 
 /** What a genesis names, and the anchor that took it. */
-export type NamedAddresses = Omit<MeshAddresses, "shards" | "generations" | "recovery">;
+export type NamedAddresses = Omit<MeshAddresses, (typeof CREATED_NAMES)[number]>;
 
-/** All addresses, with those of contracts that another created as its first: nobody has to be asked for them. */
+/** All addresses, with those of contracts that another created, by their order there: nobody has to be asked for them. */
 export function allAddresses(named: NamedAddresses): MeshAddresses {
-  const firstOf = (creator: string): string => getCreateAddress({ from: creator, nonce: 1 });
-  const generations = firstOf(named.ceremony);
-  return { ...named, shards: firstOf(named.fleets), generations, recovery: firstOf(generations) };
+  const createdBy = (creator: string, nonce = 1): string => getCreateAddress({ from: creator, nonce });
+  const generations = createdBy(named.ceremony);
+  return {
+    ...named,
+    shards: createdBy(named.fleets),
+    generations,
+    recovery: createdBy(generations),
+    measurement: createdBy(named.rotation, 1),
+    reputation: createdBy(named.rotation, 2),
+    rewards: createdBy(named.rotation, 3),
+  };
 }
 
 /**

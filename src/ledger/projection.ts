@@ -5,10 +5,13 @@
  */
 import { AbiCoder, dataSlice, keccak256 } from "ethers";
 
+import type { WeightInputs } from "../protocol/weight.js";
 import { RevocationBitmap } from "./bitmap.js";
 import { INTERFACES } from "./contracts.js";
 import type { LedgerEvent, LedgerEventNamed, Plain } from "./events.js";
 import { History } from "./history.js";
+import { MeasurementProjection } from "./measurement-projection.js";
+import { RewardProjection } from "./reward-projection.js";
 import { RotationProjection } from "./rotation-projection.js";
 import { ShardBook } from "./shard-book.js";
 
@@ -105,7 +108,9 @@ export class Projection {
   readonly grants = new Map<bigint, Grant>();
   readonly fleets = new Map<bigint, Fleet>();
   readonly bitmap = new RevocationBitmap();
-  readonly rotation = new RotationProjection();
+  readonly measurement = new MeasurementProjection();
+  readonly rewards = new RewardProjection();
+  readonly rotation = new RotationProjection((rank, account) => this.weightInputsOf(rank, this.member(account)));
   /** Shard maps and their limits. */
   readonly shards = new ShardBook();
   /** All events of each ceremony in order: its state machine is replayed from these. */
@@ -188,6 +193,8 @@ export class Projection {
       default:
         if (event.contract === "registry") this.#applyMember(event);
         else if (event.contract === "rotation") this.rotation.apply(event);
+        else if (event.contract === "measurement" || event.contract === "reputation") this.measurement.apply(event);
+        else if (event.contract === "rewards") this.rewards.apply(event);
         else if (event.contract === "shards") this.shards.apply(event);
         else this.#applyCeremony(event);
     }
@@ -237,6 +244,18 @@ export class Projection {
   /** All candidates in the order of their admission, as they were after all of `block`. */
   membersAt(block: number): readonly Member[] {
     return [...this.#members.values()].flatMap((history) => history.at(block) ?? []);
+  }
+
+  /** What `Rotation.refresh` makes the weight of a candidate from, as it stands. */
+  weightInputsOf(rank: number, member: Member | undefined): WeightInputs {
+    const minimumStake = this.genesis?.parameters.minimumStake ?? 1n;
+    const isEligible = member?.state === "active" && member.jailedUntil === 0n && 2n * member.stake >= minimumStake;
+    return {
+      stake: isEligible ? member.stake : 0n,
+      minimumStake,
+      quality: this.measurement.qualityOf(rank),
+      reputation: this.measurement.scoreOf(member?.account ?? ""),
+    };
   }
 
   /** One more than the highest index allocated after all of `block`; 0 before the first batch. */

@@ -2,6 +2,7 @@
  * The epoch clock as its events tell it: weights of the candidates, the turn under way, and the chain of beacons. What a turn was
  * frozen with is kept for each, so that its draw can be replayed.
  */
+import type { WeightInputs } from "../protocol/weight.js";
 import type { LedgerEvent } from "./events.js";
 
 export interface Turn {
@@ -13,8 +14,8 @@ export interface Turn {
   readonly candidates: number;
   /** Weights by rank, as the freeze locked them. */
   readonly weights: readonly number[];
-  /** By rank, the block of each weight's last change. */
-  readonly weighedIn: readonly (number | undefined)[];
+  /** By rank, what each weight was made of. */
+  readonly weighedBy: readonly (WeightInputs | undefined)[];
   /** The block in which it was frozen, and the one in which its beacon was posted. */
   readonly frozenIn: number;
   readonly beacon: Beacon | undefined;
@@ -36,7 +37,13 @@ export class RotationProjection {
   seats: number | undefined;
   latest: Turn | undefined;
   readonly #weights: number[] = [];
-  readonly #weighedIn: (number | undefined)[] = [];
+  readonly #weighedBy: (WeightInputs | undefined)[] = [];
+  readonly #inputsOf: (rank: number, account: string) => WeightInputs;
+
+  /** @param inputsOf what `refresh` reads of a candidate, as it stands at the event that is applied */
+  constructor(inputsOf: (rank: number, account: string) => WeightInputs) {
+    this.#inputsOf = inputsOf;
+  }
 
   apply(event: Extract<LedgerEvent, { contract: "rotation" }>): void {
     switch (event.name) {
@@ -44,7 +51,7 @@ export class RotationProjection {
         const rank = Number(event.args.rank);
         while (this.#weights.length <= rank) this.#weights.push(0);
         this.#weights[rank] = Number(event.args.weight);
-        this.#weighedIn[rank] = event.blockNumber;
+        this.#weighedBy[rank] = this.#inputsOf(rank, event.args.account);
         return;
       }
       case "CommitteeResized":
@@ -53,13 +60,13 @@ export class RotationProjection {
       case "Frozen": {
         const { epoch, blockNumber, prevrandao, seats, candidates } = event.args;
         const weights = this.#weights.slice(0, Number(candidates));
-        const weighedIn = this.#weighedIn.slice(0, Number(candidates));
+        const weighedBy = this.#weighedBy.slice(0, Number(candidates));
         const turn = {
           epoch,
           blockNumber,
           prevrandao,
           weights,
-          weighedIn,
+          weighedBy,
           frozenIn: event.blockNumber,
           beacon: undefined,
         };

@@ -1,6 +1,7 @@
 /** A mesh as it stands on the ledger now. It informs and proves nothing: what has to be believed is signed. */
 import { ZeroAddress } from "ethers";
 
+import { formatEther } from "../statements/ether.js";
 import { quorumOf } from "../statements/quorum.js";
 import type { MeshLedger } from "./ledger.js";
 import { blockTime } from "./ledger.js";
@@ -11,8 +12,8 @@ const STATES = ["none", "admitted", "active", "exiting", "exited"] as const;
 
 export async function meshStatus(ledger: MeshLedger) {
   const { contracts, mesh, endpoint, addresses } = ledger;
-  const { anchor, groupKeys, ceremony, registry, revocations, fleets } = contracts;
-  const [time, start, parameters, office, current, candidates, head, checkpoint, counts] = await Promise.all([
+  const { anchor, groupKeys, ceremony, registry, revocations, fleets, rotation, measurement, reputation } = contracts;
+  const [time, start, parameters, office, current, candidates, head, checkpoint, counts, pool] = await Promise.all([
     blockTime(endpoint),
     anchor.start(),
     anchor.parameters(),
@@ -22,6 +23,7 @@ export async function meshStatus(ledger: MeshLedger) {
     revocations.latestHead(),
     revocations.latestCheckpoint(),
     Promise.all([fleets.grantCount(), fleets.fleetCount(), fleets.nextIndex()]),
+    Promise.all([contracts.rewards.unallotted(), contracts.rewards.totalOwed()]),
   ]);
   const [grants, fleetCount, nextIndex] = counts.map(Number) as [number, number, number];
   const running = current === 0n ? undefined : await ceremony.statusOf(current);
@@ -58,9 +60,23 @@ export async function meshStatus(ledger: MeshLedger) {
             deadline: Number(running.deadline),
           },
     members: await Promise.all(
-      candidates.map(async (account) => {
-        const { state, stake, endpoint: address, scope } = await registry.validator(account);
-        return { account, state: STATES[Number(state)] ?? "unknown", stake, endpoint: address, scope };
+      candidates.map(async (account, rank) => {
+        const [{ state, stake, endpoint: address, scope }, quality, score, weight] = await Promise.all([
+          registry.validator(account),
+          measurement.qualityOf(rank),
+          reputation.scoreOf(account),
+          rotation.weightOf(rank),
+        ]);
+        return {
+          account,
+          state: STATES[Number(state)] ?? "unknown",
+          stake,
+          endpoint: address,
+          scope,
+          quality: Number(quality),
+          reputation: Number(score),
+          weight: Number(weight),
+        };
       }),
     ),
     head:
@@ -71,6 +87,8 @@ export async function meshStatus(ledger: MeshLedger) {
       checkpoint.number === 0n
         ? undefined
         : { number: Number(checkpoint.number), block: Number(checkpoint.blockNumber) },
+    /** Wei. */
+    rewards: { unallotted: pool[0], owed: pool[1] },
     grants,
     fleets: fleetCount,
     devices: nextIndex,
@@ -99,7 +117,15 @@ export function describeStatus(status: MeshStatus): string {
     }`,
     `head         ${head === undefined ? "none posted" : `number ${head.number}, ${head.expires - status.time} s to live`}`,
     `fleets       ${status.fleets}, grants ${status.grants}, device indexes taken ${status.devices}`,
-    ...members.map(({ account, state, endpoint }) => `member       ${account} ${state.padEnd(8)} ${endpoint}`),
+    `rewards      ${
+      status.parameters.rewardBps === 0n
+        ? "none: the mesh was founded without"
+        : `${formatEther(status.rewards.unallotted)} in the pool, ${formatEther(status.rewards.owed)} to be claimed`
+    }`,
+    ...members.map(
+      ({ account, state, quality, reputation, endpoint }) =>
+        `member       ${account} ${state.padEnd(8)} quality ${String(quality).padEnd(2)} reputation ${String(reputation).padEnd(2)} ${endpoint}`,
+    ),
     ...Object.entries(status.parameters).map(([name, value]) => `parameter    ${name} ${value}`),
   ];
   return lines.join("\n");

@@ -153,7 +153,7 @@ async function placeOf(
 }
 
 /** The registrar's grant: the given one, or its only one. @throws SwarmkeepError `no-grant` */
-async function grantOf(
+export async function grantOf(
   { contracts, mesh }: MeshLedger,
   registrar: string,
   grantId: bigint | undefined,

@@ -80,15 +80,11 @@ export function drawInputsOf(projection: Projection, epoch: bigint): DrawInputs 
     seats: turn.seats,
     weights: turn.weights,
     committee: projection.offices().find((office) => office.epoch === epoch)?.committee,
-    candidates: candidates.map((member, rank): DrawCandidate => {
-      const at = turn.weighedIn[rank] ?? turn.frozenIn;
-      const then = projection.memberAt(member.account, at) ?? member;
-      return {
-        account: member.account,
-        stake: then.contact === undefined ? undefined : then.stake,
-        barred: barOf(member, minimumStake),
-      };
-    }),
+    candidates: candidates.map((member, rank): DrawCandidate => ({
+      account: member.account,
+      weighedBy: turn.weighedBy[rank],
+      barred: barOf(member, minimumStake),
+    })),
   };
 }
 

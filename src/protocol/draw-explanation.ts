@@ -2,13 +2,17 @@
  * Why a candidate was drawn into a committee, or was not: a draw replayed from what the ledger says, in numbers and in words
  * (docs/protocol.md, section 13.4).
  */
+import { CLASSES } from "../statements/classes.js";
+import { formatEther } from "../statements/ether.js";
+import { WEIGHT } from "../statements/sortition.js";
 import { type DrawStep, permutation } from "./sortition.js";
+import { type Weight, type WeightInputs, candidateWeight } from "./weight.js";
 
 /** A candidate as it was when its weight was computed last before the freeze. */
 export interface DrawCandidate {
   readonly account: string;
-  /** Wei; undefined where the account is not registered. */
-  readonly stake: bigint | undefined;
+  /** What its weight was made of; undefined where it never had one. */
+  readonly weighedBy: WeightInputs | undefined;
   /** Why it weighs nothing: not active, jailed, too little stake. */
   readonly barred: string | undefined;
 }
@@ -28,7 +32,9 @@ export interface DrawInputs {
 
 export interface Explanation extends DrawCandidate {
   readonly rank: number;
+  /** The weight as frozen, and how stake, quality and reputation made it. */
   readonly weight: number;
+  readonly made: Weight | undefined;
   /** Its part of all weights, 0 to 1. */
   readonly share: number;
   /** Position in the permutation, from 1; undefined without a weight. */
@@ -39,7 +45,10 @@ export interface Explanation extends DrawCandidate {
   readonly words: string;
 }
 
-/** All candidates of a draw, in the order of the permutation, those without weight last. */
+/**
+ * All candidates of a draw, in the order of the permutation, those without weight last.
+ * @throws RangeError if a weight is not what stake, quality and reputation make.
+ */
 export function explainDraw(inputs: DrawInputs): Explanation[] {
   const { weights, candidates, beacon } = inputs;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -57,11 +66,16 @@ function explain(
   total: number,
 ): Explanation {
   const weight = weights[rank] ?? 0;
+  const made = candidate.weighedBy === undefined ? undefined : candidateWeight(candidate.weighedBy);
+  if ((made?.weight ?? 0) !== weight) {
+    const { account } = candidate;
+    throw new RangeError(`${account} weighs ${made?.weight ?? 0} by what is known of it, and ${weight} in the draw`);
+  }
   const share = total === 0 ? 0 : weight / total;
   const position = step === undefined ? undefined : step.k + 1;
   const isSeated = committee?.some((account) => account.toLowerCase() === candidate.account.toLowerCase());
   const outcome = outcomeOf(position, seats, isSeated);
-  const facts = { ...candidate, rank, weight, share, position, step, outcome };
+  const facts = { ...candidate, rank, weight, made, share, position, step, outcome };
   return { ...facts, words: wordsOf(facts, epoch, seats) };
 }
 
@@ -72,12 +86,16 @@ function outcomeOf(position: number | undefined, seats: number, isSeated: boolea
 }
 
 function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number): string {
-  const { account, stake, weight, share, position, step, outcome, barred } = facts;
-  if (position === undefined || step === undefined) {
+  const { account, weighedBy, made, weight, share, position, step, outcome, barred } = facts;
+  if (position === undefined || step === undefined || weighedBy === undefined || made === undefined) {
     return `${account} could not be drawn for epoch ${epoch}: ${barred ?? "it had no weight when the weights were locked"}.`;
   }
   const chance = `${(100 * share).toFixed(2)}% of all`;
-  const made = `It weighed ${weight} (${chance}) by its stake of ${ether(stake ?? 0n)} ETH.`;
+  const { stake, quality, reputation } = weighedBy;
+  const parts =
+    `its stake of ${formatEther(stake)} counted ${made.units}, times ${percent(made.qualityFactor)} for quality ` +
+    `${quality} of ${CLASSES.best}, times ${percent(made.reputationFactor)} for reputation ${reputation} of ${CLASSES.best}`;
+  const weighed = `It weighed ${weight} (${chance}): ${parts}.`;
   const drawn = `The beacon gave ${step.point} of ${step.sum} for place ${position}, and ${step.from} to ${step.from + weight - 1} were its.`;
   const verdicts: Record<Exclude<Explanation["outcome"], "no weight">, string> = {
     seated: `it came at place ${position}, within the ${seats} seats`,
@@ -87,11 +105,9 @@ function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number
   };
   const verdict = verdicts[outcome as keyof typeof verdicts];
   const is = outcome === "seated" || outcome === "replacement, seated" ? "is" : "is not";
-  return `${account} ${is} in the committee of epoch ${epoch}: ${verdict}. ${made} ${drawn}`;
+  return `${account} ${is} in the committee of epoch ${epoch}: ${verdict}. ${weighed} ${drawn}`;
 }
 
-/** Every digit of it. */
-function ether(wei: bigint): string {
-  const digits = wei.toString().padStart(19, "0");
-  return `${digits.slice(0, -18)}.${digits.slice(-18)}`.replace(/\.?0+$/, "");
+function percent(factor: number): string {
+  return `${((100 * factor) / Number(WEIGHT.one)).toFixed(1)}%`;
 }

@@ -31,6 +31,9 @@ export function meshContext(meshId: Uint8Array, chainId: bigint, addresses: Mesh
       shards: separator("shards"),
       generations: separator("generations"),
       recovery: separator("recovery"),
+      measurement: separator("measurement"),
+      reputation: separator("reputation"),
+      rewards: separator("rewards"),
     },
   };
 }

@@ -7,11 +7,11 @@ import { ZeroAddress, getBytes } from "ethers";
 
 import { INTERFACES } from "../ledger/contracts.js";
 import { signatureStruct } from "../ledger/points.js";
-import type { Member, Office, Projection } from "../ledger/projection.js";
+import type { Office, Projection } from "../ledger/projection.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { VOTE_KIND } from "../protocol/api.js";
+import { candidateWeight } from "../protocol/weight.js";
 import type { Logger } from "../runtime/log.js";
-import { SORTITION } from "../statements/sortition.js";
 import { statementDigest } from "../statements/eip712.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { RepeatedSender } from "./repeated-sender.js";
@@ -187,17 +187,10 @@ export function ceremonyUnderWay({ ceremonies }: Projection): bigint | undefined
   return isOver ? undefined : latest;
 }
 
-/** What `refresh` would give a candidate, as Rotation.sol counts. */
-export function deservedWeight(member: Pick<Member, "state" | "stake" | "jailedUntil">, minimumStake: bigint): number {
-  const isEligible = member.state === "active" && member.jailedUntil === 0n && 2n * member.stake >= minimumStake;
-  const weight = isEligible ? Number((SORTITION.unitsOfMinimumStake * member.stake) / minimumStake) : 0;
-  return Math.min(weight, SORTITION.maximumWeight);
-}
-
-/** Candidates whose weight is not what the registry says. */
-function staleRanks(projection: Projection): number[] {
-  const minimum = projection.genesis?.parameters.minimumStake ?? 1n;
-  return projection
-    .members()
-    .flatMap((member, rank) => (projection.rotation.weightOf(rank) === deservedWeight(member, minimum) ? [] : [rank]));
+/** Candidates whose weight is not what `refresh` would give them. */
+export function staleRanks(projection: Projection): number[] {
+  return projection.members().flatMap((member, rank) => {
+    const { weight } = candidateWeight(projection.weightInputsOf(rank, member));
+    return projection.rotation.weightOf(rank) === weight ? [] : [rank];
+  });
 }

@@ -4,7 +4,8 @@ import { getBytes, keccak256 } from "ethers";
 import { g2ForLedger } from "../../src/crypto/points.js";
 import { nobleBls } from "../../src/crypto/bls.js";
 import { drawMembers } from "../../src/protocol/sortition.js";
-import { SORTITION } from "../../src/statements/sortition.js";
+import { candidateWeight } from "../../src/protocol/weight.js";
+import { WEIGHT } from "../../src/statements/sortition.js";
 import {
   DAY,
   FAR,
@@ -28,7 +29,6 @@ const { ethers, networkHelpers } = connection;
 const { loadFixture, mine, time } = networkHelpers;
 
 const STAKE = PARAMETERS.minimumStake;
-const UNITS = SORTITION.unitsOfMinimumStake;
 const REGISTERED = 6;
 /** Ranks of the candidates, of which the last two never registered. */
 const RANKS = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -93,22 +93,29 @@ async function weightsOf({ rotation }: Mesh): Promise<bigint[]> {
   return Promise.all(RANKS.map((rank) => rotation.weightOf(rank)));
 }
 
+/** What a candidate weighs that nobody has measured yet. */
+function newcomer(stake: bigint): bigint {
+  const { weight } = candidateWeight({ stake, minimumStake: STAKE, quality: 0, reputation: WEIGHT.neutral });
+  return BigInt(weight);
+}
+
 async function resizing(mesh: Mesh, seats: bigint, expiry = FAR) {
   return mesh.swarmSign(mesh.rotation, "Resize", { seats, expiry });
 }
 
 describe("Rotation", () => {
   describe("weights", () => {
-    it("are thousandths of the minimum stake, refreshed by anyone, and add up to the total", async () => {
+    it("come from the stake, and a class that newcomers share, are refreshed by anyone, and add up to the total", async () => {
       const mesh = await loadFixture(begun);
       const { rotation } = mesh;
       await expect(rotation.connect(mesh.stranger).refresh([2, 2, 7]))
         .to.emit(rotation, "WeightChanged")
-        .withArgs(2n, mesh.members[2]?.address, 3n * UNITS);
-      expect(await rotation.totalWeight()).to.equal(3n * UNITS);
+        .withArgs(2n, mesh.members[2]?.address, newcomer(3n * STAKE));
+      expect(await rotation.totalWeight()).to.equal(newcomer(3n * STAKE));
       await rotation.refresh(RANKS);
-      expect(await weightsOf(mesh)).to.deep.equal([1n, 2n, 3n, 4n, 5n, 6n, 0n, 0n].map((part) => part * UNITS));
-      expect(await rotation.totalWeight()).to.equal(21n * UNITS);
+      const weights = [1n, 2n, 3n, 4n, 5n, 6n, 0n, 0n].map((part) => newcomer(part * STAKE));
+      expect(await weightsOf(mesh)).to.deep.equal(weights);
+      expect(await rotation.totalWeight()).to.equal(weights.reduce((sum, weight) => sum + weight));
       // Nothing changed: nothing is told.
       await expect(rotation.refresh(RANKS)).not.to.emit(rotation, "WeightChanged");
     });
@@ -125,16 +132,18 @@ describe("Rotation", () => {
       expect(left).to.deep.equal([mesh.members[0]?.address, 0n]);
       expect(await rotation.currentWeightOf(1)).to.deep.equal([mesh.members[1]?.address, 0n]);
       await rotation.refresh(RANKS);
-      // 3 x 0.8^4 = 1.2288.
-      expect(await weightsOf(mesh)).to.deep.equal([0n, 0n, 1_228n, 4_000n, 5_000n, 6_000n, 0n, 0n]);
-      expect(await rotation.totalWeight()).to.equal(16_228n);
+      const slashed = (3n * STAKE * 8n ** 4n) / 10n ** 4n;
+      const weights = [0n, 0n, slashed, 4n * STAKE, 5n * STAKE, 6n * STAKE, 0n, 0n].map(newcomer);
+      expect(await weightsOf(mesh)).to.deep.equal(weights);
+      expect(await rotation.totalWeight()).to.equal(weights.reduce((sum, weight) => sum + weight));
     });
 
     it("of a stake above 131 times the minimum count as that", async () => {
       const mesh = await loadFixture(begun);
       await mesh.registry.connect(mesh.members[5] as Signer).addStake({ value: 200n * STAKE });
       await mesh.rotation.refresh([5]);
-      expect(await mesh.rotation.weightOf(5)).to.equal(131_071n);
+      expect(await mesh.rotation.weightOf(5)).to.equal(newcomer(132n * STAKE));
+      expect(newcomer(206n * STAKE)).to.equal(newcomer(132n * STAKE));
     });
 
     it("are locked during a turn, and unlocked by the next office, also one that goes back", async () => {
@@ -147,7 +156,7 @@ describe("Rotation", () => {
         .withArgs(2n, blockNumber);
       await mesh.ceremony.install(officeOf(mesh, 2n));
       await rotation.refresh([0]);
-      expect(await rotation.weightOf(0)).to.equal(2n * UNITS);
+      expect(await rotation.weightOf(0)).to.equal(newcomer(2n * STAKE));
     });
   });
 

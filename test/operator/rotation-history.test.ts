@@ -8,6 +8,8 @@ import { beaconChainOf, drawInputsOf, readRotationHistory } from "../../src/oper
 import { formatBeaconChain, parseBeaconChain, verifyBeaconChain } from "../../src/protocol/beacon-chain.js";
 import { explainDraw } from "../../src/protocol/draw-explanation.js";
 import { SwarmkeepError } from "../../src/statements/errors.js";
+import { WEIGHT } from "../../src/statements/sortition.js";
+import { contractsOf, hold } from "../contracts/measurement-fixture.js";
 import { PARAMETERS, connection, opened, registrationOf, secretOf, type Mesh, type Signer } from "../contracts/mesh.js";
 
 const { ethers, networkHelpers } = connection;
@@ -32,7 +34,10 @@ async function ledgerOf(mesh: Mesh): Promise<MeshLedger> {
   } as unknown as MeshLedger;
 }
 
-/** Six candidates with stakes of 1 to 6 times the minimum, but for one in jail's place: it left; a turn with its beacon. */
+/** What the four members saw of the candidates and of one another. */
+const VIEW = { qualities: [15, 12, 9, 6, 3, 0, 0, 0], participation: [15, 10, 5, 0] };
+
+/** Six candidates with stakes of 1 to 6 times the minimum, measured, one of which left; a turn with its beacon. */
 async function turned(): Promise<Mesh> {
   const mesh = await opened();
   for (let i = 0; i < CANDIDATES; i++) {
@@ -40,6 +45,9 @@ async function turned(): Promise<Mesh> {
     const registration = await registrationOf(mesh, member.address, secretOf(700n + BigInt(i)), 900n + BigInt(i));
     await mesh.registry.connect(member).register(registration, { value: PARAMETERS.minimumStake * BigInt(i + 1) });
   }
+  const measured = await contractsOf(mesh);
+  await hold(measured, new Map([1, 2, 3, 4].map((seat) => [seat, VIEW])));
+  await measured.reputation.credit(EPOCH - 1n, measured.committee);
   const ranks = Array.from({ length: CANDIDATES }, (_, rank) => rank);
   await mesh.rotation.refresh(ranks);
   await mesh.registry.connect(mesh.members[5] as Signer).exit();
@@ -75,14 +83,18 @@ describe("the history of a mesh's turns", () => {
     const explained = explainDraw(inputs);
     const drawn = await mesh.rotation.drawn(0, CANDIDATES);
     expect(explained.flatMap(({ account, step }) => (step === undefined ? [] : [account]))).to.deep.equal([...drawn]);
-    for (const { rank, stake, weight, barred, words } of explained) {
+    for (const { rank, weighedBy, weight, barred, words } of explained) {
       expect(weight).to.equal(Number(await mesh.rotation.weightOf(rank)));
       if (barred !== undefined) {
         expect(weight).to.equal(0);
         expect(words).to.include("could not be drawn");
         continue;
       }
-      expect((1_000n * (stake ?? 0n)) / PARAMETERS.minimumStake).to.equal(BigInt(weight));
+      const stake = PARAMETERS.minimumStake * BigInt(rank + 1);
+      const quality = Math.ceil((VIEW.qualities[rank] ?? 0) / 2);
+      const reputation = [12, 9, 6, 4, WEIGHT.neutral][rank];
+      expect(weighedBy).to.deep.equal({ stake, minimumStake: PARAMETERS.minimumStake, quality, reputation });
+      expect(words).to.include(`quality ${quality} of 15`).and.to.include(`reputation ${reputation} of 15`);
     }
     expect(explained.filter(({ barred }) => barred === "it was exiting")).to.have.lengthOf(1);
     expect(explained.filter(({ barred }) => barred?.startsWith("it was admitted"))).to.have.lengthOf(0);

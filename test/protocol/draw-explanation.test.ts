@@ -2,15 +2,24 @@ import { expect } from "chai";
 
 import { type DrawCandidate, type DrawInputs, explainDraw } from "../../src/protocol/draw-explanation.js";
 import { drawMembers } from "../../src/protocol/sortition.js";
+import { candidateWeight } from "../../src/protocol/weight.js";
 
-const weights = [500, 0, 1_000, 250, 700, 900];
+const minimumStake = 10n ** 18n;
+/** By rank, of who weighs something: stake in hundredths of the minimum, quality, reputation. */
+const made = [[50, 15, 15], undefined, [105, 10, 8], [100, 0, 0], [100, 7, 15], [105, 15, 3]] as const;
+const weighedBy = made.map((one) => {
+  if (one === undefined) return undefined;
+  const [hundredths, quality, reputation] = one;
+  return { stake: (minimumStake * BigInt(hundredths)) / 100n, minimumStake, quality, reputation };
+});
+const weights = weighedBy.map((inputs) => (inputs === undefined ? 0 : candidateWeight(inputs).weight));
 const beacon = new Uint8Array(32).fill(5);
 const order = drawMembers(weights, beacon, 0, 6);
 const account = (rank: number): string => `0x${String(rank).repeat(40)}`;
 
 function candidate(rank: number): DrawCandidate {
   const barred = rank === 1 ? "it was in jail" : undefined;
-  return { account: account(rank), stake: 10n ** 18n + 5n * 10n ** 16n, barred };
+  return { account: account(rank), weighedBy: weighedBy[rank], barred };
 }
 
 /** Four seats: the second one drawn did not come, and the fifth took the seat. */
@@ -51,16 +60,33 @@ describe("the explanation of a draw", () => {
   });
 
   it("gives the numbers that the draw came from, in words too", () => {
-    for (const { words, account: who, weight, position, step } of all) {
+    for (const { words, account: who, rank, weight, position, step } of all) {
       expect(words).to.include(who).and.to.include("epoch 7");
       if (step === undefined) {
         expect(words).to.include("in jail");
         continue;
       }
-      for (const fact of [weight, `place ${position}`, `${step.point} of ${step.sum}`, "stake of 1.05 ETH"]) {
+      const [hundredths, quality, reputation] = made[rank] ?? [];
+      const parts = [
+        `stake of ${(hundredths ?? 0) / 100} ETH`,
+        `quality ${quality} of 15`,
+        `reputation ${reputation} of 15`,
+      ];
+      for (const fact of [weight, `place ${position}`, `${step.point} of ${step.sum}`, ...parts]) {
         expect(words).to.include(String(fact));
       }
     }
     expect(all.reduce((sum, { share }) => sum + share, 0)).to.be.greaterThan(0.999_999);
+  });
+
+  it("gives the factors that quality and reputation make", () => {
+    const { words, made: parts } = all.find(({ rank }) => rank === 3) ?? {};
+    expect(parts).to.deep.equal({ units: 1_000, qualityFactor: 128, reputationFactor: 192, weight: 375 });
+    expect(words).to.include("times 50.0% for quality").and.to.include("times 75.0% for reputation");
+  });
+
+  it("is refused for a weight that stake, quality and reputation do not make", () => {
+    const raised = weights.map((weight, rank) => (rank === 4 ? weight + 1 : weight));
+    expect(() => explainDraw({ ...inputs, weights: raised })).to.throw(RangeError, `${weights[4]} by what is known`);
   });
 });

@@ -12,4 +12,7 @@ export const addresses = {
   shards: address(8),
   generations: address(9),
   recovery: address(10),
+  measurement: address(11),
+  reputation: address(12),
+  rewards: address(13),
 };

@@ -1,7 +1,11 @@
 import { expect } from "chai";
+import { zeroPadValue } from "ethers";
 
-import type { Projection } from "../../src/ledger/projection.js";
-import { deservedWeight, rotationPhase } from "../../src/validator/rotation.js";
+import type { LedgerEvent } from "../../src/ledger/events.js";
+import { Projection } from "../../src/ledger/projection.js";
+import { candidateWeight } from "../../src/protocol/weight.js";
+import { packClasses } from "../../src/statements/classes.js";
+import { rotationPhase, staleRanks } from "../../src/validator/rotation.js";
 
 const ETHER = 10n ** 18n;
 const office = { epoch: 4n, ceremony: 4n };
@@ -49,15 +53,48 @@ describe("where a turn stands", () => {
   });
 });
 
-describe("what a candidate weighs", () => {
-  const member = { state: "active", stake: ETHER, jailedUntil: 0n } as const;
+describe("weights that are out of date", () => {
+  const [account, other] = ["0x01", "0x02"].map((byte) => zeroPadValue(byte, 20)) as [string, string];
+  const event = (contract: string, name: string, args: object): LedgerEvent =>
+    ({ contract, name, args, blockNumber: 1, transactionHash: "0x", logIndex: 0 }) as unknown as LedgerEvent;
 
-  it("a thousand for the minimum stake, up to the most, and nothing for who is not invited", () => {
-    expect(deservedWeight(member, ETHER)).to.equal(1_000);
-    expect(deservedWeight({ ...member, stake: (3n * ETHER) / 2n }, ETHER)).to.equal(1_500);
-    expect(deservedWeight({ ...member, stake: 1_000n * ETHER }, ETHER)).to.equal(131_071);
-    expect(deservedWeight({ ...member, stake: ETHER / 2n - 1n }, ETHER)).to.equal(0);
-    expect(deservedWeight({ ...member, state: "exiting" }, ETHER)).to.equal(0);
-    expect(deservedWeight({ ...member, jailedUntil: 9n }, ETHER)).to.equal(0);
+  /** Two candidates of twice the minimum stake, whose weights are as they should be. */
+  function weighed(...events: readonly LedgerEvent[]): Projection {
+    const projection = new Projection();
+    projection.apply(event("anchor", "GenesisAccepted", { meshId: "0x", parameters: { minimumStake: ETHER } }));
+    for (const each of [account, other]) {
+      projection.apply(event("registry", "ValidatorAdmitted", { account: each, operator: "0x" }));
+      projection.apply(event("registry", "ValidatorRegistered", { account: each, stake: 2n * ETHER }));
+    }
+    expect(staleRanks(projection)).to.deep.equal([0, 1]);
+    const weight = BigInt(candidateWeight(projection.weightInputsOf(0, projection.member(account))).weight);
+    for (const [rank, each] of [account, other].entries()) {
+      projection.apply(event("rotation", "WeightChanged", { rank: BigInt(rank), account: each, weight }));
+    }
+    expect(staleRanks(projection)).to.deep.equal([]);
+    for (const each of events) projection.apply(each);
+    return projection;
+  }
+
+  it("are those of candidates whose stake changed, who left, who are in jail, or who have too little left", () => {
+    for (const [name, args] of [
+      ["StakeAdded", { stake: 3n * ETHER }],
+      ["ExitStarted", { withdrawable: 9n }],
+      ["Jailed", { until: 9n }],
+      ["Slashed", { stake: ETHER / 2n - 1n, amount: 1n, offence: 0n }],
+    ] as const) {
+      expect(staleRanks(weighed(event("registry", name, { account, ...args }))), name).to.deep.equal([0]);
+    }
+  });
+
+  it("are those of candidates whose quality or reputation was measured", () => {
+    const opening = { epoch: 1n, commitDeadline: 1n, revealDeadline: 2n, first: 0n, sampled: 2n };
+    const opened = event("measurement", "RoundOpened", opening);
+    const result = { epoch: 1n, reports: 14n, isMeasured: true, qualities: packClasses([0, 9]), participation: 0n };
+    expect(staleRanks(weighed(opened, event("measurement", "RoundSettled", result)))).to.deep.equal([1]);
+    const failed = { ...result, isMeasured: false };
+    expect(staleRanks(weighed(opened, event("measurement", "RoundSettled", failed)))).to.deep.equal([]);
+    const credit = { account, epoch: 1n, participated: 15n, score: 12n };
+    expect(staleRanks(weighed(event("reputation", "Credited", credit)))).to.deep.equal([0]);
   });
 });
