@@ -8,7 +8,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
 import { bytes, tuple, uint } from "../certificate/reader.js";
 import { bytesToNumberBE, concatBytes, toBytes } from "../crypto/bytes.js";
-import { REPORT } from "../statements/measurement.js";
+import { CLASSES } from "../statements/classes.js";
 
 /** Candidates that a round measures: `sampled` of them in order from number `first`, a multiple of 64. */
 export interface Sample {
@@ -23,10 +23,10 @@ export interface Sample {
  */
 export function sampleOf(candidates: number, verificationRoot: Uint8Array, epoch: bigint): Sample {
   if (candidates === 0) return { first: 0, sampled: 0 };
-  const words = Math.ceil(candidates / REPORT.sample);
+  const words = Math.ceil(candidates / CLASSES.inWord);
   const hash = keccak_256(concatBytes(verificationRoot, toBytes(epoch, 32)));
-  const first = Number(bytesToNumberBE(hash) % BigInt(words)) * REPORT.sample;
-  return { first, sampled: Math.min(REPORT.sample, candidates - first) };
+  const first = Number(bytesToNumberBE(hash) % BigInt(words)) * CLASSES.inWord;
+  return { first, sampled: Math.min(CLASSES.inWord, candidates - first) };
 }
 
 /** Numbers of the candidates of a sample, in the order of a report. */
@@ -46,26 +46,6 @@ export interface Report {
   readonly salt: Uint8Array;
 }
 
-/** Classes by position, packed as on the ledger. @throws RangeError for one that is none, or too many of them. */
-export function packClasses(classes: readonly number[], length: 16 | 32): Uint8Array {
-  let packed = 0n;
-  for (const [i, value] of classes.entries()) {
-    if (!Number.isInteger(value) || value < 0 || value > REPORT.bestClass || i >= 2 * length) {
-      throw new RangeError(`${value} at place ${i} is no class that fits into ${length} bytes`);
-    }
-    packed |= BigInt(value) << BigInt(REPORT.classBits * i);
-  }
-  return toBytes(packed, length);
-}
-
-/** @param packed as `packClasses` makes them, or a word of the ledger. */
-export function unpackClasses(packed: Uint8Array | bigint, count: number): number[] {
-  const classes = typeof packed === "bigint" ? packed : bytesToNumberBE(packed);
-  return Array.from({ length: count }, (_, i) =>
-    Number((classes >> BigInt(REPORT.classBits * i)) & BigInt(REPORT.bestClass)),
-  );
-}
-
 /** keccak256(abi.encode(epoch, account, qualities, participation, salt)), 32 bytes. @param account 20 bytes. */
 export function commitmentOf({ epoch, qualities, participation, salt }: Report, account: Uint8Array): Uint8Array {
   return keccak_256(concatBytes(toBytes(epoch, 32), padded(account), qualities, padded(participation), salt));
@@ -74,7 +54,7 @@ export function commitmentOf({ epoch, qualities, participation, salt }: Report, 
 const LIMITS: CborLimits = { maximumLength: 256, maximumDepth: 2 };
 const readReport = tuple<Report>({
   epoch: uint(),
-  sample: tuple<Sample>({ first: uint(0xffff), sampled: uint(REPORT.sample) }),
+  sample: tuple<Sample>({ first: uint(0xffff), sampled: uint(CLASSES.inWord) }),
   qualities: bytes(32),
   participation: bytes(16),
   salt: bytes(32),

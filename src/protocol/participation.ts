@@ -4,7 +4,7 @@
  * asked of a member on the ledger, probes. Each kind counts the same, however often its things happen. Memory is bounded:
  * late votes are told from repeated ones among the last statements only.
  */
-import { REPORT } from "../statements/measurement.js";
+import { CLASSES } from "../statements/classes.js";
 
 /** Statements of which it is known who voted: as many as a book of votes keeps. */
 const REMEMBERED_STATEMENTS = 64;
@@ -62,7 +62,7 @@ export class Participation {
     });
     if (parts.length === 0) return 0;
     // Rounded to the nearest: sums of fractions are not exact.
-    return Math.round((REPORT.bestClass * parts.reduce((sum, part) => sum + part, 0)) / parts.length);
+    return Math.round((CLASSES.best * parts.reduce((sum, part) => sum + part, 0)) / parts.length);
   }
 
   #ballot(statement: string): { readonly seats: Set<number>; isDecided: boolean } {

@@ -4,7 +4,7 @@
  * has to be twice as fast, or there more often. How long the work took counts against the median of all who did it at the same
  * moment: a slow prober, or a day on which all are slow, sinks nobody.
  */
-import { REPORT } from "../statements/measurement.js";
+import { CLASSES } from "../statements/classes.js";
 
 /** What one member has measured of one candidate. Times are in milliseconds, of answered probes. */
 export interface Measures {
@@ -21,7 +21,7 @@ const BEST_LATENCY_MILLISECONDS = 64;
 /** The work may take twice the median for the full points; twice as long costs a point each. */
 const BEST_WORK_RATIO = 2;
 /** A third of the best class each: being there, latency, work. */
-const POINTS = REPORT.bestClass / 3;
+const POINTS = CLASSES.best / 3;
 
 /** The lower one of the middle; undefined of none. */
 export function lowerMedian(values: readonly number[]): number | undefined {

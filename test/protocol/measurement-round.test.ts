@@ -1,6 +1,5 @@
 import { expect } from "chai";
 import { AbiCoder, hexlify, keccak256 } from "ethers";
-import fc from "fast-check";
 
 import {
   type OwnPart,
@@ -8,11 +7,11 @@ import {
   type Round,
   commitmentOf,
   dueStep,
-  packClasses,
   ranksOf,
   sampleOf,
-  unpackClasses,
 } from "../../src/protocol/measurement-round.js";
+import { toBytes } from "../../src/crypto/bytes.js";
+import { packClasses } from "../../src/statements/classes.js";
 
 const SEATS = 4;
 const sample = { first: 0, sampled: 6 };
@@ -77,8 +76,8 @@ describe("a round of measurements", () => {
     const report: Report = {
       epoch: 7,
       sample,
-      qualities: packClasses([1, 15, 0, 7], 32),
-      participation: packClasses([2, 0, 15], 16),
+      qualities: toBytes(packClasses([1, 15, 0, 7]), 32),
+      participation: toBytes(packClasses([2, 0, 15]), 16),
       salt: new Uint8Array(32).fill(3),
     };
     const encoded = AbiCoder.defaultAbiCoder().encode(
@@ -86,22 +85,6 @@ describe("a round of measurements", () => {
       [7n, hexlify(account), 0x70f1n, 0xf02n, report.salt],
     );
     expect(hexlify(commitmentOf(report, account))).to.equal(keccak256(encoded));
-  });
-
-  it("packs classes as the ledger does, four bits each from the least significant", () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(15), { maxLength: 32 }), (classes) => {
-        expect(unpackClasses(packClasses(classes, 16), classes.length)).to.deep.equal(classes);
-        expect(unpackClasses(packClasses(classes, 32), classes.length)).to.deep.equal(classes);
-      }),
-    );
-    expect(() => packClasses([16], 16)).to.throw(RangeError, "16 at place 0");
-    expect(() =>
-      packClasses(
-        Array.from({ length: 33 }, () => 1),
-        16,
-      ),
-    ).to.throw(RangeError, "place 32");
   });
 
   it("measures one word of candidates, which the committee's keys choose", () => {
