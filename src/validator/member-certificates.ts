@@ -18,7 +18,7 @@ import {
   memberSerial,
 } from "../certificate/x509-leaf.js";
 import { equalBytes } from "../crypto/bytes.js";
-import type { Projection } from "../ledger/projection.js";
+import type { Contact, Projection } from "../ledger/projection.js";
 import type { ClientCredentials } from "../net/client.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
 import { FROST_KIND, type MemberWish, decodeMemberWish, encodeMemberWish } from "../protocol/api.js";
@@ -54,18 +54,25 @@ function keyOf(spki: Uint8Array): DeviceKey {
   }
 }
 
+type Registered = Pick<MemberFields, "scope" | "hosts"> & {
+  readonly contact: Contact;
+  readonly pin: Uint8Array;
+  readonly position: number;
+};
+
 /** The registered facts of a member that its certificate repeats. Undefined for an account that is not active. */
 function registeredFields(
   projection: Projection,
   { hosts: permitted }: KnownAuthority,
   account: Uint8Array,
-): (Pick<MemberFields, "scope" | "hosts"> & { readonly pin: Uint8Array; readonly position: number }) | undefined {
+): Registered | undefined {
   const position = projection.members().findIndex((member) => equalBytes(getBytes(member.account), account));
   const member = projection.members()[position];
   const contact = member?.contact;
   if (member?.state !== "active" || contact === undefined) return undefined;
   const scope = isScope(contact.scope) ? contact.scope : "";
-  return { scope, hosts: namedHosts(contact.endpoint, permitted), pin: getBytes(contact.tlsPin), position };
+  const hosts = namedHosts(contact.endpoint, permitted);
+  return { scope, hosts, contact, pin: getBytes(contact.tlsPin), position };
 }
 
 /** Judges another member's wish, or this one's own: what it gives back was built from the ledger. */
@@ -150,6 +157,15 @@ export class MemberCertificates {
   /** What was told of last; it may be shown until a time, seconds since 1970, and while its keys count. Nothing: the bare key. */
   #shown: { readonly credentials: ClientCredentials; readonly until: number; readonly generation: number } | undefined;
   readonly #bare: ClientCredentials;
+  /** When the current certificate is to be renewed, as far as these say. */
+  #judged:
+    | {
+        readonly current: Uint8Array;
+        readonly known: KnownAuthority;
+        readonly contact: Contact;
+        readonly renewal: number;
+      }
+    | undefined;
   #next = 0;
   #k = 0;
   #working = false;
@@ -230,20 +246,30 @@ export class MemberCertificates {
     }
   }
 
-  /** Whether the current certificate says what the registry has, and lasts for a third of its lifetime yet. */
+  /** Whether the current certificate says what the registry has, and lasts for a third of its lifetime yet. Asked with each block. */
   #lasts(known: KnownAuthority, now: number): boolean {
-    const { standing, account, identity } = this.#options;
+    const { standing, account } = this.#options;
     const registered = registeredFields(standing.projection, known, account);
     if (this.#current === undefined || registered === undefined) return false;
+    const { current, judged } = { current: this.#current, judged: this.#judged };
+    if (judged?.current !== current || judged.known !== known || judged.contact !== registered.contact) {
+      const renewal = this.#renewalOf(current, known, registered);
+      this.#judged = { current, known, contact: registered.contact, renewal };
+    }
+    return now < (this.#judged?.renewal ?? 0);
+  }
+
+  /** When a certificate is to be renewed, seconds since 1970: at once where it does not say what the registry has. */
+  #renewalOf(current: Uint8Array, known: KnownAuthority, { scope, hosts }: Registered): number {
+    const { account, identity } = this.#options;
     try {
-      const { x509, authority: _, ...fields } = decodeMemberCertificate(this.#current);
-      const { scope, hosts } = registered;
+      const { x509, authority: _, ...fields } = decodeMemberCertificate(current);
       const { generation } = known.facts;
       const renewed = { ...fields, account, generation, scope, hosts, key: keyOf(identity.spki) };
       const isSame = equalBytes(x509.tbs, memberCertificateToSign(renewed, known.authority));
-      return isSame && now < fields.expires - (fields.expires - fields.notBefore) / 3;
+      return isSame ? fields.expires - (fields.expires - fields.notBefore) / 3 : 0;
     } catch (error) {
-      if (error instanceof Refusal) return false;
+      if (error instanceof Refusal) return 0;
       throw error;
     }
   }
