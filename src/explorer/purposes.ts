@@ -29,6 +29,9 @@ const BY_CONTRACT: Readonly<Record<string, string>> = {
   ceremony: "key ceremonies",
   rotation: "draws",
   groupKeys: "draws",
+  measurement: "measuring",
+  reputation: "measuring",
+  rewards: "rewards",
   shards: "shard maps",
 };
 

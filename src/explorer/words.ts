@@ -183,6 +183,20 @@ const EVENTS: Readonly<Record<string, Tell>> = {
     say`The weights of ${text(args["candidates"])} candidates are locked for the draw of ${epoch(args)} with ${text(args["seats"])} seats`,
   BeaconPosted: (args) => say`The beacon of ${epoch(args)} is known: it draws the committee`,
   CommitteeResized: (args) => say`Committees have ${text(args["seats"])} seats from the next draw on`,
+  RoundOpened: (args) =>
+    say`The committee of ${epoch(args)} began to say what it measured of ${text(args["sampled"])} candidates: commitments until ${utc(args["commitDeadline"])}, reports until ${utc(args["revealDeadline"])}`,
+  ReportCommitted: (args) => say`Seat ${text(args["seat"])} committed to its report on ${epoch(args)}`,
+  ReportRevealed: (args) => say`Seat ${text(args["seat"])} gave its report on ${epoch(args)}`,
+  RoundSettled: (args) =>
+    args["isMeasured"] === true
+      ? say`Quality and participation of ${epoch(args)} are known, by the reports of seats ${seats(args["reports"])}`
+      : say`The measurement of ${epoch(args)} came to nothing: too few reports, of seats ${seats(args["reports"])}`,
+  Credited: (args) =>
+    say`${validator(args)} did ${text(args["participated"])} of 15 of what it owed in ${epoch(args)}, and its reputation is ${text(args["score"])}`,
+  PaidIn: (args) =>
+    say`${link("address", text(args["payer"]))} paid ${ether(args["amount"])} into the reward pool for ${grant(args)}`,
+  Earned: (args) => say`${validator(args)} earned ${ether(args["amount"])} in ${epoch(args)}`,
+  Claimed: (args) => say`${validator(args)} took its rewards, ${ether(args["amount"])}`,
   OfficeReverted: (args) =>
     say`The committee of epoch ${text(args["failed"])} made too few heads in time: office went back to the one before`,
   Jailed: (args) => say`${validator(args)} is jailed, and is not drawn before ${utc(args["until"])}`,
@@ -228,6 +242,13 @@ const CALLS: Readonly<Record<string, Tell>> = {
   refresh: () => say`refreshed weights of candidates`,
   freeze: () => say`locked the weights for the next draw`,
   postBeacon: (args) => say`posted the beacon of ${epoch(args)}`,
+  commitReport: (args) => say`committed to its report on ${epoch(args)}`,
+  revealReport: (args) => say`gave its report on ${epoch(args)}`,
+  settle: (args) => say`settled the measurement of ${epoch(args)}`,
+  credit: (args) => say`had the members of ${epoch(args)} credited with what they did`,
+  allot: (args) => say`had the members of ${epoch(args)} rewarded`,
+  payIn: (args) => say`paid into the reward pool for ${grant(args)}`,
+  claim: () => say`took its rewards`,
   resize: (args) => say`submitted the swarm's statement that committees have ${text(args["seats"])} seats`,
   revertOffice: () => say`gave office back to the committee before`,
   reportEquivocation: () => say`reported two contradicting votes of a member`,

@@ -2,10 +2,7 @@
 import { AbiCoder, keccak256 } from "ethers";
 
 import { packClasses } from "../../src/statements/classes.js";
-import { PARAMETERS, connection, officeOf, word, type Mesh, type Signer } from "./mesh.js";
-
-const { ethers, networkHelpers } = connection;
-const { time } = networkHelpers;
+import { PARAMETERS, officeOf, word, type Mesh, type Signer } from "./mesh.js";
 
 export const EPOCH = 1n;
 export const SALT = word(77n);
@@ -14,12 +11,13 @@ export type Measured = Awaited<ReturnType<typeof contractsOf>>;
 
 /** What the rotation of a mesh created, when its first round may begin. */
 export async function contractsOf(mesh: Mesh) {
+  const { ethers, networkHelpers } = mesh.on;
   const [measurement, reputation, pool] = await Promise.all([
     ethers.getContractAt("Measurement", await mesh.rotation.measurement()),
     ethers.getContractAt("Reputation", await mesh.rotation.reputation()),
     ethers.getContractAt("RewardPool", await mesh.rotation.rewards()),
   ]);
-  await time.increase(PARAMETERS.epochSeconds / 4);
+  await networkHelpers.time.increase(PARAMETERS.epochSeconds / 4);
   return { mesh, measurement, reputation, pool, committee: officeOf(mesh).committee };
 }
 
@@ -52,6 +50,7 @@ export interface View {
 
 /** A whole round: each seat that has a view commits and reveals it. */
 export async function hold({ mesh, measurement, committee }: Measured, views: ReadonlyMap<number, View>) {
+  const { time } = mesh.on.networkHelpers;
   for (const [seat, { qualities, participation }] of views) {
     const own = member(mesh, seat);
     const commitment = commitmentOf(own.address, packClasses(qualities), packClasses(participation));

@@ -21,6 +21,7 @@ import {
   secretOf,
   word,
 } from "../contracts/mesh.js";
+import { contractsOf, hold, member } from "../contracts/measurement-fixture.js";
 import { serve, type Served } from "../ledger/support/serve.js";
 import { getFrom, untilIndexed } from "./api.js";
 import { Proxy } from "../ledger/support/proxy.js";
@@ -198,6 +199,48 @@ describe("explorer", () => {
     expect(wrong.status).to.equal(400);
     const writes = await read("fleets", "appendBatch(uint64,bytes32,uint64,uint64)", ["1", word(3), "768", "1"]);
     expect(writes.status).to.equal(400);
+  });
+
+  it("tells what was measured, and who was paid for what, and forgets it with the blocks that it was in", async () => {
+    const snapshot = await mesh.on.provider.request({ method: "evm_snapshot" });
+    const measured = await contractsOf(mesh);
+    const { reputation, pool, committee } = measured;
+    const view = { qualities: [15, 0, 4], participation: [15, 15, 3, 0] };
+    await hold(measured, new Map([1, 2, 3].map((seat) => [seat, view])));
+    await reputation.credit(1n, committee);
+    await pool.connect(mesh.registrar).payIn(1n, { value: 10n ** 18n });
+    await pool.allot(1n, committee);
+    await pool.connect(member(mesh, 2)).claim();
+    await upToDate();
+
+    const share = 10n ** 16n / 4n;
+    const { round } = await get<{ round: { seats: object[]; candidates: { quality: number }[] } }>("/rounds/1");
+    expect(round).to.include({ state: "measured", committed: 3, reported: 3, sampled: 8 });
+    expect(round.seats[2]).to.deep.include({ seat: 3, reported: true, participated: 3 });
+    expect(round.candidates.map(({ quality }) => quality)).to.deep.equal([8, 0, 2, 0, 0, 0, 0, 0]);
+    const [first, second] = committee.map((account) => account.toLowerCase());
+    const served = await get<{ items: object[] }>(`/service-of/${first}`);
+    expect(served).to.include({ quality: 8, reputation: 12, earned: String(share), owed: String(share) });
+    expect(served.items[0]).to.include({ epoch: 1, participated: 15, score: 12, earned: String(share) });
+    expect(await get(`/service-of/${second}`)).to.include({ quality: 0, earned: String(share), owed: "0" });
+    const owed = share + share / 5n;
+    const left = String(10n ** 18n - share - owed);
+    expect(await get("/service")).to.deep.equal({
+      rewardBps: 100,
+      paidIn: String(10n ** 18n),
+      unallotted: left,
+      owed: String(owed),
+      claimed: String(share),
+    });
+    const { items } = await get<{ items: object[] }>("/validators");
+    expect(items[0]).to.include({ account: first, quality: 8, reputation: 12 });
+
+    await mesh.on.provider.request({ method: "evm_revert", params: [snapshot] });
+    await mesh.on.networkHelpers.mine();
+    await upToDate();
+    expect(await get("/rounds/1")).to.deep.equal({});
+    expect(await get(`/service-of/${first}`)).to.include({ quality: 0, reputation: 8, earned: "0" });
+    expect(await get("/service")).to.include({ paidIn: "0", claimed: "0" });
   });
 
   it("follows a reorganisation: what was undone is gone, what came instead is there", async () => {

@@ -113,7 +113,20 @@ describe("the explorer's pages", function () {
   it("explains epochs where the mesh draws its committees", async () => {
     const { page } = await open("/epochs/1");
     await until(page, "/In office|Came by/i.test(document.querySelector('main').innerText)");
+    await until(page, "/Nobody has reported what it measured/.test(document.querySelector('main').innerText)");
     await page.close();
+  });
+
+  it("says how a validator serves, and what is in the reward pool", async () => {
+    const { page } = await open(`/validators/${mesh.members[0]!.address.toLowerCase()}`);
+    await until(page, "/Quality\\s+0 of 15[^]+Reputation\\s+8 of 15/.test(document.querySelector('main').innerText)");
+    await page.close();
+    const { page: service } = await open("/service");
+    await until(
+      service,
+      "/For epochs to come\\s+0 ETH, of which an epoch gets 1%/.test(document.querySelector('main').innerText)",
+    );
+    await service.close();
   });
 
   it("shows a new committee on an open page, which nobody loads again", async () => {

@@ -5,6 +5,7 @@ import { capital, count } from "../../web/format.js";
 import { Badge, Card, Empty, Facts, From, Hex, Link, Loaded, Time, Title } from "../../web/parts.js";
 import type { PageProps } from "../../web/registry.js";
 import { type Column, LongTable, Table } from "../../web/table.js";
+import { Measured } from "../service/parts.js";
 import type { DrawnMember, EpochDetail, EpochLine, Turn } from "./view.js";
 
 export function Page({ path, parameters }: PageProps): JSX.Element {
@@ -101,6 +102,7 @@ function One({ epoch }: { epoch: string }): JSX.Element {
             ) : (
               <Draw turn={turn} isOver={office !== undefined} />
             )}
+            {office === undefined ? null : <Measured epoch={epoch} />}
           </>
         )}
       </Loaded>

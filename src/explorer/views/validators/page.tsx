@@ -10,6 +10,7 @@ import { Badge, Card, Empty, Facts, From, Hex, Link, Loaded, Time, Title } from 
 import type { PageProps } from "../../web/registry.js";
 import { useSignal } from "../../web/signal.js";
 import type { DrawsOf, Explanation } from "../draws/view.js";
+import { Class, Service } from "../service/parts.js";
 import { type Column, LongTable, Table } from "../../web/table.js";
 import type { CeremonyPart, Slash, ValidatorCounts, ValidatorDetail, ValidatorLine, ValidatorState } from "./view.js";
 
@@ -37,6 +38,8 @@ const COLUMNS: readonly Column<ValidatorLine>[] = [
     width: 1.4,
   },
   { title: "Stake", isNumber: true, cell: ({ stake }) => ether(stake) },
+  { title: "Quality", isNumber: true, width: 0.8, cell: ({ quality }) => <Class value={quality} /> },
+  { title: "Reputation", isNumber: true, width: 0.8, cell: ({ reputation }) => <Class value={reputation} /> },
   {
     title: "Reached at",
     width: 1.5,
@@ -56,7 +59,8 @@ function All(): JSX.Element {
     <>
       <Title>Validators</Title>
       <p class="lead">
-        The members that may be drawn into the committee: who they are, what they stake, and how to reach them.
+        The members that may be drawn into the committee: who they are, what they stake, how well they serve, and how to
+        reach them.
       </p>
       <div class="filters" role="group" aria-label="State">
         {STATES.map((name) => (
@@ -185,6 +189,7 @@ function One({ account }: { account: string }): JSX.Element {
                 ]}
               />
             </Card>
+            <Service account={account} />
             <Draws account={account} />
             <Card title="In the key ceremonies">
               <Table

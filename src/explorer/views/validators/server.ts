@@ -7,6 +7,7 @@ import type { ViewContext, ViewServer } from "../../view.js";
 import { ether, offenceName } from "../../words.js";
 import { ceremonyOf } from "../ceremonies/server.js";
 import type { CeremonyDetail } from "../ceremonies/view.js";
+import { standingOf } from "../service/table.js";
 import {
   TABLES,
   type ValidatorRow,
@@ -40,8 +41,9 @@ export function seatsNow(database: Database): ReadonlyMap<string, number> {
   return new Map(committee.map((account, i) => [account.toLowerCase(), i + 1]));
 }
 
-function lineOf(row: ValidatorRow, seats: ReadonlyMap<string, number>): ValidatorLine {
+function lineOf(database: Database, row: ValidatorRow, seats: ReadonlyMap<string, number>): ValidatorLine {
   const { account, state, operator, stake, endpoint, scope } = row;
+  const { quality, reputation } = standingOf(database, account);
   return {
     account,
     state,
@@ -50,6 +52,8 @@ function lineOf(row: ValidatorRow, seats: ReadonlyMap<string, number>): Validato
     endpoint,
     scope,
     seat: seats.get(account) ?? 0,
+    quality,
+    reputation,
     source: sourceOf(row),
   };
 }
@@ -120,7 +124,7 @@ function detailOf(context: ViewContext, account: string): ValidatorDetail {
   );
   const ceremonies = numbers.flatMap((event) => ceremonyOf(database, textOf(argsOf(event), "ceremony")) ?? []);
   return {
-    ...lineOf(row, seatsNow(database)),
+    ...lineOf(database, row, seatsNow(database)),
     tlsPin: row.tlsPin,
     withdrawable: row.withdrawable,
     eligible: isEligible(row, minimum),
@@ -146,7 +150,7 @@ export const view: ViewServer = {
           values: state === "all" ? [] : [state],
           start: -1,
           place: ({ position }) => position,
-          item: (row) => lineOf(row, seats),
+          item: (row) => lineOf(database, row, seats),
         });
       },
     },

@@ -21,6 +21,9 @@ export interface ValidatorLine {
   readonly scope: string;
   /** Of the committee in office; 0 for none. */
   readonly seat: number;
+  /** Classes, 0 to 15. */
+  readonly quality: number;
+  readonly reputation: number;
   /** What came last of it. */
   readonly source: Source;
 }
