@@ -63,6 +63,7 @@ describe("docs/protocol.md", () => {
       revocationRequest: "revocation request",
       healthStatement: "health statement",
       probeStep: "step of a probe's work",
+      candidacy: "candidacy of a gateway",
       shardMap: "shard map",
     } satisfies Record<keyof typeof COSE_TYP, string>;
     for (const [name, row] of Object.entries(types)) {

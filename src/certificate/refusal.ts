@@ -11,6 +11,7 @@ import { SwarmkeepError } from "../statements/errors.js";
  * - `head-stale`, `head-future`, `head-rollback`: the revocation list's head has expired, is from the future, or is older than one seen before.
  * - `revoked`: the revocation list says so. `not-listed`: the list or manifest proof does not cover this device.
  * - `wrong-challenge`, `wrong-audience`, `wrong-certificate`: an answer to somebody else, or with another certificate.
+ * - `wrong-class`: of a class of devices that may not do this.
  * - `out-of-scope`: valid, but not here.
  * - `name-not-allowed`: a name in an X.509 certificate that this device or member may not bear.
  */
@@ -31,6 +32,7 @@ export type RefusalCode =
   | "wrong-challenge"
   | "wrong-audience"
   | "wrong-certificate"
+  | "wrong-class"
   | "out-of-scope"
   | "name-not-allowed";
 
@@ -52,6 +54,7 @@ const ADVICE: Readonly<Record<RefusalCode, string>> = {
   "wrong-challenge": "Answer the challenge of this connection.",
   "wrong-audience": "Answer with the audience that the verifier named.",
   "wrong-certificate": "Show the certificate that the answer was made with.",
+  "wrong-class": "Have a gateway ask: its class is in the manifest that its registrar made.",
   "out-of-scope": "Ask for a certificate whose scope covers this place.",
   "name-not-allowed": "Ask for names below the device's own, as docs/protocol.md section 6.3 has them, or for none.",
 };

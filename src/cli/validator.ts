@@ -5,8 +5,14 @@ import { openDataFolder } from "../runtime/data-folder.js";
 import { createLogger } from "../runtime/log.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { startValidator } from "../validator/daemon.js";
-import { type ValidatorSettings, initialiseValidator, openKeys, readSettings } from "../validator/settings.js";
-import { action, describe } from "./command.js";
+import {
+  type ValidatorSettings,
+  initialiseValidator,
+  openKeys,
+  readSettings,
+  writeMemberFile,
+} from "../validator/settings.js";
+import { action, describe, parseAmount } from "./command.js";
 import {
   type IpfsOptions,
   type KeystoreOptions,
@@ -16,15 +22,17 @@ import {
   networkNews,
   withIpfsOptions,
 } from "./options.js";
+import { registerApply } from "./validator-apply.js";
 import { registerApprove } from "./validator-approve.js";
 import { registerDeclare } from "./validator-declare.js";
 import { registerRewards } from "./validator-rewards.js";
 
 interface InitOptions extends KeystoreOptions, IpfsOptions {
-  readonly operator: string;
+  readonly operator?: string;
   readonly listen: string;
   readonly endpoint?: string;
   readonly scope: string;
+  readonly stake?: string;
   readonly estListen?: string;
   readonly sidePort?: string;
   readonly crlListen?: string;
@@ -46,10 +54,14 @@ export function register(group: Command): void {
     group
       .command("init")
       .description("make the keys and settings of a validator; a second run keeps the keys and changes the settings")
-      .requiredOption("--operator <name>", "who runs it; a mesh takes one validator of each operator")
+      .option("--operator <name>", "who runs it; a mesh takes one validator of each. None for a gateway that applies")
       .requiredOption("--listen <host:port>", "where it listens")
       .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
       .requiredOption("--scope <scope>", "where it stands, such as geo:u33 or grp:city/north")
+      .option(
+        "--stake <amount>",
+        "what it stakes when it registers, such as 2.5ETH (default: the least that the mesh takes)",
+      )
       .option("--est-listen <host:port>", "where it serves EST (RFC 7030); nowhere if not given")
       .option("--side-port <port>", "loopback port of /health and /metrics")
       .option("--crl-listen <host:port>", "where it serves certificate revocation lists over plain HTTP")
@@ -68,6 +80,7 @@ export function register(group: Command): void {
             listen: options.listen,
             endpoint: options.endpoint ?? options.listen,
             scope: options.scope,
+            ...(options.stake === undefined ? {} : { stakeWei: parseAmount(options.stake, "--stake").toString() }),
             ...(options.estListen === undefined ? {} : { estListen: options.estListen }),
             ...(sidePort === undefined ? {} : { sidePort }),
             ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
@@ -75,14 +88,13 @@ export function register(group: Command): void {
             ...ipfsSettings(options),
           };
           const news = networkNews(options);
-          const member = await initialiseValidator(
-            folder,
-            passphrase,
-            options.operator,
+          const account = await initialiseValidator(folder, passphrase, {
             settings,
-            keystoreCost(options),
-            options.ipfsNetwork,
-          );
+            cost: keystoreCost(options),
+            ipfsNetwork: options.ipfsNetwork,
+          });
+          const { operator } = options;
+          const member = operator === undefined ? { account } : await writeMemberFile(folder, account, operator);
           context.print(
             { folder: folder.path, ...member },
             [describe({ folder: folder.path, ...member }), ...news].join("\n"),
@@ -128,6 +140,7 @@ export function register(group: Command): void {
       }),
     );
 
+  registerApply(group);
   registerApprove(group);
   registerDeclare(group);
   registerRewards(group);

@@ -25,6 +25,7 @@ import { type Clock, seconds, systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { COSE_ALG, type GroupAlgorithm, type KeyType, type RevocationReason } from "../statements/cose.js";
 import { renewalTime } from "./backoff.js";
+import { type SignedAdmission, obtainAdmission } from "./candidacy.js";
 import { openHeadMemory } from "./head-file.js";
 import { type Wish, obtainCertificate } from "./issuance.js";
 import { type DeviceKeystore, isSameKey } from "./keystore.js";
@@ -110,6 +111,11 @@ export interface Agent {
   renewalTime(): Promise<number>;
   /** Renews whenever it is time, and enrols where renewing is refused, until `signal` is aborted. */
   keepCertified(signal: AbortSignal, onEvent?: (event: AgentEvent) => void): Promise<void>;
+  /**
+   * Has the swarm admit `account` as this gateway's candidate for the committee; the account itself hands that to the ledger.
+   * @param account of the ledger, 20 bytes.
+   */
+  stand(account: Uint8Array, options?: AskOptions): Promise<SignedAdmission>;
   /** Revokes this device for good: by swarm signature, handed to validators for the ledger. */
   revoke(reason: RevocationReason, options?: AskOptions): Promise<void>;
   /** The newest head of the revocation list, verified. */
@@ -275,6 +281,14 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const signer = current === undefined ? keystore.identity : await keystore.find(decodeCertificate(current).key);
       const { attempts = DEFAULT_ATTEMPTS, signal } = given;
       await revokeSelf(context, { signer, certificate: current, reason, attempts, signal });
+    },
+
+    async stand(account, given = {}) {
+      const certificate = await needCertificate();
+      await mesh.ensureCurrent([], given.signal);
+      const signer = await keystore.find(decodeCertificate(certificate).key);
+      const { attempts = DEFAULT_ATTEMPTS, signal } = given;
+      return obtainAdmission(context, { account, signer, certificate, attempts, signal });
     },
 
     async head(signal) {

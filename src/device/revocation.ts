@@ -1,16 +1,14 @@
 /** A device revokes itself: the swarm signs what the device asks for, and validators put it on the ledger. */
 import { signDeviceRevocation } from "../certificate/revocation-request.js";
 import { PATH, encodeRevokeRequest, encodeSignedRevocation } from "../protocol/api.js";
-import { GatherError } from "../protocol/gather.js";
 import { revocationDigest, revocationEntries } from "../protocol/revocation.js";
 import { RemoteError } from "../net/error-body.js";
 import { seconds } from "../runtime/clock.js";
 import type { RevocationReason } from "../statements/cose.js";
-import { backoffMilliseconds } from "./backoff.js";
 import type { DeviceIdentity } from "./identity.js";
 import type { IssuanceContext } from "./issuance.js";
 import type { Mesh } from "./mesh.js";
-import { judgeFailures, tooFewAnswers } from "./refusals.js";
+import { askInRounds } from "./rounds.js";
 import { signByBls } from "./swarm-signing.js";
 
 /** How long the ledger takes the swarm's signature: half of what validators allow, so that clocks may differ. */
@@ -35,8 +33,8 @@ export interface SelfRevocation {
  * @throws SwarmkeepError of kind `refused` with the validators' reason, or `too-few-validators`; the signal's reason
  */
 export async function revokeSelf(context: IssuanceContext, request: SelfRevocation): Promise<void> {
-  const { store, mesh, checks, clock, random } = context;
-  const { signer, certificate, reason, signal } = request;
+  const { store, mesh, checks, clock } = context;
+  const { signer, certificate, reason, attempts, signal } = request;
   const { index, enrolment } = store.provisioning;
   const entries = revocationEntries([index]);
   // Fixed once: every member must sign the same statement.
@@ -60,18 +58,7 @@ export async function revokeSelf(context: IssuanceContext, request: SelfRevocati
     await submit(mesh, statement, signal);
   };
 
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await once();
-      return;
-    } catch (error) {
-      if (!(error instanceof GatherError)) throw error;
-      const verdict = judgeFailures(error, mesh.quorum, 0);
-      if (verdict.next === "give-up") throw verdict.error;
-      if (attempt >= request.attempts) throw tooFewAnswers(error);
-      if (!(await mesh.refresh([], signal))) await clock.sleep(backoffMilliseconds(attempt, random()), signal);
-    }
-  }
+  await askInRounds(context, { attempts, signal }, once);
 }
 
 /** Hands the statement to f + 1 validators. The first transaction counts: the others have nothing left to do. */

@@ -31,6 +31,7 @@ export const PATH = {
   revoke: "/v1/revoke",
   revocations: "/v1/revocations",
   statement: "/v1/statement",
+  candidacy: "/v1/candidacy",
   preSharedKeys: "/v1/psk",
   enrolmentCodes: "/v1/codes",
   log: "/v1/log",

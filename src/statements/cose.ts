@@ -23,6 +23,7 @@ export const COSE_TYP = {
   revocationRequest: 65005,
   healthStatement: 65006,
   probeStep: 65007,
+  candidacy: 65008,
   shardMap: 65010,
 } as const;
 
@@ -32,6 +33,9 @@ export const CLAIM = { exp: 4, nbf: 5, cti: 7, cnf: 8, scope: 9, member: -65537 
 /** Key types of a manifest leaf. */
 export const KEY_TYPE = { ed25519: 1, p256: 2 } as const;
 export type KeyType = (typeof KEY_TYPE)[keyof typeof KEY_TYPE];
+
+/** Classes of devices in manifest and certificate; others are the fleet's own. */
+export const DEVICE_CLASS = { sensor: 0, actuator: 1, gateway: 2 } as const;
 
 /** How a device may prove itself when it enrols: bits of a fleet's policy. */
 export const JOIN_METHOD = { identityKey: 1, preSharedKey: 2, csr: 4, attestation: 8 } as const;

@@ -38,15 +38,17 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
     throw new SwarmkeepError(`the account ${sender.address} is not admitted to this mesh`, {
       kind: "refused",
       code: "not-admitted",
-      advice: "Have it named in the genesis document, or let the swarm admit it.",
+      advice:
+        "Have it named in the genesis document, let the swarm admit it, or on a gateway run `swarmkeep validator apply`.",
       details: { account: sender.address },
     });
   }
   const tlsPin = hexlify(keys.tls.pin);
   const { endpoint, scope } = settings;
+  const minimum = projection.genesis?.parameters.minimumStake ?? 0n;
   if (member === undefined || member.state === "admitted") {
     await send(options, "register the validator", "register", [registration(options)], {
-      value: projection.genesis?.parameters.minimumStake ?? 0n,
+      value: settings.stakeWei === undefined ? minimum : BigInt(settings.stakeWei),
     });
     log.info({ endpoint, scope }, "registered");
     return;

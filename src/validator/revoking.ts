@@ -31,7 +31,7 @@ import { formerKeys } from "./generations.js";
 
 /** Seconds for which a transaction is taken to be on its way to finality. */
 const UNDER_WAY_SECONDS = 900;
-/** Seconds that a revocation's expiry may lie ahead: long enough to be submitted, short enough not to lie around. */
+/** Seconds that the expiry of what a device asks for may lie ahead: long enough to be submitted, short enough not to lie around. */
 const MAXIMUM_EXPIRY_SECONDS = 3_600;
 
 export interface RevokingOptions {
@@ -72,10 +72,20 @@ export function coSignRevocation(options: RevokingOptions, body: Uint8Array, bin
     request.by === "registrar"
       ? byRegistrar(options, projection, request)
       : byDevice(options, request.request, binding);
-  checkExpiry(asked.expiry, options.nowSeconds());
+  expectExpiry("revocation", asked.expiry, options.nowSeconds());
   const entries = revocationEntries(asked.indexes);
   const digest = revocationDigest(context.separators.revocations, entries, asked.reason, asked.expiry);
   return signer.partial(digest);
+}
+
+/** @throws SwarmkeepError `wrong-channel` */
+export function expectSameChannel(signed: Uint8Array, binding: Uint8Array): void {
+  if (equalBytes(signed, binding)) return;
+  throw refused(
+    "wrong-channel",
+    "the request was made for another connection",
+    "Sign this connection's exporter value.",
+  );
 }
 
 interface Asked {
@@ -84,11 +94,12 @@ interface Asked {
   readonly expiry: number;
 }
 
-function checkExpiry(expiry: number, now: number): void {
+/** @param what is asked for by a device. @throws SwarmkeepError `bad-expiry` */
+export function expectExpiry(what: string, expiry: number, now: number): void {
   if (expiry <= now || expiry > now + MAXIMUM_EXPIRY_SECONDS) {
     throw refused(
       "bad-expiry",
-      `the revocation expires at ${expiry}, and it is ${now}`,
+      `the ${what} expires at ${expiry}, and it is ${now}`,
       `Let it expire within ${MAXIMUM_EXPIRY_SECONDS} s.`,
     );
   }
@@ -127,13 +138,7 @@ function byDevice(
   const former = formerKeys(projection, generation, nowSeconds());
   const trust = { externalAad: context.separators.anchor, generation, keys, former };
   const { index, reason, expiry, channelBinding, subject } = verifyDeviceRevocation(encoded, trust, checks);
-  if (!equalBytes(channelBinding, binding)) {
-    throw refused(
-      "wrong-channel",
-      "the request was made for another connection",
-      "Sign this connection's exporter value.",
-    );
-  }
+  expectSameChannel(channelBinding, binding);
   if (!(subject instanceof Uint8Array)) {
     const device = registeredDevice(projection, index);
     if (device === undefined || !equalBytes(device.manifestRoot, subject.root)) {

@@ -22,6 +22,7 @@ import { encodeSignedDrlHead } from "../certificate/drl.js";
 import { COSE_ALG } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { currentBundle } from "./bundle.js";
+import { coSignCandidacy } from "./candidacy.js";
 import { type CalledRoute, expectMember, expectValidator, routesWithCaller, waysOf } from "./caller.js";
 import type { CodeBook } from "./est/code-book.js";
 import { coSignStatement } from "./governing.js";
@@ -180,6 +181,16 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
         limited(exchange);
         return {
           body: encodePartialAnswer(await coSignStatement(context, standing, options.approvals, exchange.body)),
+        };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.candidacy,
+      handle: async (exchange) => {
+        limited(exchange);
+        return {
+          body: encodePartialAnswer(await coSignCandidacy(issuing, exchange.body, exchange.peer.channelBinding)),
         };
       },
     },

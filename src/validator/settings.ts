@@ -25,6 +25,8 @@ export interface ValidatorSettings {
   readonly endpoint: string;
   /** Where it stands; in the registry. */
   readonly scope: string;
+  /** Wei that it stakes when it registers, in decimal digits; the mesh's minimum if absent. */
+  readonly stakeWei?: string;
   /** Loopback port of health and metrics; 0 for any free one, absent for none. */
   readonly sidePort?: number;
   /** `host:port` of the certificate revocation lists over plain HTTP; absent for none. */
@@ -63,19 +65,22 @@ export interface ValidatorKeys {
   readonly sealer: Sealer;
 }
 
+export interface InitialiseOptions {
+  readonly settings: ValidatorSettings;
+  readonly cost?: KdfCost;
+  /** The file of the private IPFS network's key, where the settings have a node; see `initialiseIpfs`. */
+  readonly ipfsNetwork?: string | undefined;
+}
+
 /**
  * Makes keys and settings in an opened data folder. What is there already is kept: a second run changes the settings only.
- * @param operator the operator's name, as genesis tells operators apart.
- * @param ipfsNetwork the file of the private IPFS network's key, where the settings have a node; see `initialiseIpfs`
+ * @returns its account.
  */
 export async function initialiseValidator(
   folder: DataFolder,
   passphrase: string,
-  operator: string,
-  settings: ValidatorSettings,
-  cost: KdfCost = STRONG_KDF,
-  ipfsNetwork?: string,
-): Promise<MemberFile> {
+  { settings, cost = STRONG_KDF, ipfsNetwork }: InitialiseOptions,
+): Promise<string> {
   checkSettings(settings);
   const sealer = await openSealer(folder.file(KDF_FILE), passphrase, cost);
   if ((await readIfPresent(folder.file(TLS_FILE))) === undefined) {
@@ -105,9 +110,18 @@ export async function initialiseValidator(
     await writeAccountKeystore(folder.file(ACCOUNT_FILE), passphrase, { address, privateKey }, cost);
   }
   const { address } = await readAccountKeystore(folder.file(ACCOUNT_FILE), passphrase);
-  const member: MemberFile = { account: address, operator: id(operator) };
-  await writeAtomically(folder.file(MEMBER_FILE), `${JSON.stringify(member, null, 2)}\n`);
   await writeAtomically(folder.file(SETTINGS_FILE), `${JSON.stringify(settings, null, 2)}\n`);
+  return address;
+}
+
+/**
+ * Writes what a genesis document or an admission needs to know of a validator. A gateway that applies by its certificate, and a
+ * candidate of an open mesh, need none.
+ * @param operator its name, as a mesh tells operators apart.
+ */
+export async function writeMemberFile(folder: DataFolder, account: string, operator: string): Promise<MemberFile> {
+  const member: MemberFile = { account, operator: id(operator) };
+  await writeAtomically(folder.file(MEMBER_FILE), `${JSON.stringify(member, null, 2)}\n`);
   return member;
 }
 
@@ -147,7 +161,7 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
 }
 
 function checkSettings(settings: ValidatorSettings): void {
-  const { listen, endpoint, scope, sidePort, crlListen, estListen, postEvery, shardQuotaBytes } = settings;
+  const { listen, endpoint, scope, stakeWei, sidePort, crlListen, estListen, postEvery, shardQuotaBytes } = settings;
   parseEndpoint(String(endpoint));
   if (settings.ipfs !== undefined) checkIpfsSettings(settings.ipfs);
   for (const address of [crlListen, estListen]) if (address !== undefined) parseListen(String(address));
@@ -167,12 +181,13 @@ function checkSettings(settings: ValidatorSettings): void {
     [postEvery, 1_000_000],
     [shardQuotaBytes, Number.MAX_SAFE_INTEGER],
   ] as const;
-  if (!numbers.every(([value, maximum]) => isNumber(value, maximum))) {
+  const isStake = stakeWei === undefined || /^[0-9]{1,29}$/.test(stakeWei);
+  if (!isStake || !numbers.every(([value, maximum]) => isNumber(value, maximum))) {
     throw new SwarmkeepError(`the settings of the validator have a number that is out of range`, {
       kind: "usage",
       code: "settings-damaged",
-      advice: "Ports go up to 65535; postEvery is 0 or a number of heads.",
-      details: { listen, sidePort, postEvery },
+      advice: "Ports go up to 65535; postEvery is 0 or a number of heads; a stake is a number of wei.",
+      details: { listen, sidePort, postEvery, stakeWei },
     });
   }
 }

@@ -1,3 +1,4 @@
+import { decodeCandidacy, signCandidacy } from "../../src/certificate/candidacy.js";
 import { decodeDeviceRevocation, signDeviceRevocation } from "../../src/certificate/revocation-request.js";
 import { decodeBundle, encodeBundle } from "../../src/certificate/bundle.js";
 import { decodeCbor, encodeCbor } from "../../src/certificate/cbor.js";
@@ -144,6 +145,11 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
     device,
     externalAad,
   );
+  const candidacy = await signCandidacy(
+    { account: new Uint8Array(20), expiry: 9, channelBinding: new Uint8Array(32), certificate },
+    device,
+    externalAad,
+  );
   const succession = {
     generation: 2,
     ceremony: 3,
@@ -185,6 +191,7 @@ export async function certificateTargets(): Promise<FuzzTarget[]> {
     fuzzTarget("decodeRequest", requests, decodeRequest, (found) =>
       encodeSignedObject({ ...found, payload: encodeRequestPayload(found.request) }),
     ),
+    fuzzTarget("decodeCandidacy", [candidacy], decodeCandidacy),
     fuzzTarget("decodeDeviceRevocation", [revocation], decodeDeviceRevocation),
     fuzzTarget(
       "decodeBundle",

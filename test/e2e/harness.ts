@@ -18,7 +18,7 @@ import { type Validators, openValidators } from "../../src/operator/swarm-signat
 import { openDataFolder } from "../../src/runtime/data-folder.js";
 import { type MeshFile, readMeshFile, writeMeshFile } from "../../src/runtime/mesh-file.js";
 import { LIGHT_KDF } from "../../src/runtime/sealed-file.js";
-import { initialiseValidator } from "../../src/validator/settings.js";
+import { initialiseValidator, writeMemberFile } from "../../src/validator/settings.js";
 import { startWithCrashes } from "./crashes.js";
 import { forgetPid, succeed, watchPid } from "./processes.js";
 import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
@@ -105,7 +105,7 @@ export class LocalMesh {
     const expiry = Math.floor(Date.now() / 1000) + 86_400;
     await writeFile(
       grant,
-      JSON.stringify({ account: this.registrar.address, scopes: SCOPES, indexes: 1_000_000, expiry }),
+      JSON.stringify({ account: this.registrar.address, scopes: SCOPES, indexes: 1_000_000, candidates: 1, expiry }),
     );
     await succeed([
       "mesh",
@@ -130,7 +130,8 @@ export class LocalMesh {
     const listen = `127.0.0.1:${port}`;
     const opened = await openDataFolder(folder, "validator");
     const settings = { listen, endpoint: listen, scope: "grp:city", sidePort, estListen: `127.0.0.1:${estPort}` };
-    const { account } = await initialiseValidator(opened, PASSPHRASE, `operator ${number}`, settings, LIGHT_KDF);
+    const account = await initialiseValidator(opened, PASSPHRASE, { settings, cost: LIGHT_KDF });
+    await writeMemberFile(opened, account, `operator ${number}`);
     await opened.close();
     return new ValidatorProcess({ number, account, folder, meshFile: this.meshFile, port, sidePort, estPort });
   }

@@ -15,7 +15,7 @@ import { SwarmkeepError } from "../../runtime/errors.js";
 import { type MeshFile, fingerprintOf } from "../../runtime/mesh-file.js";
 import { LIGHT_KDF } from "../../runtime/sealed-file.js";
 import { quorumOf } from "../../statements/quorum.js";
-import { initialiseValidator } from "../../validator/settings.js";
+import { initialiseValidator, writeMemberFile } from "../../validator/settings.js";
 import type { Progress } from "../progress.js";
 import type { ExplorerProcess } from "./explorer-process.js";
 import { type ValidatorProcess, startValidatorProcess } from "./validator-process.js";
@@ -23,7 +23,7 @@ import type { Workspace } from "./workspace.js";
 
 const ETHER = 10n ** 18n;
 /** Where the validators of the demonstration stand. */
-const SCOPE = "geo:u33";
+export const SCOPE = "geo:u33";
 /** How long a committee serves, so that two handovers are seen. */
 const EPOCH_SECONDS = 20;
 const PHASES = ["waiting", "collecting receiving keys", "dealing", "complaining", "acknowledging", "done"] as const;
@@ -33,6 +33,8 @@ export interface Running {
   node: LocalNode | undefined;
   validators: ValidatorProcess[];
   explorer?: ExplorerProcess | undefined;
+  /** A validator of the fleet's, beside those that founded the mesh. */
+  gateway?: ValidatorProcess | undefined;
   closers: (() => Promise<void> | void)[];
   /** Nothing is started any more. */
   stopping: boolean;
@@ -128,7 +130,11 @@ async function initialise(workspace: Workspace, progress: Progress): Promise<Gen
         const existing = await readIfPresent(folder.file("member.json"));
         const member =
           existing === undefined
-            ? await initialiseValidator(folder, workspace.passphrase, `operator ${i + 1}`, settings, LIGHT_KDF)
+            ? await writeMemberFile(
+                folder,
+                await initialiseValidator(folder, workspace.passphrase, { settings, cost: LIGHT_KDF }),
+                `operator ${i + 1}`,
+              )
             : parseMember(Buffer.from(existing).toString("utf8"), folder.file("member.json"));
         members.push(member);
       } finally {
@@ -271,7 +277,8 @@ export async function until(
   check: () => Promise<boolean>,
   state?: () => Promise<string>,
 ): Promise<void> {
-  const processes = [running.node?.ended, ...running.validators.map(({ ended }) => ended)].filter(
+  const { node, validators, gateway } = running;
+  const processes = [node?.ended, gateway?.ended, ...validators.map(({ ended }) => ended)].filter(
     (ended) => ended !== undefined,
   );
   const ended = Promise.race(processes).then((failure) => {
