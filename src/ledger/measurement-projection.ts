@@ -43,6 +43,8 @@ export interface Credit {
 
 export class MeasurementProjection {
   readonly rounds = new Map<bigint, Round>();
+  /** The last epoch whose members were credited; 0 before the first. */
+  lastCredited = 0n;
   readonly #qualities: number[] = [];
   readonly #credits = new Map<string, readonly Credit[]>();
 
@@ -75,6 +77,7 @@ export class MeasurementProjection {
         const key = account.toLowerCase();
         const credits = this.#credits.get(key) ?? [];
         this.#credits.set(key, [...credits, { ...credit, blockNumber: event.blockNumber }]);
+        this.lastCredited = epoch;
         return;
       }
       default:

@@ -6,9 +6,10 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 
 import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
-import { bytes, tuple, uint } from "../certificate/reader.js";
+import { type Reader, bytes, list, tuple, uint } from "../certificate/reader.js";
 import { bytesToNumberBE, concatBytes, toBytes } from "../crypto/bytes.js";
-import { CLASSES } from "../statements/classes.js";
+import { CLASSES, packClasses } from "../statements/classes.js";
+import { MAXIMUM_COMMITTEE } from "../statements/quorum.js";
 
 /** Candidates that a round measures: `sampled` of them in order from number `first`, a multiple of 64. */
 export interface Sample {
@@ -38,31 +39,33 @@ export function ranksOf({ first, sampled }: Sample): number[] {
 export interface Report {
   readonly epoch: number;
   readonly sample: Sample;
-  /** Classes of the sample's candidates, four bits each from the least significant, as 32 bytes. */
-  readonly qualities: Uint8Array;
-  /** Classes of the seats, likewise, as 16 bytes. */
-  readonly participation: Uint8Array;
+  /** Classes of the sample's candidates, in order. */
+  readonly qualities: readonly number[];
+  /** Classes of the seats, from seat 1 on. */
+  readonly participation: readonly number[];
   /** Random, 32 bytes. */
   readonly salt: Uint8Array;
 }
 
 /** keccak256(abi.encode(epoch, account, qualities, participation, salt)), 32 bytes. @param account 20 bytes. */
 export function commitmentOf({ epoch, qualities, participation, salt }: Report, account: Uint8Array): Uint8Array {
-  return keccak_256(concatBytes(toBytes(epoch, 32), padded(account), qualities, padded(participation), salt));
+  const words = [epoch, bytesToNumberBE(account), packClasses(qualities), packClasses(participation)];
+  return keccak_256(concatBytes(...words.map((value) => toBytes(value, 32)), salt));
 }
 
 const LIMITS: CborLimits = { maximumLength: 256, maximumDepth: 2 };
+const classes = (maximum: number): Reader<number[]> => list(uint(CLASSES.best), 0, maximum);
 const readReport = tuple<Report>({
   epoch: uint(),
   sample: tuple<Sample>({ first: uint(0xffff), sampled: uint(CLASSES.inWord) }),
-  qualities: bytes(32),
-  participation: bytes(16),
+  qualities: classes(CLASSES.inWord),
+  participation: classes(MAXIMUM_COMMITTEE),
   salt: bytes(32),
 });
 
 /** For the disk. */
 export function encodeReport({ epoch, sample, qualities, participation, salt }: Report): Uint8Array {
-  return encodeCbor([epoch, [sample.first, sample.sampled], qualities, participation, salt]);
+  return encodeCbor([epoch, [sample.first, sample.sampled], [...qualities], [...participation], salt]);
 }
 
 /** @throws Refusal `malformed` */
@@ -70,9 +73,31 @@ export function decodeReport(encoded: Uint8Array): Report {
   return readReport(decodeCbor(encoded, "report", LIMITS), "report");
 }
 
+/** What is left of an epoch for a round once it is in its second half: commit, reveal, settle, credit, and as much again. */
+const PHASES_FOR_A_ROUND = 6;
+
+/**
+ * When members commit: as late in the epoch as leaves time for the round, and not all in one second. Until then they probe.
+ * @param since when the committee took office; all in seconds.
+ * @returns the first second for it, and by how many it may be later.
+ */
+export function commitTime(
+  since: number,
+  epochSeconds: number,
+  phaseSeconds: number,
+): { readonly from: number; readonly spread: number } {
+  const from = since + Math.max(Math.ceil(epochSeconds / 2), epochSeconds - PHASES_FOR_A_ROUND * phaseSeconds);
+  return { from, spread: Math.floor(Math.min(phaseSeconds, epochSeconds / 8) / 2) };
+}
+
+/** How many of an epoch's probes are left at `now`, between `since` and `until`: at least one as long as there is time. */
+export function probesLeft(probesPerEpoch: number, since: number, until: number, now: number): number {
+  const left = Math.min(until - now, until - since);
+  return left <= 0 ? 0 : Math.ceil((probesPerEpoch * left) / (until - since));
+}
+
 /** A round as the ledger shows it. Times are seconds since 1970. */
-export interface Round {
-  readonly epoch: bigint;
+export interface RoundFacts {
   /** Last second in which commitments are taken; those of all seats end it before. */
   readonly commitDeadline: number;
   /** Last second in which reports are taken; those of all who committed end it before. */
@@ -83,13 +108,14 @@ export interface Round {
   /** Undefined until it is settled; then, whether there were enough reports. */
   readonly isMeasured: boolean | undefined;
   readonly isCredited: boolean;
-  readonly isAllotted: boolean;
+  /** Or there is nothing to pay. */
+  readonly isPaid: boolean;
 }
 
 export type RoundPhase = "none" | "commit" | "reveal" | "settle" | "settled";
 
 /** @param seats how many the committee has. */
-export function roundPhase(round: Round | undefined, seats: number, now: number): RoundPhase {
+export function roundPhase(round: RoundFacts | undefined, seats: number, now: number): RoundPhase {
   if (round === undefined) return "none";
   if (round.isMeasured !== undefined) return "settled";
   const { commitments, reports, commitDeadline, revealDeadline } = round;
@@ -110,16 +136,14 @@ export interface OwnPart {
 
 export interface RoundView {
   /** Of the epoch that is looked at. */
-  readonly round: Round | undefined;
+  readonly round: RoundFacts | undefined;
   readonly seats: number;
   readonly now: number;
   readonly own: OwnPart | undefined;
-  /** Whether there is something to allot. */
-  readonly hasRewards: boolean;
 }
 
 /** What is due, if anything. Commit and reveal are this member's own; the others anybody's. */
-export function dueStep({ round, seats, now, own, hasRewards }: RoundView): RoundStep | undefined {
+export function dueStep({ round, seats, now, own }: RoundView): RoundStep | undefined {
   switch (roundPhase(round, seats, now)) {
     case "none":
       return own !== undefined && now >= own.commitAt ? "commit" : undefined;
@@ -136,7 +160,7 @@ export function dueStep({ round, seats, now, own, hasRewards }: RoundView): Roun
     case "settled":
       if (round?.isMeasured !== true) return undefined;
       if (!round.isCredited) return "credit";
-      return hasRewards && !round.isAllotted ? "allot" : undefined;
+      return round.isPaid ? undefined : "allot";
   }
 }
 
@@ -146,8 +170,4 @@ export function dueStep({ round, seats, now, own, hasRewards }: RoundView): Roun
  */
 function isReportOn(reported: Sample, asked: Sample): boolean {
   return reported.first === asked.first && reported.sampled <= asked.sampled;
-}
-
-function padded(value: Uint8Array): Uint8Array {
-  return concatBytes(new Uint8Array(32 - value.length), value);
 }

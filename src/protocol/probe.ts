@@ -12,7 +12,7 @@ import { bytesToSign } from "../certificate/cose.js";
 import { bytes, list, tuple, uint } from "../certificate/reader.js";
 import { concatBytes } from "../crypto/bytes.js";
 import { COSE_ALG, COSE_TYP } from "../statements/cose.js";
-import { PROBE } from "../statements/measurement.js";
+import { PROBE } from "../statements/probe.js";
 import { TAG } from "../statements/tags.js";
 
 const LIMITS: CborLimits = { maximumLength: 1_024, maximumDepth: 2 };

@@ -19,6 +19,7 @@ import { type RunningServer, type ServerLimits, startServer } from "../net/serve
 import { type RunningSideServer, startSideServer } from "../net/side-server.js";
 import { TokenBuckets } from "../net/token-buckets.js";
 import { FROST_KIND } from "../protocol/api.js";
+import { Participation } from "../protocol/participation.js";
 import { blstBls } from "../runtime/blst.js";
 import { type Clock, seconds, systemClock } from "../runtime/clock.js";
 import type { DataFolder } from "../runtime/data-folder.js";
@@ -31,6 +32,7 @@ import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { CeremonyRunner, TURN_SECONDS } from "./ceremony.js";
 import type { Committee } from "./committee.js";
+import { countedPeers } from "./duties.js";
 import { Following } from "./following.js";
 import { formerKeys } from "./generations.js";
 import { HeadMaker } from "./heads.js";
@@ -40,6 +42,7 @@ import { Holding } from "./holding.js";
 import { HistoryMark } from "./history-mark.js";
 import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
+import { MeasuringRunner } from "./measuring.js";
 import { MemberCertificates, memberTopic } from "./member-certificates.js";
 import { ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
@@ -47,6 +50,7 @@ import { openEndpoints, openMeshSource } from "./mesh-source.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
 import { Probed } from "./probed.js";
+import { probeMetrics } from "./probing.js";
 import { PskStore } from "./psk-store.js";
 import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
@@ -277,7 +281,22 @@ class Validator implements RunningValidator {
       turnSeconds: TURN_SECONDS,
       log,
     });
+    const measuring = new MeasuringRunner({
+      context,
+      standing,
+      source,
+      calls: ceremony.calls,
+      sealer: keys.sealer,
+      path: folder.file("report.sealed"),
+      channel,
+      office: () => this.#office,
+      turnSeconds: TURN_SECONDS,
+      metrics: probeMetrics(metrics),
+      clock: this.#clock,
+      log,
+    });
     this.#cleanUp.push(() => {
+      measuring.close();
       rotation.close();
       inheritance.close();
       ceremony.close();
@@ -293,9 +312,13 @@ class Validator implements RunningValidator {
       this.#following = undefined;
     };
     const takeOffice = (committee: Committee, signer: Signer): void => {
-      const peers = registeredPeers(projection, committee.accounts, signer.seat, channel);
+      const others = [...committee.accounts.keys()].filter((seat) => seat !== signer.seat);
+      const participation = new Participation(others);
+      const registered = registeredPeers(projection, committee.accounts, signer.seat, channel);
+      const peers = countedPeers(registered, participation);
       const { log: logger } = this.#options;
-      const voting = new Voting({ committee, signer, peers, record, bls: this.#bls, clock: this.#clock, log: logger });
+      const members = { committee, signer, peers, participation };
+      const voting = new Voting({ ...members, record, bls: this.#bls, clock: this.#clock, log: logger });
       const maker = new HeadMaker({
         context,
         projection,
@@ -317,7 +340,7 @@ class Validator implements RunningValidator {
       });
       const topics = { ...maker.frost.topics, [FROST_KIND.member]: member, [FROST_KIND.standard]: est.topic };
       const signing = { committee, signer, peers, topics, clock: this.#clock, log: logger };
-      this.#office = { peers, voting, maker, signing };
+      this.#office = { peers, voting, maker, participation, signing };
     };
     this.#cleanUp.push(() => {
       leaveOffice();
@@ -413,6 +436,9 @@ class Validator implements RunningValidator {
       await this.#office?.maker.advance(finalised);
       own.advance(this.#office?.signing, this.#stop.signal);
       this.#following?.advance(finalised);
+      await measuring.advance(finalised).catch((error: unknown) => {
+        log.warn({ error }, "a step of the measurements failed; it is tried again with the next block");
+      });
       const deleted = await holding.deleteExpired();
       if (deleted.length > 0) log.info({ deleted }, "expired shards deleted");
     };

@@ -2,7 +2,7 @@
 import { scrypt } from "node:crypto";
 
 import { type ProbeSubject, workInput } from "../protocol/probe.js";
-import { PROBE } from "../statements/measurement.js";
+import { PROBE } from "../statements/probe.js";
 
 /** 32 bytes, the same for whoever has the same subject. */
 export function probeWork(subject: ProbeSubject): Promise<Uint8Array> {

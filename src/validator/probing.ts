@@ -27,7 +27,7 @@ import type { Clock } from "../runtime/clock.js";
 import type { Logger } from "../runtime/log.js";
 import type { Counter, Histogram, Metrics } from "../runtime/metrics.js";
 import { SwarmkeepError } from "../statements/errors.js";
-import { PROBE } from "../statements/measurement.js";
+import { PROBE } from "../statements/probe.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { MemberChannel } from "./peers.js";
 import { probeWork } from "./probe-work.js";

@@ -3,7 +3,7 @@
  * them, sign the beacon, start the handover, and end the probation that follows, or give office back to the committee
  * before. Anyone may send each of these transactions; members take turns, so that one pays and nobody is needed.
  */
-import { ZeroAddress, getBytes } from "ethers";
+import { getBytes } from "ethers";
 
 import { INTERFACES } from "../ledger/contracts.js";
 import { signatureStruct } from "../ledger/points.js";
@@ -16,6 +16,7 @@ import { statementDigest } from "../statements/eip712.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { RepeatedSender } from "./repeated-sender.js";
 import type { FinalisedBlock, Standing } from "./standing.js";
+import { Turns, turnOf } from "./turns.js";
 import type { Voting } from "./voting.js";
 
 /** Weights brought up to date in one transaction. */
@@ -52,11 +53,11 @@ export class RotationRunner {
   #beacon: BeaconVote | undefined;
   /** When the committee in office took it, once that was looked up. */
   #since: { readonly office: Office; readonly time: number } | undefined;
-  /** The transaction that is due, and the ledger's time since which it is. */
-  #dueSince: { readonly name: string; readonly time: number } | undefined;
+  readonly #turns: Turns;
 
   constructor(options: RotationOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.turnSeconds);
   }
 
   /** Looks whether something is due by a newer finalised block. Transactions and votes go on by themselves. */
@@ -70,15 +71,15 @@ export class RotationRunner {
     }
     this.#voteOnBeacon(projection);
     const due = this.#due(projection, this.#since.time, finalised);
-    const turn = due === undefined ? undefined : this.#turn(projection, office);
+    const { calls, context } = this.#options;
+    const isProbation = rotationPhase(projection) === "probation";
+    const turn = due === undefined ? undefined : turnOf(projection, office, calls.address, isProbation);
     if (due === undefined || turn === undefined) {
-      this.#dueSince = undefined;
+      this.#turns.rest();
       return;
     }
-    const { calls, context, turnSeconds } = this.#options;
     const name = `${office.epoch} ${due.name}`;
-    if (this.#dueSince?.name !== name) this.#dueSince = { name, time: finalised.timestamp };
-    if (finalised.timestamp < this.#dueSince.time + turn * turnSeconds) return;
+    if (!this.#turns.hasCome(name, turn, finalised.timestamp)) return;
     const data = INTERFACES[due.contract].encodeFunctionData(due.name, due.values as unknown[]);
     calls.send({ to: context.addresses[due.contract], data, action: due.action, name }, finalised.timestamp);
   }
@@ -94,7 +95,8 @@ export class RotationRunner {
     switch (rotationPhase(projection)) {
       case "serving": {
         const end = since + Number(epochSeconds);
-        const stale = now > since + Number(epochSeconds) / 2 ? staleRanks(projection) : [];
+        const isTime = now > since + Number(epochSeconds) / 2 && (now >= end || !isMeasuring(projection));
+        const stale = isTime ? staleRanks(projection) : [];
         if (stale.length > 0) {
           const values = [stale.slice(0, REFRESHED_AT_ONCE)];
           return { name: "refresh", contract: "rotation", action: "bring weights up to date", values };
@@ -144,22 +146,6 @@ export class RotationRunner {
       },
     );
   }
-
-  /** 0 for the member whose turn it is; those in office come first, on probation those before take part. */
-  #turn(projection: Projection, office: Office): number | undefined {
-    const { calls } = this.#options;
-    const isProbation = rotationPhase(projection) === "probation";
-    const before = isProbation ? projection.takeoverOf(office)?.before?.committee : undefined;
-    const inOffice = rotated(office.committee, Number(office.epoch));
-    const accounts = [...new Set([...inOffice, ...(before ?? [])])].filter((account) => account !== ZeroAddress);
-    const turn = accounts.findIndex((account) => account.toLowerCase() === calls.address.toLowerCase());
-    return turn < 0 ? undefined : turn;
-  }
-}
-
-function rotated<T>(items: readonly T[], by: number): T[] {
-  const at = by % items.length;
-  return [...items.slice(at), ...items.slice(0, at)];
 }
 
 /** Where the turn stands (docs/protocol.md, section 13.1). */
@@ -185,6 +171,13 @@ export function ceremonyUnderWay({ ceremonies }: Projection): bigint | undefined
   const isRekey = (): boolean => events[0]?.name === "CeremonyStarted" && events[0].args.kind === REKEY;
   const isOver = events.some(({ name }) => name === "Activated" || (name === "AttemptFailed" && isRekey()));
   return isOver ? undefined : latest;
+}
+
+/** Whether the round of measurements of the epoch is under way: what it ends with changes weights again. */
+function isMeasuring({ office, measurement }: Projection): boolean {
+  const round = measurement.rounds.get(office?.epoch ?? 0n);
+  if (round === undefined || round.result?.isMeasured === false) return false;
+  return round.result === undefined || measurement.lastCredited < round.epoch;
 }
 
 /** Candidates whose weight is not what `refresh` would give them. */

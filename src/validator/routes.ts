@@ -248,10 +248,10 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
       method: "POST",
       path: PATH.vote,
       handle: ({ body }, caller) => {
-        expectValidator(caller);
+        const { account } = expectValidator(caller);
         const vote = decodeVote(body);
         const voting = vote.kind === VOTE_KIND.activation ? options.activating() : options.office().voting;
-        if (voting !== undefined) return { body: encodeVoteAnswer(voting.receive(vote)) };
+        if (voting !== undefined) return { body: encodeVoteAnswer(voting.receive(vote, account)) };
         throw new SwarmkeepError("no activation is under way here", {
           kind: "refused",
           code: "statement-unknown",

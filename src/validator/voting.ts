@@ -7,6 +7,7 @@ import { combinePartials, verifyPartial } from "../crypto/threshold-bls.js";
 import type { Bls } from "../crypto/bls.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { type Vote, type VoteKind, PATH, decodeVoteAnswer, encodeVote } from "../protocol/api.js";
+import type { Participation } from "../protocol/participation.js";
 import { VoteBook } from "../protocol/votes.js";
 import type { Clock } from "../runtime/clock.js";
 import { failpoint } from "../runtime/failpoint.js";
@@ -99,6 +100,8 @@ export interface VotingOptions {
   readonly bls: Bls;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Is told who votes. */
+  readonly participation?: Participation;
 }
 
 /** The votes of one committee. */
@@ -128,8 +131,19 @@ export class Voting {
    * @throws SwarmkeepError `already-voted`; the signal's reason.
    */
   async decide(kind: VoteKind, number: number, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const { record, signer, peers } = this.#options;
     const name = voteName(kind, number);
+    const signature = await this.#decide(name, { kind, number }, message, signal);
+    this.#options.participation?.decided(name);
+    return signature;
+  }
+
+  async #decide(
+    name: string,
+    { kind, number }: Pick<Vote, "kind" | "number">,
+    message: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { record, signer, peers } = this.#options;
     await record.claim(kind, number, statementId(message));
     this.#book.propose(name, message);
     const part = signer.partial(message);
@@ -144,7 +158,7 @@ export class Voting {
         this.#waiting.set(name, resolve);
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
         if (signal.aborted) reject(signal.reason as Error);
-        for (const seat of peers.seats) void this.#give(seat, vote, message, resolve, stop);
+        for (const seat of peers.seats) void this.#give(seat, vote, message, resolve, { signal, stop });
       });
     } finally {
       this.#waiting.delete(name);
@@ -152,10 +166,17 @@ export class Voting {
     }
   }
 
-  /** Takes another member's vote. @returns the signature if it is complete. @throws SwarmkeepError `vote-refused` */
-  receive({ kind, number, seat, partial }: Vote): Uint8Array | undefined {
+  /**
+   * Takes another member's vote.
+   * @param from account of the validator that sent it. Votes that come late are not verified any more, and count for their sender's seat alone.
+   * @returns the signature if it is complete. @throws SwarmkeepError `vote-refused`
+   */
+  receive({ kind, number, seat, partial }: Vote, from: string): Uint8Array | undefined {
+    const { participation, committee } = this.#options;
     const name = voteName(kind, number);
     const outcome = this.#book.add(name, seat, partial);
+    const isOwn = committee.accounts.get(seat)?.toLowerCase() === from.toLowerCase();
+    if (outcome.kind !== "refused" && isOwn) participation?.voted(name, seat);
     if (outcome.kind === "complete") {
       this.#waiting.get(name)?.(outcome.signature);
       return outcome.signature;
@@ -169,22 +190,23 @@ export class Voting {
     });
   }
 
+  /** A vote that is on its way arrives, although it is not needed any more: whoever waits for it sees that it was given. */
   async #give(
     seat: number,
     vote: Uint8Array,
     message: Uint8Array,
     finish: (signature: Uint8Array) => void,
-    signal: AbortSignal,
+    { signal, stop }: { readonly signal: AbortSignal; readonly stop: AbortSignal },
   ): Promise<void> {
     const { peers, clock, bls, committee } = this.#options;
-    for (let delay: number = RETRY.first; !signal.aborted; delay = Math.min(delay * 2, RETRY.most)) {
+    for (let delay: number = RETRY.first; !stop.aborted; delay = Math.min(delay * 2, RETRY.most)) {
       try {
         const signature = decodeVoteAnswer(await peers.post(seat, PATH.vote, vote, signal));
         if (signature !== undefined && bls.verify(committee.keys.bls, message, signature)) return finish(signature);
-        await clock.sleep(REPEAT, signal).catch(() => undefined);
+        await clock.sleep(REPEAT, stop).catch(() => undefined);
       } catch {
         // Away, or not as far yet: the vote is offered again until the statement is decided.
-        await clock.sleep(delay, signal).catch(() => undefined);
+        await clock.sleep(delay, stop).catch(() => undefined);
       }
     }
   }

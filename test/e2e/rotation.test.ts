@@ -11,6 +11,7 @@ import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser,
 import { ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
+import type { ValidatorProcess } from "./validator-process.js";
 import { eventually } from "./waiting.js";
 
 /** Short, and long enough that six processes on one core keep up with it. */
@@ -83,7 +84,41 @@ describe("rotation of the committee", function () {
     await eventually(`epoch ${wanted} has begun`, async () => ((await epoch()) >= wanted ? true : undefined), 180);
   }
 
-  it("two handovers, with certificates before, between and after under one public key, and old shares erased", async () => {
+  /** Qualities on the ledger, by account. */
+  async function qualities(): Promise<Map<string, bigint>> {
+    const { measurement, registry } = mesh.ledger.contracts;
+    const ranks = Array.from({ length: mesh.size }, (_, rank) => rank);
+    const of = async (rank: number): Promise<[string, bigint]> => [
+      await registry.candidateAt(rank),
+      await measurement.qualityOf(rank),
+    ];
+    return new Map(await Promise.all(ranks.map(of)));
+  }
+
+  /** Stops a candidate that is not in office, when an epoch has just begun: no probe of it was answered yet, or one at most. */
+  async function stopOne(): Promise<ValidatorProcess> {
+    const committee = new Set(await mesh.ledger.contracts.groupKeys.committee());
+    const idle = mesh.validators.find(({ place }) => !committee.has(place.account)) as ValidatorProcess;
+    await idle.kill();
+    return idle;
+  }
+
+  async function expectMeasured(stopped: ValidatorProcess): Promise<void> {
+    const { reputation } = mesh.ledger.contracts;
+    await eventually(
+      "all candidates are measured, and the one that was stopped has sunk below the others",
+      async () => {
+        const { [stopped.place.account]: its = 0n, ...others } = Object.fromEntries(await qualities());
+        return Object.values(others).every((quality) => quality > its) ? true : undefined;
+      },
+      120,
+    );
+    await stopped.start();
+    const scores = await Promise.all(mesh.validators.map(({ place }) => reputation.recordOf(place.account)));
+    expect(scores.filter(({ epochs, points }) => epochs > 0n && points > 0n)).to.have.length.of.at.least(4);
+  }
+
+  it("two handovers, with certificates before, between and after under one public key, old shares erased, and a candidate that was stopped measured so", async () => {
     const { groupKeys, registry } = mesh.ledger.contracts;
     const key = await groupKeys.edKey();
     const first = await epoch();
@@ -92,8 +127,10 @@ describe("rotation of the committee", function () {
     const certificates = [await agent.enrol({ attempts: 20 })];
     const ceremonies = new Set<bigint>();
     watching = await watch();
+    let stopped: ValidatorProcess | undefined;
     for (let i = 1n; i <= 2n; i++) {
       await untilEpoch(first + i);
+      if (i === 2n) stopped = await stopOne();
       certificates.push(await agent.renew({ attempts: 30 }));
       ceremonies.add((await groupKeys.office()).ceremony);
       // The same page, never loaded again.
@@ -109,6 +146,7 @@ describe("rotation of the committee", function () {
       await picture(watching.page, "overview");
       await expectExplained(watching, Number(first) + 1);
     }
+    if (stopped !== undefined) await expectMeasured(stopped);
     // Nobody keeps anything of the ceremony that made the keys, two committees later.
     await eventually(
       "the shares of the first committee are erased",

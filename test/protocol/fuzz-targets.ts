@@ -72,8 +72,8 @@ export const protocolTargets: readonly FuzzTarget[] = [
       {
         epoch: 3,
         sample: { first: 64, sampled: 7 },
-        qualities: word,
-        participation: new Uint8Array(16).fill(5),
+        qualities: [0, 15, 7],
+        participation: [1, 2, 3, 4],
         salt: word,
       },
     ],

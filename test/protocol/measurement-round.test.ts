@@ -4,19 +4,18 @@ import { AbiCoder, hexlify, keccak256 } from "ethers";
 import {
   type OwnPart,
   type Report,
-  type Round,
+  type RoundFacts,
+  commitTime,
   commitmentOf,
   dueStep,
+  probesLeft,
   ranksOf,
   sampleOf,
 } from "../../src/protocol/measurement-round.js";
-import { toBytes } from "../../src/crypto/bytes.js";
-import { packClasses } from "../../src/statements/classes.js";
 
 const SEATS = 4;
 const sample = { first: 0, sampled: 6 };
-const opened: Round = {
-  epoch: 3n,
+const opened: RoundFacts = {
   commitDeadline: 100,
   revealDeadline: 200,
   sample,
@@ -24,13 +23,13 @@ const opened: Round = {
   reports: new Set(),
   isMeasured: undefined,
   isCredited: false,
-  isAllotted: false,
+  isPaid: false,
 };
 const all = new Set([1, 2, 3, 4]);
 
-function due(round: Round | undefined, now: number, own: Partial<OwnPart> | "away" = {}, hasRewards = true): unknown {
+function due(round: RoundFacts | undefined, now: number, own: Partial<OwnPart> | "away" = {}): unknown {
   const part = own === "away" ? undefined : { seat: 1, commitAt: 50, sample, ...own };
-  return dueStep({ round, seats: SEATS, now, own: part, hasRewards });
+  return dueStep({ round, seats: SEATS, now, own: part });
 }
 
 describe("a round of measurements", () => {
@@ -66,8 +65,7 @@ describe("a round of measurements", () => {
     const settled = { ...opened, isMeasured: true };
     expect(due(settled, 300, "away")).to.equal("credit");
     expect(due({ ...settled, isCredited: true }, 300)).to.equal("allot");
-    expect(due({ ...settled, isCredited: true }, 300, {}, false)).to.equal(undefined);
-    expect(due({ ...settled, isCredited: true, isAllotted: true }, 300)).to.equal(undefined);
+    expect(due({ ...settled, isCredited: true, isPaid: true }, 300)).to.equal(undefined);
     expect(due({ ...opened, isMeasured: false }, 300), "too few reports").to.equal(undefined);
   });
 
@@ -76,8 +74,8 @@ describe("a round of measurements", () => {
     const report: Report = {
       epoch: 7,
       sample,
-      qualities: toBytes(packClasses([1, 15, 0, 7]), 32),
-      participation: toBytes(packClasses([2, 0, 15]), 16),
+      qualities: [1, 15, 0, 7],
+      participation: [2, 0, 15],
       salt: new Uint8Array(32).fill(3),
     };
     const encoded = AbiCoder.defaultAbiCoder().encode(
@@ -85,6 +83,20 @@ describe("a round of measurements", () => {
       [7n, hexlify(account), 0x70f1n, 0xf02n, report.salt],
     );
     expect(hexlify(commitmentOf(report, account))).to.equal(keccak256(encoded));
+  });
+
+  it("begins as late as leaves it time, and not before half of the epoch", () => {
+    expect(commitTime(1_000, 86_400, 600)).to.deep.equal({ from: 1_000 + 82_800, spread: 300 });
+    expect(commitTime(1_000, 20, 8)).to.deep.equal({ from: 1_010, spread: 1 });
+    expect(commitTime(1_000, 13, 30)).to.deep.equal({ from: 1_007, spread: 0 });
+  });
+
+  it("follows as many probes as are left of the epoch's for a member that comes late", () => {
+    expect(probesLeft(24, 1_000, 2_000, 900)).to.equal(24);
+    expect(probesLeft(24, 1_000, 2_000, 1_000)).to.equal(24);
+    expect(probesLeft(24, 1_000, 2_000, 1_500)).to.equal(12);
+    expect(probesLeft(3, 1_000, 2_000, 1_999)).to.equal(1);
+    expect(probesLeft(3, 1_000, 2_000, 2_000)).to.equal(0);
   });
 
   it("measures one word of candidates, which the committee's keys choose", () => {

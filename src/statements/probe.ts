@@ -1,4 +1,4 @@
-/** Numbers of probes (docs/protocol.md, section 15). */
+/** Numbers of a probe (docs/protocol.md, section 15.1). */
 export const PROBE = {
   /** Bytes of a challenge, of the work's result and of what each step signs on. */
   challenge: 32,
