@@ -13,6 +13,7 @@ import { formatRekey, parseRekey } from "../src/operator/rekey.js";
 import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
 import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
 import { formatTokenFile, parseTokenFile } from "../src/operator/token-file.js";
+import { parseEther } from "../src/statements/ether.js";
 import { formatNetworkKey, parseNetworkKey } from "../src/store/ipfs-node.js";
 import { SwarmkeepError } from "../src/statements/errors.js";
 import { keySecret } from "./device/device-fixture.js";
@@ -50,6 +51,7 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     textTarget("parseEndpoint", "validator.example:8443", (text) => formatEndpoint(parseEndpoint(text))),
     fuzzTarget("parseBase64Body", [bytes("MAA=\r\n")], parseBase64Body),
     textTarget("parseBasicCredentials", "Basic NzpjaGVjaw==", parseBasicCredentials),
+    textTarget("parseEther", "0.5 ETH", parseEther),
     textTarget("parseListen", "127.0.0.1:0", parseListen),
     textTarget("parseTokenFile", formatTokenFile({ place: { module: "m", token: "t", key: "k" }, name: "n" }), (text) =>
       parseTokenFile(bytes(text), "token.json"),
