@@ -189,9 +189,12 @@ export class MeasuringRunner {
   #doShared(office: Office, now: number, finalised: FinalisedBlock): void {
     const { standing, calls } = this.#options;
     const { projection } = standing;
+    const { rounds } = projection.measurement;
     for (const epoch of [office.epoch - 1n, office.epoch]) {
-      const round = projection.measurement.rounds.get(epoch);
+      const round = rounds.get(epoch);
       if (round === undefined || epoch <= this.#over) continue;
+      // A round that was not settled is over once the next one has begun.
+      if (round.result === undefined && epoch !== office.epoch && rounds.has(office.epoch)) continue;
       const of = projection.offices().findLast((one) => one.epoch === epoch) ?? office;
       const step = this.#due(of, now, undefined);
       if (step === undefined && round.result !== undefined) this.#end(round);

@@ -174,7 +174,7 @@ export function ceremonyUnderWay({ ceremonies }: Projection): bigint | undefined
 }
 
 /** Whether the round of measurements of the epoch is under way: what it ends with changes weights again. */
-function isMeasuring({ office, measurement }: Projection): boolean {
+export function isMeasuring({ office, measurement }: Projection): boolean {
   const round = measurement.rounds.get(office?.epoch ?? 0n);
   if (round === undefined || round.result?.isMeasured === false) return false;
   return round.result === undefined || measurement.lastCredited < round.epoch;

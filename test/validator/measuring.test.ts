@@ -234,12 +234,19 @@ describe("a member's part in a round of measurements", () => {
     expect(sent).to.have.length(before);
   });
 
-  it("leaves alone what changed nothing", async () => {
+  it("leaves alone what changed nothing, and a round that was not settled before the next one began", async () => {
     const running = runner();
     open();
     settle(false);
     for (const later of [20, 40]) await running.advance(at(HALF + later));
     expect(sent).to.deep.equal([]);
+
+    takeOffice(2, 2);
+    open(2);
+    takeOffice(3, 3);
+    open(3);
+    for (const later of [50, 60]) await running.advance(at(HALF + later));
+    expect(sent.map(({ name, values }) => [name, values[0]])).to.deep.equal([["settle", 3n]]);
   });
 
   it("counts the dealings that a handover owed, and the acknowledgements that came", () => {

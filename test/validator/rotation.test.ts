@@ -5,7 +5,7 @@ import type { LedgerEvent } from "../../src/ledger/events.js";
 import { Projection } from "../../src/ledger/projection.js";
 import { candidateWeight } from "../../src/protocol/weight.js";
 import { packClasses } from "../../src/statements/classes.js";
-import { rotationPhase, staleRanks } from "../../src/validator/rotation.js";
+import { isMeasuring, rotationPhase, staleRanks } from "../../src/validator/rotation.js";
 
 const ETHER = 10n ** 18n;
 const office = { epoch: 4n, ceremony: 4n };
@@ -96,5 +96,23 @@ describe("weights that are out of date", () => {
     expect(staleRanks(weighed(opened, event("measurement", "RoundSettled", failed)))).to.deep.equal([]);
     const credit = { account, epoch: 1n, participated: 15n, score: 12n };
     expect(staleRanks(weighed(event("reputation", "Credited", credit)))).to.deep.equal([0]);
+  });
+
+  it("wait for a round of measurements that is under way until its members are credited, and for no other", () => {
+    const taken = { epoch: 1n, generation: 1n, ceremony: 1n, committee: [account], verificationRoot: "0x" };
+    const opening = { commitDeadline: 1n, revealDeadline: 2n, first: 0n, sampled: 2n };
+    const result = { epoch: 1n, reports: 14n, isMeasured: true, qualities: 0n, participation: 0n };
+    const projection = weighed(event("groupKeys", "OfficeTaken", taken));
+    const after = (...events: readonly LedgerEvent[]): boolean => {
+      for (const each of events) projection.apply(each);
+      return isMeasuring(projection);
+    };
+    expect(after()).to.equal(false);
+    expect(after(event("measurement", "RoundOpened", { epoch: 0n, ...opening })), "of another epoch").to.equal(false);
+    expect(after(event("measurement", "RoundOpened", { epoch: 1n, ...opening }))).to.equal(true);
+    expect(after(event("measurement", "RoundSettled", { ...result, isMeasured: false })), "failed").to.equal(false);
+    expect(after(event("measurement", "RoundSettled", result))).to.equal(true);
+    const credit = { account, epoch: 1n, participated: 15n, score: 12n };
+    expect(after(event("reputation", "Credited", credit))).to.equal(false);
   });
 });

@@ -38,4 +38,22 @@ export async function tellRotationStory(
       };
     });
   }
+  await tellMeasurements(ledger, progress);
+}
+
+/** What the committees have measured of the candidates meanwhile; nothing where a busy machine let every round fail. */
+async function tellMeasurements({ contracts }: LocalMesh["ledger"], progress: Progress): Promise<void> {
+  const { measurement, reputation, registry } = contracts;
+  const rounds = await measurement.queryFilter(measurement.filters.RoundSettled());
+  const last = rounds.findLast(({ args }) => args.isMeasured);
+  if (last === undefined) return;
+  await progress.step("measured", async () => {
+    const ranks = Array.from({ length: Number(await registry.candidateCount()) }, (_, rank) => rank);
+    const qualities = await Promise.all(ranks.map(async (rank) => Number(await measurement.qualityOf(rank))));
+    const accounts = await Promise.all(ranks.map((rank) => registry.candidateAt(rank)));
+    const scores = await Promise.all(accounts.map(async (account) => Number(await reputation.scoreOf(account))));
+    const of = (values: readonly number[]): string => `${Math.min(...values)} to ${Math.max(...values)}`;
+    const measured = `${ranks.length} candidates, by probes in epoch ${last.args.epoch}`;
+    return { detail: `${measured}: quality ${of(qualities)} of 15, reputation ${of(scores)} of 15`, value: undefined };
+  });
 }
