@@ -9,7 +9,7 @@ const SEED = Number(process.env["SWARMKEEP_SOAK_SEED"] ?? Date.now() % 1_000_000
 /** f = 1. */
 const COMMITTEE = 4;
 const CANDIDATES = 7;
-const DEVICES = 18;
+const DEVICES = 24;
 /** In the mean over all epochs. */
 const REQUESTS_PER_EPOCH = 200;
 
