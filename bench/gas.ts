@@ -8,6 +8,7 @@ import { draw16of10000 } from "./gas/draw16of10000.js";
 import { genesis7 } from "./gas/genesis7.js";
 import { keyGeneration16 } from "./gas/keyGeneration16.js";
 import { keyGeneration7 } from "./gas/keyGeneration7.js";
+import { MEASUREMENT } from "./gas/measurement.js";
 import { postBeacon } from "./gas/postBeacon.js";
 import { postCheckpoint } from "./gas/postCheckpoint.js";
 import { postHead } from "./gas/postHead.js";
@@ -49,4 +50,5 @@ export const GAS: readonly GasFigure[] = [
   reshareDealing32,
   rotation7,
   rotation16,
+  ...MEASUREMENT,
 ];

@@ -30,8 +30,11 @@ contract Measurement is IMeasurement, MeshContract {
     /// @inheritdoc IMeasurement
     IValidatorRegistry public immutable registry;
 
+    /// @dev Epoch of the newest round.
+    uint64 private _latest;
     mapping(uint64 epoch => Round) private _rounds;
-    mapping(uint64 epoch => mapping(uint256 seat => Report)) private _reports;
+    /// @dev Of the newest round, where its bitmaps have the seat: each round writes over those of the one before, at a quarter of the price.
+    mapping(uint256 seat => Report) private _reports;
     mapping(uint64 epoch => bytes32 hash) private _committeeHash;
     mapping(uint64 epoch => uint128 classes) private _participation;
     /// @dev By rank, as many in a word as a round measures.
@@ -55,7 +58,7 @@ contract Measurement is IMeasurement, MeshContract {
         _requirePhase(epoch, Phase.Commit);
 
         r.commitments = r.commitments.with(seat);
-        _reports[epoch][seat].commitment = commitment;
+        _reports[seat].commitment = commitment;
         emit ReportCommitted(epoch, seat, commitment);
     }
 
@@ -65,7 +68,7 @@ contract Measurement is IMeasurement, MeshContract {
         Round storage r = _rounds[epoch];
         if (r.reports.has(seat)) revert AlreadyDone(epoch, seat);
         _requirePhase(epoch, Phase.Reveal);
-        Report storage report = _reports[epoch][seat];
+        Report storage report = _reports[seat];
         bytes32 commitment = keccak256(abi.encode(epoch, msg.sender, qualities, participation_, salt));
         if (commitment != report.commitment) revert WrongReport(epoch, seat, report.commitment);
 
@@ -89,7 +92,7 @@ contract Measurement is IMeasurement, MeshContract {
         uint256 qualities = 0;
         uint128 participation_ = 0;
         if (isMeasured) {
-            (uint256[] memory seats, uint256[] memory views, uint256[] memory parts) = _collect(epoch, reported);
+            (uint256[] memory seats, uint256[] memory views, uint256[] memory parts) = _collect(reported);
             qualities = _moveQualities(r.first, r.sampled, committee, seats, views);
             participation_ = _participationOf(seats, parts, committee.length);
             _participation[epoch] = participation_;
@@ -120,7 +123,7 @@ contract Measurement is IMeasurement, MeshContract {
     function phaseOf(uint64 epoch) public view returns (Phase) {
         Round storage r = _rounds[epoch];
         if (r.settled) return Phase.Settled;
-        if (r.commitDeadline == 0) return Phase.None;
+        if (r.commitDeadline == 0 || epoch != _latest) return Phase.None;
         uint40 commitments = r.commitments;
         if (block.timestamp <= r.commitDeadline && commitments != Seats.firstOf(r.seats)) return Phase.Commit;
         return block.timestamp <= r.revealDeadline && commitments != r.reports ? Phase.Reveal : Phase.Settle;
@@ -138,6 +141,7 @@ contract Measurement is IMeasurement, MeshContract {
         uint64 from = groupKeys.since() + uint64(parameters.epochSeconds / PARTS_BEFORE_ROUND);
         if (block.timestamp < from) revert TooEarly(epoch, from);
 
+        _latest = epoch;
         (uint256 first, uint256 sampled) = _sample(epoch);
         address[] memory committee = groupKeys.committee();
         r.commitDeadline = uint64(block.timestamp) + parameters.phaseSeconds;
@@ -158,7 +162,6 @@ contract Measurement is IMeasurement, MeshContract {
     }
 
     function _collect(
-        uint64 epoch,
         uint40 reported
     ) private view returns (uint256[] memory seats, uint256[] memory views, uint256[] memory parts) {
         uint256 count = reported.count();
@@ -166,7 +169,7 @@ contract Measurement is IMeasurement, MeshContract {
         uint256 next = 0;
         for (uint256 seat = 1; next < count; seat++) {
             if (!reported.has(seat)) continue;
-            Report storage report = _reports[epoch][seat];
+            Report storage report = _reports[seat];
             (seats[next], views[next], parts[next]) = (seat, report.qualities, report.participation);
             next++;
         }

@@ -10,7 +10,8 @@ import {IValidatorRegistry} from "./IValidatorRegistry.sol";
 /// For each candidate the median of all others' reports counts: f faulty members cannot move it beyond what honest members saw.
 /// A report is packed, 4 bits a class: 0, never answered, to 15, the best. A round that fails changes nothing.
 interface IMeasurement {
-    /// @notice None: nobody has committed. The others follow one another by time; settled is final.
+    /// @notice None: nobody has committed, or the round of a later epoch began before this one was settled. The others follow one
+    /// another by time; settled is final.
     enum Phase {
         None,
         Commit,
@@ -79,7 +80,7 @@ interface IMeasurement {
     function revealReport(uint64 epoch, uint256 qualities, uint128 participation, bytes32 salt) external;
 
     /// @notice Ends the round of `epoch` after its last deadline, or once all who committed have revealed. Anyone, also after the
-    /// committee left office.
+    /// committee left office, until the next round begins.
     /// @param committee Of that epoch, in seat order, as OfficeTaken has it.
     function settle(uint64 epoch, address[] calldata committee) external;
 

@@ -42,6 +42,13 @@ describe("fleet and revoke", () => {
     expectSentence(escape, "usage", "bad-name");
   });
 
+  it("refuse to pay what is no amount, or has no unit", async () => {
+    for (const amount of ["1", "0ETH"]) {
+      const outcome = await swarmkeep(["fleet", "pay", `--amount=${amount}`, "--data", registrar]);
+      expectSentence(outcome, "usage", "bad-amount");
+    }
+  });
+
   it("refuse key files that hold no keys, naming the line", async () => {
     const path = join(folder, "keys.txt");
     await writeFile(path, `${"ab".repeat(31)}\n`);

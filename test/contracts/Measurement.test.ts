@@ -3,7 +3,7 @@ import { AbiCoder, getBytes, keccak256 } from "ethers";
 
 import { candidateWeight } from "../../src/protocol/weight.js";
 import { packClasses as packed, unpackClasses as unpacked } from "../../src/statements/classes.js";
-import { MINIMUM_OPEN_COMMITTEE } from "../../src/statements/quorum.js";
+import { MINIMUM_OPEN_COMMITTEE, quorumOf } from "../../src/statements/quorum.js";
 import {
   FAR,
   PARAMETERS,
@@ -29,7 +29,7 @@ import {
 } from "./measurement-fixture.js";
 
 const { ethers, networkHelpers } = connection;
-const { loadFixture, time } = networkHelpers;
+const { loadFixture, takeSnapshot, time } = networkHelpers;
 
 /** A commitment, a report, and the round's end for eight candidates, by four members. */
 const CEILING = { commit: 170_000n, reveal: 110_000n, settle: 200_000n };
@@ -213,18 +213,29 @@ describe("Measurement", () => {
     await refused(measurement.settle(EPOCH, committee), "WrongPhase", EPOCH, PHASE.settled, PHASE.settle);
   });
 
-  it("is settled also after the committee left office", async () => {
+  it("is settled also after the committee left office, until the next one's round begins, which writes over its reports", async () => {
     const fixture = await loadFixture(measured);
     const { mesh, measurement, committee } = fixture;
-    const own = member(mesh, 1);
-    await measurement.connect(own).commitReport(EPOCH, commitmentOf(own.address, 1n, 1n));
+    const own = measurement.connect(member(mesh, 1));
+    await own.commitReport(EPOCH, commitmentOf(member(mesh, 1).address, 1n, 1n));
     await mesh.ceremony.install(officeOf(mesh, 2n));
-    await expect(measurement.connect(own).revealReport(EPOCH, 1n, 1n, SALT))
+    await expect(own.revealReport(EPOCH, 1n, 1n, SALT))
       .to.be.revertedWithCustomError(measurement, "NotThisEpoch")
       .withArgs(EPOCH, 2n);
-    await time.increase(3 * PARAMETERS.phaseSeconds);
+    await time.increase(PARAMETERS.epochSeconds / 4);
+    const snapshot = await takeSnapshot();
     await measurement.settle(EPOCH, committee);
     expect((await measurement.round(EPOCH)).settled).to.equal(true);
+
+    await snapshot.restore();
+    await own.commitReport(2n, SALT);
+    await expect(measurement.settle(EPOCH, committee))
+      .to.be.revertedWithCustomError(measurement, "WrongPhase")
+      .withArgs(EPOCH, PHASE.none, PHASE.settle);
+    // What the seat reported in the last epoch is no report in this one.
+    await time.increase(3 * PARAMETERS.phaseSeconds);
+    await measurement.settle(2n, committee);
+    expect((await measurement.round(2n)).reports).to.equal(0n);
   });
 });
 
@@ -327,19 +338,18 @@ describe("what is measured", () => {
     expect(() => candidateWeight({ stake: 1n, minimumStake: 0n, quality: 1, reputation: 0 })).to.throw(RangeError);
   });
 
-  it("is a median that f of 2f + 1 cannot move beyond the others, whatever they say", async () => {
+  it("is a median that f faulty members cannot move beyond what the others saw, however many of them are away", async () => {
     const harness = await ethers.deployContract("MeasureHarness");
     const next = numbers(12_345);
     for (let run = 0; run < 60; run++) {
-      const f = 1 + (next() % 10);
-      const honest = Array.from({ length: f + 1 }, () => next() % 16);
-      const liars = Array.from({ length: f }, () => (run % 3 === 0 ? 15 : run % 3 === 1 ? 0 : next() % 16));
+      const { n, f } = quorumOf(4 + (next() % 29));
+      const away = next() % (f + 1);
+      const honest = Array.from({ length: n - f - 1 }, () => next() % 16);
+      const liars = Array.from({ length: f - away }, () => (run % 3 === 0 ? 15 : run % 3 === 1 ? 0 : next() % 16));
       const position = next() % 64;
-      const reports = [...liars, ...honest].map((value) => BigInt(value) << BigInt(4 * position));
-      expect(Number(await harness.median(reports, position, 1_000))).to.be.within(
-        Math.min(...honest),
-        Math.max(...honest),
-      );
+      const own = 15n << BigInt(4 * position);
+      const reports = [own, ...[...liars, ...honest].map((value) => BigInt(value) << BigInt(4 * position))];
+      expect(Number(await harness.median(reports, position, 0))).to.be.within(Math.min(...honest), Math.max(...honest));
     }
   });
 

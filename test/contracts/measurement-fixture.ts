@@ -1,8 +1,20 @@
 /** A round of measurement as members hold it: reports committed, revealed, and settled. */
 import { AbiCoder, keccak256 } from "ethers";
+import { network } from "hardhat";
 
 import { packClasses } from "../../src/statements/classes.js";
-import { PARAMETERS, officeOf, word, type Mesh, type Signer } from "./mesh.js";
+import {
+  PARAMETERS,
+  deployMesh,
+  genesisOf,
+  officeOf,
+  registrationOf,
+  secretOf,
+  submit,
+  word,
+  type Mesh,
+  type Signer,
+} from "./mesh.js";
 
 export const EPOCH = 1n;
 export const SALT = word(77n);
@@ -64,4 +76,51 @@ export async function hold({ mesh, measurement, committee }: Measured, views: Re
   }
   await time.increase(PARAMETERS.phaseSeconds);
   return measurement.settle(EPOCH, committee);
+}
+
+export type MeasuredMesh = Awaited<ReturnType<typeof measuredMesh>>;
+
+/**
+ * A mesh with a committee of `seats`, all registered and with stake, half of its candidates, and something in the reward pool.
+ * Every round is of full reports, and all that it measures has changed since the one before.
+ */
+export async function measuredMesh(seats: number) {
+  const mesh = await deployMesh(await network.create());
+  const { ethers, networkHelpers } = mesh.on;
+  const members = (await ethers.getSigners()).slice(0, seats);
+  const committee = members.map(({ address }) => address);
+  const accounts = [...committee, ...Array.from({ length: seats }, (_, i) => `0x${word(0x10000 + i).slice(-40)}`)];
+  const candidates = accounts.map((account, i) => ({ account, operator: word(i + 1) }));
+  await submit(mesh, await genesisOf(mesh, { committeeSize: seats }, { members: candidates }));
+  for (const [i, own] of members.entries()) {
+    const registration = await registrationOf(mesh, own.address, secretOf(100n + BigInt(i)), 100n + BigInt(i));
+    await mesh.registry.connect(own).register(registration, { value: PARAMETERS.minimumStake });
+  }
+  const takeOffice = async (epoch: bigint): Promise<void> => {
+    await mesh.ceremony.install({ ...officeOf(mesh, epoch), committee });
+  };
+  await takeOffice(EPOCH);
+  const contracts = await contractsOf(mesh);
+  await contracts.pool.payIn(1n, { value: 10n ** 18n });
+  const ranks = committee.map((_, rank) => rank);
+  await mesh.rotation.refresh(ranks);
+  const reportOf = (epoch: bigint) => {
+    const value = epoch % 2n === 0n ? 6 : 15;
+    const classes = (count: number): bigint => packClasses(Array.from({ length: count }, () => value));
+    return { qualities: classes(accounts.length), participation: classes(seats), salt: SALT };
+  };
+  return {
+    ...contracts,
+    rotation: mesh.rotation,
+    members,
+    committee,
+    ranks,
+    takeOffice,
+    reportOf,
+    commitment: (account: string, epoch: bigint): string => {
+      const { qualities, participation, salt } = reportOf(epoch);
+      return commitmentOf(account, qualities, participation, salt, epoch);
+    },
+    passProbing: () => networkHelpers.time.increase(PARAMETERS.epochSeconds / 4),
+  };
 }
