@@ -62,6 +62,21 @@ ${table(
     return [`\`postEvery\` ${postEvery}: ${what}`, grouped(total), ...inDollars(total)];
   }),
 )}
+## By the epoch
+
+    gas per epoch = rotation + measurement
+
+Where committees change (\`epochSeconds\`, a day by default): the turn and the handover by all members, and the round in which they report what they measured, with the
+credits, the rewards and the new weights that follow from it. Probes themselves cost nothing on the ledger. Without probes (\`probesPerEpoch\` 0) the second part is away.
+
+${table(
+  ["validators", "rotation", "measurement", "together", ...prices()],
+  COMMITTEES.map((n) => {
+    const [rotation, measurement] = [gas(`rotation${n}`), gas(`measurement${n}`)];
+    const total = rotation + measurement;
+    return [String(n), ...[rotation, measurement, total].map(grouped), ...inDollars(total)];
+  }),
+)}
 ## Once
 
     gas = deployment + genesis + n x registerValidator + keyGeneration

@@ -6,6 +6,7 @@
 import { AbiCoder, dataSlice, keccak256 } from "ethers";
 
 import type { WeightInputs } from "../protocol/weight.js";
+import { deviceOfOperator } from "../statements/device-operator.js";
 import { RevocationBitmap } from "./bitmap.js";
 import { INTERFACES } from "./contracts.js";
 import type { LedgerEvent, LedgerEventNamed, Plain } from "./events.js";
@@ -249,13 +250,24 @@ export class Projection {
   /** What `Rotation.refresh` makes the weight of a candidate from, as it stands. */
   weightInputsOf(rank: number, member: Member | undefined): WeightInputs {
     const minimumStake = this.genesis?.parameters.minimumStake ?? 1n;
-    const isEligible = member?.state === "active" && member.jailedUntil === 0n && 2n * member.stake >= minimumStake;
+    const isEligible =
+      member?.state === "active" &&
+      member.jailedUntil === 0n &&
+      2n * member.stake >= minimumStake &&
+      !this.isRevokedDeviceAt(member, Number.MAX_SAFE_INTEGER);
     return {
       stake: isEligible ? member.stake : 0n,
       minimumStake,
       quality: this.measurement.qualityOf(rank),
       reputation: this.measurement.scoreOf(member?.account ?? ""),
     };
+  }
+
+  /** Whether a candidate is a device that was revoked or held after all of `block`. */
+  isRevokedDeviceAt({ operator }: Member, block: number): boolean {
+    const index = deviceOfOperator(operator);
+    if (index === undefined) return false;
+    return ((this.bitmap.effective(Math.floor(index / 256), block) >> BigInt(index % 256)) & 1n) === 1n;
   }
 
   /** One more than the highest index allocated after all of `block`; 0 before the first batch. */

@@ -83,7 +83,9 @@ export function drawInputsOf(projection: Projection, epoch: bigint): DrawInputs 
     candidates: candidates.map((member, rank): DrawCandidate => ({
       account: member.account,
       weighedBy: turn.weighedBy[rank],
-      barred: barOf(member, minimumStake),
+      barred: projection.isRevokedDeviceAt(member, turn.frozenIn)
+        ? "the device that it is was revoked or held"
+        : barOf(member, minimumStake),
     })),
   };
 }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { gasOfRound } from "../../bench/gas/measurement.js";
 import { postBeacon } from "../../bench/gas/postBeacon.js";
 import { reshareDealing32 } from "../../bench/gas/reshareDealing32.js";
 import { rotation16 } from "../../bench/gas/rotation16.js";
@@ -14,6 +15,15 @@ describe("gas of a rotation", () => {
   ] as const) {
     it(`stays within ${ceiling} for ${operation}`, async () => {
       expect(await measure()).to.be.at.most(ceiling);
+    });
+  }
+
+  for (const [seats, ceiling] of [
+    [7, 1_600_000],
+    [16, 3_800_000],
+  ] as const) {
+    it(`stays within ${ceiling} for a measurement by ${seats}, with all that follows from it`, async () => {
+      expect((await gasOfRound(seats)).all).to.be.at.most(ceiling);
     });
   }
 });

@@ -4,6 +4,7 @@ import { zeroPadValue } from "ethers";
 import type { LedgerEvent } from "../../src/ledger/events.js";
 import { Projection } from "../../src/ledger/projection.js";
 import { candidateWeight } from "../../src/protocol/weight.js";
+import { deviceOperator } from "../../src/statements/device-operator.js";
 import { packClasses } from "../../src/statements/classes.js";
 import { isMeasuring, rotationPhase, staleRanks } from "../../src/validator/rotation.js";
 
@@ -85,6 +86,19 @@ describe("weights that are out of date", () => {
     ] as const) {
       expect(staleRanks(weighed(event("registry", name, { account, ...args }))), name).to.deep.equal([0]);
     }
+  });
+
+  it("are those of gateways that were revoked or held, until they are released", () => {
+    const operator = deviceOperator(258);
+    const admitted = event("registry", "ValidatorAdmitted", { account, operator });
+    const entries = `0x${"00000001"}${"4".padStart(64, "0")}`;
+    const held = event("revocations", "Held", { fleetId: 1n, entries });
+    const released = event("revocations", "Released", { fleetId: 1n, entries });
+    const other = event("revocations", "Held", { fleetId: 1n, entries: entries.replace(/4$/, "8") });
+    expect(staleRanks(weighed(admitted, other))).to.deep.equal([]);
+    expect(staleRanks(weighed(admitted, held))).to.deep.equal([0]);
+    expect(staleRanks(weighed(admitted, held, released))).to.deep.equal([]);
+    expect(staleRanks(weighed(admitted, event("revocations", "Revoked", { entries, reason: 1n })))).to.deep.equal([0]);
   });
 
   it("are those of candidates whose quality or reputation was measured", () => {
