@@ -6,17 +6,16 @@
  */
 import { randomBytes, randomInt } from "node:crypto";
 
-import { ZeroAddress, getBytes } from "ethers";
+import { getBytes } from "ethers";
 
 import { Refusal } from "../certificate/refusal.js";
 import { INTERFACES } from "../ledger/contracts.js";
 import type { Round } from "../ledger/measurement-projection.js";
-import type { Office, Projection } from "../ledger/projection.js";
+import type { Office } from "../ledger/projection.js";
 import type { LedgerSource } from "../ledger/source.js";
 import {
   type OwnPart,
   type Report,
-  type RoundFacts,
   type RoundStep,
   type Sample,
   commitmentOf,
@@ -33,7 +32,7 @@ import { qualitiesOf } from "../protocol/quality.js";
 import { type Clock, seconds } from "../runtime/clock.js";
 import type { Logger } from "../runtime/log.js";
 import type { Sealer } from "../runtime/sealed-file.js";
-import { CLASSES, classAt, packClasses } from "../statements/classes.js";
+import { packClasses } from "../statements/classes.js";
 import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { countCeremony } from "./duties.js";
@@ -42,6 +41,7 @@ import type { InOfficeParts } from "./office.js";
 import type { MemberChannel } from "./peers.js";
 import { type ProbeMetrics, Probing } from "./probing.js";
 import type { RepeatedSender } from "./repeated-sender.js";
+import { roundFacts } from "./round-facts.js";
 import type { FinalisedBlock, Standing } from "./standing.js";
 import { Turns, turnOf } from "./turns.js";
 
@@ -217,7 +217,7 @@ export class MeasuringRunner {
   #due(office: Office, now: number, own: OwnPart | undefined): RoundStep | undefined {
     const { projection } = this.#options.standing;
     const round = projection.measurement.rounds.get(office.epoch);
-    const view = round === undefined ? undefined : viewOf(round, office, projection);
+    const view = round === undefined ? undefined : roundFacts(round, office, projection);
     return dueStep({ round: view, seats: office.committee.length, now, own });
   }
 
@@ -272,29 +272,3 @@ const SHARED = {
   credit: { contract: "reputation", action: "credit those who were in office" },
   allot: { contract: "rewards", action: "pay those who were in office" },
 } as const;
-
-/** A round as far as its next step depends on it. */
-function viewOf(round: Round, office: Office, projection: Projection): RoundFacts {
-  const { measurement, rewards } = projection;
-  const { epoch, first, sampled, commitDeadline, revealDeadline, committed, reports, result } = round;
-  return {
-    commitDeadline: Number(commitDeadline),
-    revealDeadline: Number(revealDeadline),
-    sample: { first, sampled },
-    commitments: new Set(committed),
-    reports: new Set(reports.keys()),
-    isMeasured: result?.isMeasured,
-    isCredited: measurement.lastCredited >= epoch,
-    isPaid:
-      office.committee.some((account) => rewards.earnedIn(epoch, account) > 0n) || !isOwed(round, office, projection),
-  };
-}
-
-/** Whether the pool has anything for an epoch, as RewardPool.sol divides it. */
-function isOwed({ result }: Round, { committee }: Office, { genesis, rewards }: Projection): boolean {
-  const budget = (rewards.unallotted * (genesis?.parameters.rewardBps ?? 0n)) / 10_000n;
-  return committee.some((account, i) => {
-    const share = (budget * BigInt(classAt(result?.participation ?? 0n, i))) / BigInt(CLASSES.best * committee.length);
-    return account !== ZeroAddress && share > 0n;
-  });
-}

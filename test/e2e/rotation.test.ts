@@ -6,6 +6,8 @@ import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 
 import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer.js";
+import { withSender } from "../../src/operator/ledger.js";
+import { payIntoPool } from "../../src/operator/rewards.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
 import { ROTATION_FAILPOINTS } from "./crashes.js";
@@ -23,6 +25,9 @@ export const ROTATING = {
   probationHeads: 1,
   headSeconds: 6,
 } as const;
+
+/** Wei that the registrar pays into the pool. */
+const PAID = 10n ** 16n;
 
 describe("rotation of the committee", function () {
   this.timeout(600_000);
@@ -104,7 +109,7 @@ describe("rotation of the committee", function () {
   }
 
   async function expectMeasured(stopped: ValidatorProcess): Promise<void> {
-    const { reputation } = mesh.ledger.contracts;
+    const { reputation, rewards } = mesh.ledger.contracts;
     await eventually(
       "all candidates are measured, and the one that was stopped has sunk below the others",
       async () => {
@@ -116,15 +121,19 @@ describe("rotation of the committee", function () {
     await stopped.start();
     const scores = await Promise.all(mesh.validators.map(({ place }) => reputation.recordOf(place.account)));
     expect(scores.filter(({ epochs, points }) => epochs > 0n && points > 0n)).to.have.length.of.at.least(4);
+    await eventually("members are owed rewards", async () => ((await rewards.totalOwed()) > 0n ? true : undefined));
   }
 
-  it("two handovers, with certificates before, between and after under one public key, old shares erased, and a candidate that was stopped measured so", async () => {
+  it("two handovers, with certificates before, between and after under one public key, old shares erased, a candidate that was stopped measured so, and members paid", async () => {
     const { groupKeys, registry } = mesh.ledger.contracts;
     const key = await groupKeys.edKey();
     const first = await epoch();
     const fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 1 }]);
     const { agent } = await openFrom(fleet, 0);
     const certificates = [await agent.enrol({ attempts: 20 })];
+    await withSender(mesh.ledger.endpoint, mesh.registrar.privateKey, (sender) =>
+      payIntoPool(mesh.ledger, sender, { amount: PAID, grantId: undefined }),
+    );
     const ceremonies = new Set<bigint>();
     watching = await watch();
     let stopped: ValidatorProcess | undefined;
