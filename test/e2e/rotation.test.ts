@@ -13,6 +13,7 @@ import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser,
 import { ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
+import { soak } from "./soaking.js";
 import type { ValidatorProcess } from "./validator-process.js";
 import { eventually } from "./waiting.js";
 
@@ -186,5 +187,11 @@ describe("rotation of the committee", function () {
     );
     await untilEpoch((await epoch()) + 1n);
     expect(await groupKeys.edKey()).to.equal(key);
+  });
+
+  it("a short soak: no entitled request is lost while a member of each committee dies at a random place, and the key stays", async () => {
+    const report = await soak(mesh, { epochs: 1, seed: Date.now() % 1_000_000, devices: 6 });
+    expect(report, JSON.stringify(report)).to.include({ lost: 0, publicKeyChanges: 0 });
+    expect(report.issued, JSON.stringify(report)).to.equal(report.asked);
   });
 });
