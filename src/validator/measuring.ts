@@ -176,7 +176,7 @@ export class MeasuringRunner {
 
   async #doOwn(office: Office, now: number, finalised: FinalisedBlock): Promise<void> {
     const term = this.#term;
-    if (term?.office !== office) return;
+    if (term?.office !== office || office.epoch <= this.#over) return;
     const own = { seat: term.seat, commitAt: term.commitAt, sample: term.report?.sample };
     const step = this.#due(office, now, own);
     if (step === "commit") {

@@ -51,9 +51,11 @@ import {
   preSharedKeyIdentity,
   validatorPreSharedKey,
 } from "../../src/protocol/pre-shared-key.js";
+import { encodeProbe, encodeProbeAnswer, signSteps, stepToSign } from "../../src/protocol/probe.js";
 import { revocationDigest, revocationEntries, revocationEntriesHash } from "../../src/protocol/revocation.js";
 import { COSE_ALG, type GroupAlgorithm, JOIN_METHOD, KEY_TYPE } from "../../src/statements/cose.js";
 import { statementDigest, typeHash } from "../../src/statements/eip712.js";
+import { probeWork } from "../../src/validator/probe-work.js";
 
 import {
   NOW,
@@ -275,6 +277,7 @@ export async function examples(): Promise<Record<string, Example>> {
     presentation: await presentationExample(),
     revocation: await revocationExample(),
     "pre-shared-key": preSharedKeyExample(),
+    probe: await probeExample(),
   };
 }
 
@@ -454,6 +457,24 @@ function preSharedKeyExample(): Example {
       account,
       key: validatorPreSharedKey(preSharedKey, meshId, account),
     })),
+  };
+}
+
+/** A probe of the first member, over a connection with this channel binding. */
+async function probeExample(): Promise<Example> {
+  const { account, tlsSecret } = members[0] as (typeof members)[number];
+  const subject = { account, challenge: seed("probe"), channel: seed("probe channel") };
+  const work = await probeWork(subject);
+  const sign = (message: Uint8Array): Uint8Array => p256.sign(message, tlsSecret, { lowS: true });
+  const signatures = signSteps(externalAad, subject, work, sign);
+  const next = sha256(signatures[0] as Uint8Array);
+  return {
+    ...subject,
+    tlsKey: spkiOf(tlsSecret),
+    request: encodeProbe({ epoch: 1, challenge: subject.challenge }),
+    work,
+    toSign: [stepToSign(externalAad, subject, 0, work), stepToSign(externalAad, subject, 1, next)],
+    answer: encodeProbeAnswer({ work, signatures }),
   };
 }
 
