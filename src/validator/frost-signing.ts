@@ -89,7 +89,8 @@ export async function signByCommittee(
   const ask = async (seat: number, abort: AbortSignal): Promise<CommitmentAnswer> => {
     for (;;) {
       try {
-        return await postForCommitment(peers, seat, PATH.frostCommit, body, abort);
+        // One that is not needed any more is still awaited: ending the request would end the connection too.
+        return await postForCommitment(peers, seat, PATH.frostCommit, body, signal);
       } catch (error) {
         if (!(error instanceof SwarmkeepError) || error.code !== "statement-unknown") throw error;
         await clock.sleep(BEHIND_MILLISECONDS, abort);
