@@ -8,6 +8,7 @@ import { type Progress, jsonProgressOn, progressOn } from "./progress.js";
 import { tellDeviceStory } from "./start/device-story.js";
 import { startExplorerProcess } from "./start/explorer-process.js";
 import { bringFleet } from "./start/fleet-story.js";
+import { tellGatewayStory } from "./start/gateway-story.js";
 import { tellRotationStory } from "./start/rotation-story.js";
 import { tellShardStory } from "./start/shard-story.js";
 import { type LocalMesh, type Running, bringUp } from "./start/local-mesh.js";
@@ -88,8 +89,9 @@ async function tell(workspace: Workspace, running: Running, progress: Progress):
   const local = await bringUp(workspace, running, progress, () => startExplorerProcess(workspace, running, progress));
   const fleet = await bringFleet(local, progress);
   await tellDeviceStory(local, fleet, progress);
+  const gateway = await tellGatewayStory(local, fleet, progress);
   await tellShardStory(local, fleet, progress);
-  await tellRotationStory(local, fleet, progress);
+  await tellRotationStory(local, fleet, gateway, progress);
   // Their folders are free again for the commands that are printed next.
   await closeAll(running);
   return local;
@@ -120,10 +122,11 @@ function sayWhichValidatorsEnd({ validators }: Running, progress: Progress): voi
 async function stopAll(running: Running): Promise<void> {
   running.stopping = true;
   await closeAll(running);
-  await Promise.all(running.validators.splice(0).map((validator) => validator.stop()));
-  const { node, explorer } = running;
+  const { node, explorer, gateway } = running;
+  await Promise.all([...running.validators.splice(0), gateway].map((validator) => validator?.stop()));
   running.node = undefined;
   running.explorer = undefined;
+  running.gateway = undefined;
   await explorer?.stop();
   await node?.stop();
 }

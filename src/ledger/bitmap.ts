@@ -21,6 +21,7 @@ export interface ListedBit {
 /** Hex digits of an entry, and of the word's number at its beginning. */
 const ENTRY_DIGITS = 72;
 const WORD_DIGITS = 8;
+const WORD_BITS = 256;
 
 const EMPTY: RevocationWord = { revoked: 0n, held: 0n };
 
@@ -47,6 +48,13 @@ export class RevocationBitmap {
   /** Both maps of a word after all of `block`. */
   at(word: number, block: number): RevocationWord {
     return this.#words.get(word)?.at(block) ?? EMPTY;
+  }
+
+  /** Whether a device is revoked or held as things stand, or after all of `block`. */
+  lists(index: number, block?: number): boolean {
+    const word = Math.floor(index / WORD_BITS);
+    const { revoked, held } = block === undefined ? (this.#words.get(word)?.latest ?? EMPTY) : this.at(word, block);
+    return (((revoked | held) >> BigInt(index % WORD_BITS)) & 1n) === 1n;
   }
 
   /** What heads commit to: revoked | held. */

@@ -247,27 +247,29 @@ export class Projection {
     return [...this.#members.values()].flatMap((history) => history.at(block) ?? []);
   }
 
+  /**
+   * Why a candidate is not eligible; undefined where it is (`ValidatorRegistry.eligible`).
+   * @param block after all of which; as things stand if not given
+   */
+  barOf({ state, jailedUntil, stake, operator }: Member, block?: number): string | undefined {
+    if (state === "admitted") return "it was admitted and had not registered";
+    if (state !== "active") return `it was ${state}`;
+    if (jailedUntil !== 0n) return "it was in jail";
+    const device = deviceOfOperator(operator);
+    if (device !== undefined && this.bitmap.lists(device, block)) return `its device ${device} was revoked or held`;
+    const minimumStake = this.genesis?.parameters.minimumStake ?? 1n;
+    return 2n * stake < minimumStake ? "it had less than half of the minimum stake" : undefined;
+  }
+
   /** What `Rotation.refresh` makes the weight of a candidate from, as it stands. */
   weightInputsOf(rank: number, member: Member | undefined): WeightInputs {
     const minimumStake = this.genesis?.parameters.minimumStake ?? 1n;
-    const isEligible =
-      member?.state === "active" &&
-      member.jailedUntil === 0n &&
-      2n * member.stake >= minimumStake &&
-      !this.isRevokedDeviceAt(member, Number.MAX_SAFE_INTEGER);
     return {
-      stake: isEligible ? member.stake : 0n,
+      stake: member !== undefined && this.barOf(member) === undefined ? member.stake : 0n,
       minimumStake,
       quality: this.measurement.qualityOf(rank),
       reputation: this.measurement.scoreOf(member?.account ?? ""),
     };
-  }
-
-  /** Whether a candidate is a device that was revoked or held after all of `block`. */
-  isRevokedDeviceAt({ operator }: Member, block: number): boolean {
-    const index = deviceOfOperator(operator);
-    if (index === undefined) return false;
-    return ((this.bitmap.effective(Math.floor(index / 256), block) >> BigInt(index % 256)) & 1n) === 1n;
   }
 
   /** One more than the highest index allocated after all of `block`; 0 before the first batch. */

@@ -72,7 +72,6 @@ export function drawInputsOf(projection: Projection, epoch: bigint): DrawInputs 
       details: { epoch: String(epoch) },
     });
   }
-  const minimumStake = projection.genesis?.parameters.minimumStake ?? 1n;
   const candidates = projection.membersAt(turn.frozenIn).slice(0, turn.candidates);
   return {
     epoch,
@@ -83,19 +82,7 @@ export function drawInputsOf(projection: Projection, epoch: bigint): DrawInputs 
     candidates: candidates.map((member, rank): DrawCandidate => ({
       account: member.account,
       weighedBy: turn.weighedBy[rank],
-      barred: projection.isRevokedDeviceAt(member, turn.frozenIn)
-        ? "the device that it is was revoked or held"
-        : barOf(member, minimumStake),
+      barred: projection.barOf(member, turn.frozenIn),
     })),
   };
-}
-
-function barOf(
-  { state, jailedUntil, stake }: { state: string; jailedUntil: bigint; stake: bigint },
-  minimumStake: bigint,
-): string | undefined {
-  if (state === "admitted") return "it was admitted and had not registered";
-  if (state !== "active") return `it was ${state}`;
-  if (jailedUntil !== 0n) return "it was in jail";
-  return 2n * stake < minimumStake ? "it had less than half of the minimum stake" : undefined;
 }

@@ -40,8 +40,7 @@ export function issuanceLedger(projection: Projection, block: { number: number; 
 
 /** Whether a device is revoked or held at a block. */
 export function isRevoked(projection: Projection, index: number, block: number): boolean {
-  const word = projection.bitmap.effective(Math.floor(index / 256), block);
-  return ((word >> BigInt(index % 256)) & 1n) === 1n;
+  return projection.bitmap.lists(index, block);
 }
 
 /** Where the ledger has a device; undefined for an index that no batch has. */

@@ -105,7 +105,7 @@ export class LocalMesh {
     const expiry = Math.floor(Date.now() / 1000) + 86_400;
     await writeFile(
       grant,
-      JSON.stringify({ account: this.registrar.address, scopes: SCOPES, indexes: 1_000_000, candidates: 1, expiry }),
+      JSON.stringify({ account: this.registrar.address, scopes: SCOPES, indexes: 1_000_000, expiry }),
     );
     await succeed([
       "mesh",

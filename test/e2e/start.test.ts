@@ -41,6 +41,8 @@ describe("swarmkeep start", function () {
       expect(stdout).to.match(/✓ EST +curl|✓ EST +Node/);
       expect(stdout).to.match(/✓ mutual TLS +the (gate|meter) connects to the lamp in TLSv1.3/);
       expect(stdout).to.match(/✓ mutual TLS +the gate is refused by the next revocation list/);
+      expect(stdout).to.match(/✓ candidate +the gateway is a validator/);
+      expect(stdout).to.match(/✓ rotation +epoch \d+: .*; the gateway has seat \d/);
       if (i === 1) expect(stdout).to.contain("The mesh of the last start goes on");
     }
     expect(meshes[1]).to.equal(meshes[0]);

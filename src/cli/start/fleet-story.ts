@@ -25,7 +25,7 @@ import {
   openRegistrarFolder,
 } from "../../operator/registrar-folder.js";
 import { createMaster, openMaster } from "../../operator/shard-master.js";
-import { nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
+import { type FleetPolicy, nextBase, registerFleet, uploadChannelKeys } from "../../operator/registrar.js";
 import { makeFolder, readIfPresent, readLimited } from "../../runtime/atomic-file.js";
 import { hasDataFolder } from "../../runtime/data-folder.js";
 import { SwarmkeepError, systemCode } from "../../runtime/errors.js";
@@ -43,6 +43,14 @@ const LIFETIME = 43_200;
 /** What the tenant is granted, and what its devices' certificates are for. */
 const GRANTED = ["geo:u33"];
 export const DEVICE_SCOPE = "geo:u33db";
+export const FLEET_POLICY: FleetPolicy = {
+  scopes: GRANTED,
+  maximumLifetime: LIFETIME,
+  // A start takes some for each device, and there may be several within a period.
+  quota: 16,
+  joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
+  graceSeconds: DAY,
+};
 const BATCH = "first";
 /** Devices of the fleet beside the three that appear here. */
 const OTHERS = 997;
@@ -178,14 +186,7 @@ async function registerBatch(
     }
     const registered = await withSender(ledger.endpoint, registrar.wallet, (sender) =>
       registerFleet(ledger, sender, made, {
-        policy: {
-          scopes: GRANTED,
-          maximumLifetime: LIFETIME,
-          // A start takes some for each device, and there may be several within a period.
-          quota: 16,
-          joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
-          graceSeconds: DAY,
-        },
+        policy: FLEET_POLICY,
       }),
     );
     const { batch, receipt } = registered;

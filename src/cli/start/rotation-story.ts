@@ -1,4 +1,7 @@
-/** The committee changes by itself: the meter renews its certificate after each handover, under the key that it has pinned. */
+/**
+ * The committee changes by itself, and the gateway is drawn into it: the meter, which has no ledger, renews its certificate after each
+ * handover, by the committee list that the swarm signed, under the key that it has pinned.
+ */
 import { hexlify } from "ethers";
 
 import type { Progress } from "../progress.js";
@@ -6,18 +9,22 @@ import type { Fleet } from "./fleet-story.js";
 import { type LocalMesh, until } from "./local-mesh.js";
 
 const ROTATIONS = 2;
+/** Until the gateway was drawn there may be more of them, and no more than these. */
+const MOST_ROTATIONS = 5;
 
 export async function tellRotationStory(
   { ledger, running }: LocalMesh,
   { meter }: Fleet,
+  gateway: string,
   progress: Progress,
 ): Promise<void> {
   const { groupKeys, rotation } = ledger.contracts;
   // The one that certified the first devices was of epoch 1; others may have followed it while these things were shown.
   const certificate = await meter.agent.certificate();
   const key = hexlify(meter.agent.trust?.keys.ed25519 ?? new Uint8Array());
-  for (let shown = 1, seen = 1n; shown <= ROTATIONS; shown++) {
-    seen = await progress.step("rotation", async () => {
+  for (let shown = 1, seen = 1n, seats = 0n; shown <= ROTATIONS || seats === 0n; shown++) {
+    if (shown > MOST_ROTATIONS) throw new Error("the gateway was not drawn");
+    const { office, seat } = await progress.step("rotation", async () => {
       let epoch = 0n;
       await until(running, `a committee after that of epoch ${seen} is in office`, 180, async () => {
         epoch = await groupKeys.epoch();
@@ -25,15 +32,19 @@ export async function tellRotationStory(
       });
       const [posted] = await rotation.queryFilter(rotation.filters.BeaconPosted(epoch));
       const drawn = posted === undefined ? "" : `drawn by beacon ${posted.args.beacon.slice(2, 10)}..., `;
-      return { detail: `epoch ${epoch}: ${drawn}keys handed over by resharing`, value: epoch };
+      const own = await groupKeys.seatOf(gateway);
+      const its = own > 0n ? `; the gateway has seat ${own}` : "";
+      const detail = `epoch ${epoch}: ${drawn}keys handed over by resharing${its}`;
+      return { detail, value: { office: epoch, seat: own } };
     });
+    [seen, seats] = [office, seats + seat];
     await progress.step("renew", async () => {
       const renewed = await meter.agent.renew({ attempts: 30 });
       const isSame =
         key === (await groupKeys.edKey()) && key === hexlify(meter.agent.trust?.keys.ed25519 ?? new Uint8Array());
       if (!isSame || renewed.generation !== certificate?.generation) throw new Error("the group key has changed");
       return {
-        detail: `the meter, by the new committee, under the public key ${key.slice(2, 10)}... of before`,
+        detail: `the meter, by the committee of the swarm's new list, under the public key ${key.slice(2, 10)}... of before`,
         value: undefined,
       };
     });

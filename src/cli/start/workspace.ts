@@ -16,8 +16,9 @@ export interface Workspace {
   readonly persist: boolean;
   /** Whether this folder has a chain of an earlier start. */
   readonly continues: boolean;
-  /** Ports on loopback: the chain's, and each validator's. */
+  /** Ports on loopback: the chain's, the gateway's, and each validator's. */
   readonly chainPort: number;
+  readonly gatewayPort: number;
   readonly validatorPorts: readonly number[];
   /** Guards nothing but this demonstration: it lies beside what it opens. */
   readonly passphrase: string;
@@ -29,6 +30,7 @@ export interface Workspace {
 interface State {
   readonly persist: boolean;
   readonly chainPort: number;
+  readonly gatewayPort: number;
   readonly validatorPorts: readonly number[];
 }
 
@@ -48,8 +50,8 @@ export async function openWorkspace(
     setAside = await folder.setAside();
     folder = await openDataFolder(path, ROLE);
   }
-  const [chainPort = 0, ...validatorPorts] = await freePorts(options.validators + 1);
-  const next: State = { persist: options.persist, chainPort, validatorPorts };
+  const [chainPort = 0, gatewayPort = 0, ...validatorPorts] = await freePorts(options.validators + 2);
+  const next: State = { persist: options.persist, chainPort, gatewayPort, validatorPorts };
   const passphrase = await passphraseOf(folder);
   await writeAtomically(folder.file(STATE_FILE), `${JSON.stringify(next)}\n`);
   return { folder, ...next, continues: false, setAside, ...passphrase };
@@ -67,10 +69,11 @@ async function passphraseOf(folder: DataFolder): Promise<{ passphrase: string; p
 function parseState(content: Uint8Array | undefined, path: string): State | undefined {
   if (content === undefined) return undefined;
   try {
-    const { persist, chainPort, validatorPorts } = JSON.parse(Buffer.from(content).toString("utf8")) as State;
-    const ports: readonly unknown[] = [chainPort, ...validatorPorts];
+    const state = JSON.parse(Buffer.from(content).toString("utf8")) as State;
+    const { persist, chainPort, gatewayPort, validatorPorts } = state;
+    const ports: readonly unknown[] = [chainPort, gatewayPort, ...validatorPorts];
     if (typeof persist === "boolean" && ports.every((port) => Number.isInteger(port))) {
-      return { persist, chainPort, validatorPorts };
+      return { persist, chainPort, gatewayPort, validatorPorts };
     }
     throw new TypeError("a field is missing");
   } catch (cause) {

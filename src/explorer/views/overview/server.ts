@@ -54,8 +54,8 @@ function seatOf(
   if (ZERO.test(account) || row === undefined)
     return { ...base, endpoint: "", scope: "", sound: false, words: "empty" };
   const { endpoint, scope, state } = row;
-  const sound = isEligible(row, minimum);
-  const words = sound ? "in office" : state === "active" ? "too little stake left" : state;
+  const sound = isEligible(database, row, minimum);
+  const words = sound ? "in office" : state === "active" ? "not eligible any more" : state;
   const missed = silent.get(base.account);
   return { ...base, endpoint, scope, sound, words, ...(missed === undefined ? {} : { silent: missed }) };
 }
@@ -87,7 +87,7 @@ function eligibleOf(database: Database): number {
     "SELECT * FROM validators WHERE until IS NULL AND state = 'active' ORDER BY position LIMIT ?",
     COUNTED,
   );
-  return rows.filter((row) => isEligible(row, minimum)).length;
+  return rows.filter((row) => isEligible(database, row, minimum)).length;
 }
 
 function overviewOf(context: ViewContext): Overview {

@@ -101,6 +101,18 @@ export function changesOfDevice(database: Database, index: number): DeviceDetail
     .map(({ kind, reason, block, time, hash }) => ({ kind, reason, source: { block, time, hash } }));
 }
 
+/** Whether a device is revoked or held: at the end of `block`, or now. */
+export function isListed(database: Database, index: number, block: number = Number.MAX_SAFE_INTEGER): boolean {
+  const row = database.get<WordRow>(
+    "SELECT revoked, held FROM drlWords WHERE word = ? AND block <= ? ORDER BY id DESC LIMIT 1",
+    Math.floor(index / WORD_BITS),
+    block,
+  );
+  const bit = index % WORD_BITS;
+  const byte = 31 - (bit >> 3);
+  return ((((row?.revoked[byte] ?? 0) | (row?.held[byte] ?? 0)) >> (bit & 7)) & 1) === 1;
+}
+
 /** Effective words (revoked or held) at the end of `block`; all others are zero. */
 export function* wordsAt(
   database: Database,

@@ -177,7 +177,7 @@ function One({ account }: { account: string }): JSX.Element {
                     "May be invited",
                     one.eligible
                       ? "yes"
-                      : `no: it takes an active validator with at least half of ${ether(one.minimumStake)}`,
+                      : `no: it takes an active validator with at least half of ${ether(one.minimumStake)}, not jailed, and not of a revoked device`,
                   ],
                   ["Stake", ether(one.stake)],
                   one.withdrawable > 0 && ["Stake is free from", <Time at={one.withdrawable} />],

@@ -127,7 +127,7 @@ function detailOf(context: ViewContext, account: string): ValidatorDetail {
     ...lineOf(database, row, seatsNow(database)),
     tlsPin: row.tlsPin,
     withdrawable: row.withdrawable,
-    eligible: isEligible(row, minimum),
+    eligible: isEligible(database, row, minimum),
     minimumStake: minimum.toString(),
     slashes: slashesOf(database, account),
     parts: ceremonies.map((detail) => partIn(database, account, detail)),

@@ -1,8 +1,10 @@
 /** Validators as they stand after each of their events: the newest version of each has no end. */
+import { deviceOfOperator } from "../../../statements/device-operator.js";
 import type { Database } from "../../database.js";
 import { newest, numberOf, textOf } from "../../records.js";
 import type { IndexedEvent } from "../../view.js";
 import { ether, utc } from "../../words.js";
+import { isListed } from "../revocation/table.js";
 import type { ValidatorState } from "./view.js";
 
 export const TABLES = `
@@ -59,10 +61,14 @@ export function minimumStake(database: Database): bigint {
   return BigInt(genesis === undefined ? 0 : textOf(genesis.args, "parameters", "minimumStake") || 0);
 }
 
+/** As the registry says it now. */
 export function isEligible(
-  { state, stake, jailedUntil }: Pick<ValidatorRow, "state" | "stake" | "jailedUntil">,
+  database: Database,
+  { state, stake, jailedUntil, operator }: Pick<ValidatorRow, "state" | "stake" | "jailedUntil" | "operator">,
   minimum: bigint,
 ): boolean {
+  const device = deviceOfOperator(operator);
+  if (device !== undefined && isListed(database, device)) return false;
   return state === "active" && jailedUntil === 0 && 2n * BigInt(stake) >= minimum;
 }
 
@@ -70,12 +76,14 @@ export function isEligible(
 export function obstacleAt(database: Database, account: string, block: number): string | undefined {
   const then = validatorAt(database, account, block);
   if (then === undefined) return "it was no candidate yet";
-  const { state, stake, jailedUntil } = then;
+  const { state, stake, jailedUntil, operator } = then;
   if (state === "admitted") return "it had not registered with a stake yet";
   if (state !== "active") return "it was leaving";
   if (jailedUntil !== 0) return `it was jailed until ${utc(jailedUntil)}`;
+  const device = deviceOfOperator(operator);
+  if (device !== undefined && isListed(database, device, block)) return `its device ${device} was revoked or held`;
   const minimum = minimumStake(database);
-  if (!isEligible(then, minimum))
+  if (2n * BigInt(stake) < minimum)
     return `its stake of ${ether(stake)} was under half of the least one, ${ether(minimum)}`;
   return undefined;
 }
