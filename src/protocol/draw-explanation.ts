@@ -3,6 +3,7 @@
  * (docs/protocol.md, section 13.4).
  */
 import { CLASSES } from "../statements/classes.js";
+import { SwarmkeepError } from "../statements/errors.js";
 import { formatEther } from "../statements/ether.js";
 import { WEIGHT } from "../statements/sortition.js";
 import { type DrawStep, permutation } from "./sortition.js";
@@ -47,7 +48,7 @@ export interface Explanation extends DrawCandidate {
 
 /**
  * All candidates of a draw, in the order of the permutation, those without weight last.
- * @throws RangeError if a weight is not what stake, quality and reputation make.
+ * @throws SwarmkeepError `weight-differs` if a weight is not what stake, quality and reputation make.
  */
 export function explainDraw(inputs: DrawInputs): Explanation[] {
   const { weights, candidates, beacon } = inputs;
@@ -69,7 +70,15 @@ function explain(
   const made = candidate.weighedBy === undefined ? undefined : candidateWeight(candidate.weighedBy);
   if ((made?.weight ?? 0) !== weight) {
     const { account } = candidate;
-    throw new RangeError(`${account} weighs ${made?.weight ?? 0} by what is known of it, and ${weight} in the draw`);
+    throw new SwarmkeepError(
+      `${account} weighs ${made?.weight ?? 0} by what is known of it, and ${weight} in the draw`,
+      {
+        kind: "refused",
+        code: "weight-differs",
+        advice: "The events that the ledger's endpoint gave contradict one another: ask another endpoint.",
+        details: { account, expected: made?.weight ?? 0, found: weight },
+      },
+    );
   }
   const share = total === 0 ? 0 : weight / total;
   const position = step === undefined ? undefined : step.k + 1;

@@ -9,6 +9,7 @@ import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer
 import { withSender } from "../../src/operator/ledger.js";
 import { payIntoPool } from "../../src/operator/rewards.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
+import { swarmkeep } from "../cli/command-line.js";
 import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
 import { ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
@@ -125,6 +126,27 @@ describe("rotation of the committee", function () {
     await eventually("members are owed rewards", async () => ((await rewards.totalOwed()) > 0n ? true : undefined));
   }
 
+  /** The commands that replay a draw, and that tell what a validator did, as anybody runs them. */
+  async function expectTold(drawn: bigint): Promise<void> {
+    const told = async (...words: string[]): Promise<Record<string, unknown>> => {
+      const { code, stdout, stderr } = await swarmkeep([...words, "--mesh", mesh.meshFile, "--json"], {});
+      expect(code, stderr).to.equal(0);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    const { candidates } = (await told("committee", "explain", "--epoch", String(drawn))) as {
+      candidates: { account: string; weight: number; units: number; outcome: string }[];
+    };
+    expect(candidates).to.have.length(mesh.size);
+    expect(candidates.filter(({ outcome }) => /seated$/.test(outcome))).to.have.length.of.at.least(
+      ROTATING.committeeSize,
+    );
+    // The command recomputes each weight, and refuses one that quality and reputation do not make.
+    for (const { weight, units } of candidates) expect(weight).to.be.within(1, units);
+    const [member = ""] = await mesh.ledger.contracts.groupKeys.committee();
+    const { served } = (await told("validator", "history", "--validator", member)) as { served: { seat: number }[] };
+    expect(served).to.have.length.of.at.least(1);
+  }
+
   it("two handovers, with certificates before, between and after under one public key, old shares erased, a candidate that was stopped measured so, and members paid", async () => {
     const { groupKeys, registry } = mesh.ledger.contracts;
     const key = await groupKeys.edKey();
@@ -157,6 +179,7 @@ describe("rotation of the committee", function () {
       await expectExplained(watching, Number(first) + 1);
     }
     if (stopped !== undefined) await expectMeasured(stopped);
+    await expectTold(first + 1n);
     // Nobody keeps anything of the ceremony that made the keys, two committees later.
     await eventually(
       "the shares of the first committee are erased",

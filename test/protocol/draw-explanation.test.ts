@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { type DrawCandidate, type DrawInputs, explainDraw } from "../../src/protocol/draw-explanation.js";
 import { drawMembers } from "../../src/protocol/sortition.js";
 import { candidateWeight } from "../../src/protocol/weight.js";
+import { SwarmkeepError } from "../../src/statements/errors.js";
 
 const minimumStake = 10n ** 18n;
 /** By rank, of who weighs something: stake in hundredths of the minimum, quality, reputation. */
@@ -87,6 +88,9 @@ describe("the explanation of a draw", () => {
 
   it("is refused for a weight that stake, quality and reputation do not make", () => {
     const raised = weights.map((weight, rank) => (rank === 4 ? weight + 1 : weight));
-    expect(() => explainDraw({ ...inputs, weights: raised })).to.throw(RangeError, `${weights[4]} by what is known`);
+    expect(() => explainDraw({ ...inputs, weights: raised })).to.throw(
+      SwarmkeepError,
+      `${weights[4]} by what is known`,
+    );
   });
 });
