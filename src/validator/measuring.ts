@@ -221,11 +221,14 @@ export class MeasuringRunner {
     return dueStep({ round: view, seats: office.committee.length, now, own });
   }
 
-  /** Undefined where nothing was seen: whoever says nothing harms nobody. */
+  /** Undefined where nothing was seen yet: whoever is late, or finds the round begun early, probes once before it says anything. */
   async #makeReport({ office, seat, probing, participation }: Term): Promise<Report | undefined> {
     const { sealer, path, log } = this.#options;
     const qualities = qualitiesOf(probing.measures);
-    if (qualities.size === 0) return undefined;
+    if (qualities.size === 0) {
+      probing.hurry();
+      return undefined;
+    }
     const sample = this.#sample(office);
     const seats = office.committee.map((_, i) => i + 1);
     const report: Report = {

@@ -83,6 +83,7 @@ interface Probed {
 export class Probing {
   readonly #options: ProbingOptions;
   readonly #stop = new AbortController();
+  #isHurried = false;
   readonly #measures = new Map<number, { asked: number; answered: number; latencies: number[]; works: number[] }>();
 
   constructor(options: ProbingOptions) {
@@ -96,18 +97,28 @@ export class Probing {
 
   /** Probes `count` times at random until `until`, milliseconds since 1970. Returns at once. */
   start(count: number, until: number): void {
-    const { clock, log } = this.#options;
-    const now = clock.now();
+    const now = this.#options.clock.now();
     const span = Math.floor(until - now);
     if (span <= 0) return;
     const times = Array.from({ length: count }, () => now + randomInt(Math.min(span, 2 ** 47)));
-    this.#probeAt(times.sort((a, b) => a - b)).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) log.warn({ error }, "candidates are not probed any more in this epoch");
-    });
+    this.#begin(times.sort((a, b) => a - b));
+  }
+
+  /** Probes at once where nobody was probed yet: for who has to report. Returns at once. */
+  hurry(): void {
+    if (this.#isHurried || this.#measures.size > 0) return;
+    this.#isHurried = true;
+    this.#begin([this.#options.clock.now()]);
   }
 
   close(): void {
     this.#stop.abort(new Error("the epoch is over, or the validator stops"));
+  }
+
+  #begin(times: readonly number[]): void {
+    this.#probeAt(times).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#options.log.warn({ error }, "candidates are not probed any more");
+    });
   }
 
   async #probeAt(times: readonly number[]): Promise<void> {

@@ -172,11 +172,23 @@ describe("a member's part in a round of measurements", () => {
     expect(sent[2]?.values.at(-1)).to.equal(hexlify(report.salt));
   });
 
-  it("says nothing where it saw nothing, or is not in office", async () => {
-    const late = runner();
-    await clock.advance(1000 * (HALF + 1 - START));
-    await late.advance(at(HALF + 4));
-    expect(sent).to.deep.equal([]);
+  it("probes once where a report is due and it has seen nobody: after a restart, or in a round that began early", async () => {
+    for (const isEarly of [false, true]) {
+      const running = runner();
+      const done = new Promise<void>((resolve) => (probed = resolve));
+      if (isEarly) open();
+      else await clock.advance(1000 * (HALF + 1 - START));
+      await running.advance(at(isEarly ? START + 11 : HALF + 4));
+      expect(sent).to.deep.equal([]);
+      await done;
+      await running.advance(at(isEarly ? START + 12 : HALF + 5));
+      expect(sent.splice(0).map(({ name }) => name)).to.deep.equal(["commitReport"]);
+      await rm(path);
+      clock.set(1000 * START);
+    }
+  });
+
+  it("says nothing where it is not in office", async () => {
     Object.assign(standing, { signer: undefined });
     await runner().advance(at(HALF + 4));
     expect(sent).to.deep.equal([]);
