@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { AbiCoder, getBytes, keccak256 } from "ethers";
 
+import { sampleOf } from "../../src/protocol/measurement-round.js";
 import { candidateWeight } from "../../src/protocol/weight.js";
 import { packClasses as packed, unpackClasses as unpacked } from "../../src/statements/classes.js";
 import { MINIMUM_OPEN_COMMITTEE, quorumOf } from "../../src/statements/quorum.js";
@@ -160,6 +161,8 @@ describe("Measurement", () => {
       const first = Number(BigInt(keccak256(seed)) % BigInt(Math.ceil(candidates / 64))) * 64;
       const sample = [first, Math.min(64, candidates - first)].map(BigInt);
       expect(await measurement.sampleOf(EPOCH)).to.deep.equal(sample);
+      const offLedger = sampleOf(candidates, getBytes(officeOf(mesh).verificationRoot), EPOCH);
+      expect([offLedger.first, offLedger.sampled].map(BigInt), "as members compute it").to.deep.equal(sample);
       await time.increase(PARAMETERS.epochSeconds / 4);
       await measurement.connect(member(mesh, 1)).commitReport(EPOCH, SALT);
 
