@@ -39,6 +39,19 @@ const LINES: Readonly<Record<string, Tries>> = {
       "copied from another account's transaction is refused, and does not stop that account",
     ],
   },
+  "a tenant's gateways become candidates beyond its grant, or while they are revoked": {
+    "contracts/ValidatorRegistry.test.ts": [
+      "is one candidate for a device, as many as the grant allows, of its own batch, while it runs",
+      "weighs nothing and takes no seat while the device is held, and never again once it is revoked",
+      "comes with no other admission: an operator of this form is refused",
+    ],
+    "validator/candidacy.test.ts": [
+      "none that is revoked, on another connection, for too long, or while it signs nothing",
+    ],
+    "certificate/candidacy.test.ts": [
+      "of another device than a gateway is refused, and with a certificate that does not run, or is another mesh's",
+    ],
+  },
   "a dealer that copies another's ephemeral key goes unnamed or stops the ceremony": {
     "contracts/KeyCeremony.test.ts": [
       "refuses a copied one-time key, so that its dealer ends without a dealing, and is slashed for that",
