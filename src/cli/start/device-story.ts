@@ -34,7 +34,8 @@ async function authenticateOffline(local: LocalMesh, { meter, lamp }: Fleet, pro
       const proof = decodeDrlProof(await patiently(() => meter.agent.drlProof()));
       return proof.head.expires - Date.now() / 1000 > PROOF_LIFE_SECONDS;
     });
-    const pids = [running.node?.pid, ...running.validators.map(({ pid }) => pid)].filter((pid) => pid !== undefined);
+    const { node, gateway, validators } = running;
+    const pids = [node, gateway, ...validators].flatMap((process) => process?.pid ?? []);
     for (const pid of pids) process.kill(pid, "SIGSTOP");
     let verdict: Verdict;
     try {

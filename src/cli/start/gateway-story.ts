@@ -18,8 +18,7 @@ import { DEVICE_CLASS, KEY_TYPE } from "../../statements/cose.js";
 import { initialiseValidator, readAccount } from "../../validator/settings.js";
 import type { Progress } from "../progress.js";
 import { DEVICE_SCOPE, FLEET_POLICY, type Fleet, patiently } from "./fleet-story.js";
-import { type LocalMesh, SCOPE, until } from "./local-mesh.js";
-import { startValidatorProcess } from "./validator-process.js";
+import { type LocalMesh, SCOPE, gatewayFolder, startGateway, until } from "./local-mesh.js";
 
 const ETHER = 10n ** 18n;
 const NAME = "gateway";
@@ -91,7 +90,7 @@ async function startCandidate(local: LocalMesh, progress: Progress): Promise<str
   const { workspace, ledger, running } = local;
   const { registry } = ledger.contracts;
   return progress.step("candidate", async () => {
-    const path = workspace.folder.file("validators", NAME);
+    const path = gatewayFolder(workspace);
     const listen = `127.0.0.1:${workspace.gatewayPort}`;
     if (!(await hasDataFolder(path))) {
       const folder = await openDataFolder(path, "validator");
@@ -113,13 +112,7 @@ async function startCandidate(local: LocalMesh, progress: Progress): Promise<str
         await agent.close();
       }
     }
-    running.gateway = await startValidatorProcess({
-      name: "the gateway's validator",
-      dataFolder: path,
-      meshFile: workspace.folder.file("operator", "mesh.json"),
-      passphraseFile: workspace.passphraseFile,
-      logFile: workspace.folder.file("logs", "gateway.log"),
-    });
+    if (running.gateway === undefined) await startGateway(workspace, running);
     await until(running, "the gateway is in the registry", 120, () => registry.eligible(address));
     const how = isNew ? "admitted by its certificate within the tenant's grant, and staked" : "as before";
     return { detail: `the gateway is a validator: ${how}`, value: address };

@@ -15,7 +15,7 @@ import { SwarmkeepError } from "../../runtime/errors.js";
 import { type MeshFile, fingerprintOf } from "../../runtime/mesh-file.js";
 import { LIGHT_KDF } from "../../runtime/sealed-file.js";
 import { quorumOf } from "../../statements/quorum.js";
-import { initialiseValidator, writeMemberFile } from "../../validator/settings.js";
+import { initialiseValidator, readAccount, writeMemberFile } from "../../validator/settings.js";
 import type { Progress } from "../progress.js";
 import type { ExplorerProcess } from "./explorer-process.js";
 import { type ValidatorProcess, startValidatorProcess } from "./validator-process.js";
@@ -53,6 +53,29 @@ export interface LocalMesh {
 /** Data folder of validator `number`, from 1. */
 export function validatorFolder({ folder }: Workspace, number: number): string {
   return folder.file("validators", String(number));
+}
+
+/** Data folder of the gateway's validator. */
+export function gatewayFolder({ folder }: Workspace): string {
+  return folder.file("validators", "gateway");
+}
+
+export async function startGateway(workspace: Workspace, running: Running): Promise<void> {
+  running.gateway = await startValidatorProcess({
+    name: "the gateway's validator",
+    dataFolder: gatewayFolder(workspace),
+    meshFile: workspace.folder.file("operator", "mesh.json"),
+    passphraseFile: workspace.passphraseFile,
+    logFile: workspace.folder.file("logs", "gateway.log"),
+  });
+}
+
+/** Whether an earlier start has come as far: it may sit in the committee, and is missed like any other member. */
+async function hasGateway(workspace: Workspace, { contracts }: MeshLedger): Promise<boolean> {
+  const path = gatewayFolder(workspace);
+  if (!(await hasDataFolder(path))) return false;
+  const { address } = await readAccount(path, workspace.passphrase);
+  return (await contracts.registry.validator(address)).state > 0n;
 }
 
 /** @param afterFounding done when the mesh is on the ledger, before its validators run. */
@@ -179,14 +202,17 @@ async function found(
 async function startAll(
   workspace: Workspace,
   running: Running,
-  { contracts }: MeshLedger,
+  ledger: MeshLedger,
   members: readonly GenesisMember[],
   progress: Progress,
 ): Promise<void> {
+  const { contracts } = ledger;
   await progress.step("processes", async () => {
+    const gateway = (await hasGateway(workspace, ledger)) ? [startGateway(workspace, running)] : [];
     // Settled, all of them: what runs has to be known, or nobody would stop it.
-    const starts = await Promise.allSettled(
-      members.map(async (_, i) => {
+    const starts = await Promise.allSettled([
+      ...gateway,
+      ...members.map(async (_, i) => {
         const started = await startValidatorProcess({
           name: `validator ${i + 1}`,
           dataFolder: validatorFolder(workspace, i + 1),
@@ -196,7 +222,7 @@ async function startAll(
         });
         running.validators.push(started);
       }),
-    );
+    ]);
     const failed = starts.find((start) => start.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     await until(running, "all validators are in the registry", 60, async () => {
