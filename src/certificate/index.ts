@@ -23,6 +23,7 @@ export * from "./csr-proofs.js";
 export * from "./cms.js";
 export * from "./request.js";
 export * from "./request-check.js";
+export * from "./candidacy.js";
 export * from "./revocation-request.js";
 export * from "./x509.js";
 export * from "./x509-root.js";

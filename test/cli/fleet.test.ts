@@ -89,7 +89,7 @@ describe("start", () => {
     const { port } = server.address() as { port: number };
     await mkdir(folder);
     await writeFile(join(folder, "folder.json"), JSON.stringify({ format: 1, role: "local-mesh" }));
-    const state = { persist: true, chainPort: port, validatorPorts: [1, 2, 3, 4, 5, 6, 7] };
+    const state = { persist: true, chainPort: port, gatewayPort: 8, validatorPorts: [1, 2, 3, 4, 5, 6, 7] };
     await writeFile(join(folder, "start.json"), JSON.stringify(state));
     const { code, stderr } = await swarmkeep(["start", "--once", "--persist", "--data", folder]);
     server.close();
