@@ -70,7 +70,9 @@ contract Measurement is IMeasurement, MeshContract {
         _requirePhase(epoch, Phase.Reveal);
         Report storage report = _reports[seat];
         bytes32 commitment = keccak256(abi.encode(epoch, msg.sender, qualities, participation_, salt));
-        if (commitment != report.commitment) revert WrongReport(epoch, seat, report.commitment);
+        // What is there may be of an earlier round.
+        bytes32 expected = r.commitments.has(seat) ? report.commitment : bytes32(0);
+        if (commitment != expected) revert WrongReport(epoch, seat, expected);
 
         r.reports = r.reports.with(seat);
         report.qualities = qualities;

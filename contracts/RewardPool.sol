@@ -41,11 +41,13 @@ contract RewardPool is IRewardPool, MeshContract {
     function allot(uint64 epoch, address[] calldata committee) external {
         uint256 bps = _requireBps();
         if (epoch <= lastEpoch) revert NotTheNext(epoch, lastEpoch);
+        // Epochs that went by while the pool was empty are not paid from what comes in for later ones.
+        uint64 current = measurement.groupKeys().epoch();
+        if (epoch + 1 < current) revert TooLate(epoch, current);
         (bool isMeasured, uint256 classes, bytes32 committeeHash) = measurement.participation(epoch);
         if (!isMeasured) revert NotMeasured(epoch);
         if (keccak256(abi.encode(committee)) != committeeHash) revert WrongCommittee(epoch, committeeHash);
 
-        lastEpoch = epoch;
         uint256 budget = (unallotted * bps) / BASIS_POINTS;
         uint256 allotted = 0;
         for (uint256 i = 0; i < committee.length; i++) {
@@ -55,6 +57,8 @@ contract RewardPool is IRewardPool, MeshContract {
             allotted += amount;
             emit Earned(committee[i], epoch, amount);
         }
+        if (allotted == 0) return;
+        lastEpoch = epoch;
         unallotted -= allotted;
         totalOwed += allotted;
     }
@@ -74,7 +78,8 @@ contract RewardPool is IRewardPool, MeshContract {
 
     /// @dev What nobody could ever be given must not come in.
     function _requireBps() private view returns (uint256 bps) {
-        bps = anchor.parameters().rewardBps;
-        if (bps == 0) revert RewardsOff();
+        ITrustAnchor.Parameters memory parameters = anchor.parameters();
+        bps = parameters.rewardBps;
+        if (bps == 0 || parameters.epochSeconds == 0 || parameters.probesPerEpoch == 0) revert RewardsOff();
     }
 }

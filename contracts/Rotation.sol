@@ -58,18 +58,22 @@ contract Rotation is IRotation, SwarmGoverned {
     /// @inheritdoc IRotation
     function refresh(uint256[] calldata ranks) external {
         if (isFrozen()) revert WeightsFrozen(_turn.epoch, _turn.blockNumber);
-        uint256 minimum = anchor.parameters().minimumStake;
+        uint256 minimum = anchor.minimumStake();
 
+        bool isChanged = false;
         for (uint256 i = 0; i < ranks.length; i++) {
             (address account, uint256 weight) = _currentWeight(ranks[i], minimum);
             uint256 previous = _tree.set(ranks[i], weight);
             if (weight == previous) continue;
 
+            isChanged = true;
             if (ranks[i] >= _leaves) _leaves = uint16(ranks[i] + 1);
             if (previous == 0) _weighted++;
             if (weight == 0) _weighted--;
             emit WeightChanged(ranks[i], account, weight);
         }
+        // Whoever sends what another one has sent already learns it before paying.
+        if (!isChanged) revert NothingStale();
     }
 
     /// @inheritdoc IRotation
@@ -135,7 +139,9 @@ contract Rotation is IRotation, SwarmGoverned {
     function undrawn(uint256 count) external view returns (address[] memory accounts) {
         accounts = new address[](count);
         uint256 found = 0;
-        uint256 candidates = registry.candidateCount();
+        // Where nobody admits candidates, who came after the freeze may have come for what was drawn: not before the next one.
+        bool isOpen = anchor.parameters().admission == Quorum.OPEN_ADMISSION;
+        uint256 candidates = isOpen ? _turn.candidates : registry.candidateCount();
         for (uint256 rank = 0; rank < candidates && found < count; rank++) {
             bool isDrawn = rank < _leaves && _tree.weightOf(rank) != 0;
             if (!isDrawn) accounts[found++] = registry.candidateAt(rank);

@@ -288,8 +288,9 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
         emit ValidatorAdmitted(account, operator);
     }
 
+    /// @dev Not before the genesis members have made the keys: whoever staked faster than they would be the first committee.
     function _isOpen() private view returns (bool) {
-        return anchor.parameters().admission == Quorum.OPEN_ADMISSION;
+        return anchor.parameters().admission == Quorum.OPEN_ADMISSION && groupKeys.epoch() != 0;
     }
 
     function _isRevoked(uint64 index) private view returns (bool) {

@@ -14,7 +14,8 @@ interface IRewardPool {
     /// @notice `account` took what it was owed.
     event Claimed(address indexed account, uint256 amount);
 
-    /// @notice The mesh was founded without rewards: its parameter rewardBps is 0.
+    /// @notice The mesh was founded without rewards: its parameter rewardBps is 0, or epochSeconds or probesPerEpoch is, without which
+    /// nobody is measured.
     error RewardsOff();
     /// @notice No wei was sent.
     error NothingPaid();
@@ -22,6 +23,8 @@ interface IRewardPool {
     error NothingOwed(address account);
     /// @notice Epochs are paid in ascending order, and `lastEpoch` was the last one.
     error NotTheNext(uint64 epoch, uint64 lastEpoch);
+    /// @notice Only the epoch in office, `current`, and the one before it are paid.
+    error TooLate(uint64 epoch, uint64 current);
     /// @notice The round of `epoch` is not settled, or had too few reports.
     error NotMeasured(uint64 epoch);
     /// @notice The accounts given are not the committee of `epoch`, whose hash is `expected`.
@@ -32,7 +35,8 @@ interface IRewardPool {
     /// @notice Pays the sent wei in. The grant is for the record: anyone may pay for any.
     function payIn(uint64 grantId) external payable;
 
-    /// @notice Divides the part of a settled epoch among its members. Anyone.
+    /// @notice Divides the part of a settled epoch among its members, if that is anything: the epoch in office or the one before it.
+    /// Anyone.
     /// @param committee Of that epoch, in seat order.
     function allot(uint64 epoch, address[] calldata committee) external;
 

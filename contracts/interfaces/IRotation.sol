@@ -59,6 +59,8 @@ interface IRotation {
     error BeaconMissing(uint64 epoch);
     /// @notice A committee has 4 to 32 seats, not `seats`.
     error InvalidSeats(uint256 seats);
+    /// @notice None of the candidates named has another weight than before.
+    error NothingStale();
 
     /// @notice Recomputes the weights of candidates, by their number in the registry, from their stake, quality and reputation. Anyone,
     /// but not during a turn: what changes meanwhile counts from the next one on.

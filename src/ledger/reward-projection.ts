@@ -22,6 +22,8 @@ export class RewardProjection {
   unallotted = 0n;
   totalOwed = 0n;
   totalClaimed = 0n;
+  /** The last epoch that was given anything. */
+  lastEpoch = 0n;
   readonly #earnings = new Map<string, Earnings>();
   readonly #byEpoch = new Map<bigint, Map<string, bigint>>();
 
@@ -39,6 +41,7 @@ export class RewardProjection {
         this.#earnings.set(account.toLowerCase(), { earned: earned + amount, owed: owed + amount });
         const ofEpoch = this.#byEpoch.get(epoch) ?? new Map<string, bigint>();
         this.#byEpoch.set(epoch, ofEpoch.set(account.toLowerCase(), amount));
+        this.lastEpoch = epoch;
         this.unallotted -= amount;
         this.totalOwed += amount;
         return;

@@ -12,7 +12,8 @@ const shown = new WeakMap<TLSSocket, Uint8Array>();
 export function peerCertificate(socket: TLSSocket): Uint8Array | undefined {
   const known = shown.get(socket);
   if (known !== undefined) return known;
-  const { raw } = socket.getPeerCertificate() as { readonly raw?: Uint8Array };
+  // Null once the connection has ended.
+  const { raw } = (socket.getPeerCertificate() ?? {}) as { readonly raw?: Uint8Array };
   if (raw === undefined) return undefined;
   const certificate = Uint8Array.from(raw);
   shown.set(socket, certificate);

@@ -56,11 +56,12 @@ export async function claimRewards(
 
 /** What is paid into a mesh without rewards could never leave the pool: its contract refuses it, and so does this, in words. */
 async function expectRewards({ contracts }: MeshLedger): Promise<void> {
-  const { rewardBps } = await contracts.anchor.parameters();
-  if (rewardBps !== 0n) return;
+  const { rewardBps, epochSeconds, probesPerEpoch } = await contracts.anchor.parameters();
+  if (rewardBps !== 0n && epochSeconds !== 0n && probesPerEpoch !== 0n) return;
   throw new SwarmkeepError("this mesh was founded without rewards", {
     kind: "refused",
     code: "rewards-off",
-    advice: "Its parameter rewardBps is 0, and parameters never change: there is nobody to pay.",
+    advice:
+      "Its parameter rewardBps is 0, or its committee does not change or is not measured; parameters never change, so there is nobody to pay.",
   });
 }

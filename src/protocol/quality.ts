@@ -12,7 +12,7 @@ export interface Measures {
   readonly answered: number;
   /** Of round trips. */
   readonly latencies: readonly number[];
-  /** Of the work, without the round trip. */
+  /** Of the work, round trip and all. */
   readonly works: readonly number[];
 }
 

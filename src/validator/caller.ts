@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 
-import { getBytes, hexlify } from "ethers";
+import { hexlify } from "ethers";
 
 import { subjectPublicKeyInfo } from "../certificate/public-key-info.js";
 import type { DeviceSignatures } from "../certificate/signatures.js";
@@ -119,7 +119,8 @@ function shownBy(certificate: Uint8Array): Shown {
 /** The registered key with nobody's word for it: what a validator has before its first certificate. */
 function byKey({ standing }: CallerOptions, { key }: X509Certificate): Caller {
   const tlsKey = subjectPublicKeyInfo(key);
-  const member = standing.projection.members().find((one) => hasKey(one, tlsKey));
+  const pin = pinOf(tlsKey);
+  const member = standing.projection.members().find(({ contact }) => contact?.tlsPin.toLowerCase() === pin);
   if (member === undefined) return { kind: "anyone" };
   return { kind: "validator", account: member.account, tlsKey, by: "identity-key" };
 }
@@ -151,8 +152,12 @@ function byDeviceCertificate(options: CallerOptions, shown: DeviceCertificate): 
 }
 
 function hasKey({ contact }: Member, tlsKey: Uint8Array): boolean {
-  const pin = Uint8Array.from(createHash("sha256").update(tlsKey).digest());
-  return contact !== undefined && equalBytes(getBytes(contact.tlsPin), pin);
+  return contact?.tlsPin.toLowerCase() === pinOf(tlsKey);
+}
+
+/** As the registry has it, in lower case. */
+function pinOf(tlsKey: Uint8Array): string {
+  return `0x${createHash("sha256").update(tlsKey).digest("hex")}`;
 }
 
 function trustOf({ context, standing, nowSeconds }: CallerOptions): X509Trust {

@@ -221,15 +221,18 @@ export class MeasuringRunner {
     return dueStep({ round: view, seats: office.committee.length, now, own });
   }
 
-  /** Undefined where nothing was seen yet: whoever is late, or finds the round begun early, probes once before it says anything. */
+  /**
+   * Undefined where none of the sample was probed yet: whoever is late, finds the round begun early, or the sample moved on with the
+   * number of candidates, probes once before it says anything.
+   */
   async #makeReport({ office, seat, probing, participation }: Term): Promise<Report | undefined> {
     const { sealer, path, log } = this.#options;
-    const qualities = qualitiesOf(probing.measures);
-    if (qualities.size === 0) {
-      probing.hurry();
+    const sample = this.#sample(office);
+    if (!probing.hasProbed(sample)) {
+      probing.hurry(sample);
       return undefined;
     }
-    const sample = this.#sample(office);
+    const qualities = qualitiesOf(probing.measures);
     const seats = office.committee.map((_, i) => i + 1);
     const report: Report = {
       epoch: Number(office.epoch),

@@ -34,6 +34,8 @@ import { probeWork } from "./probe-work.js";
 
 /** A candidate that takes longer for one of its answers was not there. */
 const TIMEOUT_MILLISECONDS = 5_000;
+/** Milliseconds at the beginning of an epoch in which nobody is probed, at most. */
+const MOST_SETTLING = 10_000;
 /** Timers cannot be set for more than some weeks. */
 const LONGEST_SLEEP = 86_400_000;
 
@@ -83,7 +85,8 @@ interface Probed {
 export class Probing {
   readonly #options: ProbingOptions;
   readonly #stop = new AbortController();
-  #isHurried = false;
+  /** Whether the hurried probe is done, by the first candidate of its sample. */
+  readonly #hurried = new Map<number, boolean>();
   readonly #measures = new Map<number, { asked: number; answered: number; latencies: number[]; works: number[] }>();
 
   constructor(options: ProbingOptions) {
@@ -97,18 +100,28 @@ export class Probing {
 
   /** Probes `count` times at random until `until`, milliseconds since 1970. Returns at once. */
   start(count: number, until: number): void {
-    const now = this.#options.clock.now();
+    const begun = this.#options.clock.now();
+    // Candidates that are some blocks behind do not know yet who is in office.
+    const now = begun + Math.min(MOST_SETTLING, (until - begun) / 8);
     const span = Math.floor(until - now);
     if (span <= 0) return;
     const times = Array.from({ length: count }, () => now + randomInt(Math.min(span, 2 ** 47)));
     this.#begin(times.sort((a, b) => a - b));
   }
 
-  /** Probes at once where nobody was probed yet: for who has to report. Returns at once. */
-  hurry(): void {
-    if (this.#isHurried || this.#measures.size > 0) return;
-    this.#isHurried = true;
-    this.#begin([this.#options.clock.now()]);
+  /** Whether anybody of a sample was probed, or it has nobody who can be. */
+  hasProbed(sample: Sample): boolean {
+    return ranksOf(sample).some((rank) => this.#measures.has(rank)) || this.#hurried.get(sample.first) === true;
+  }
+
+  /** Probes at once, for who has to report on a sample and has probed none of it. Returns at once. */
+  hurry({ first }: Sample): void {
+    if (this.#hurried.has(first)) return;
+    this.#hurried.set(first, false);
+    this.probe().then(
+      () => this.#hurried.set(first, true),
+      (error: unknown) => this.#failed(error),
+    );
   }
 
   close(): void {
@@ -116,9 +129,11 @@ export class Probing {
   }
 
   #begin(times: readonly number[]): void {
-    this.#probeAt(times).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#options.log.warn({ error }, "candidates are not probed any more");
-    });
+    this.#probeAt(times).catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#stop.signal.aborted) this.#options.log.warn({ error }, "candidates are not probed any more");
   }
 
   async #probeAt(times: readonly number[]): Promise<void> {
@@ -219,7 +234,8 @@ export class Probing {
   async #work(one: Probed): Promise<void> {
     const challenge = Uint8Array.from(randomBytes(PROBE.challenge));
     const { answer, milliseconds } = await this.#ask(one, PATH.probeWork, challenge);
-    one.work = Math.max(0, milliseconds - (one.latency ?? 0));
+    // The round trip is not taken off: the candidate chooses how long that one takes, and would hide its work behind it.
+    one.work = milliseconds;
     const { channelBinding: channel, serverKey } = answer;
     const subject = { account: getBytes(one.member.account), challenge, channel };
     one.shown = { subject, answer: decodeProbeAnswer(answer.body), serverKey };

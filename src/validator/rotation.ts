@@ -13,6 +13,7 @@ import { VOTE_KIND } from "../protocol/api.js";
 import { candidateWeight } from "../protocol/weight.js";
 import type { Logger } from "../runtime/log.js";
 import { statementDigest } from "../statements/eip712.js";
+import { SORTITION } from "../statements/sortition.js";
 import type { MeshContext } from "./mesh-context.js";
 import type { RepeatedSender } from "./repeated-sender.js";
 import type { FinalisedBlock, Standing } from "./standing.js";
@@ -91,12 +92,13 @@ export class RotationRunner {
   #due(projection: Projection, since: number, { timestamp: now }: FinalisedBlock): Due | undefined {
     const { rotation, genesis } = projection;
     if (genesis === undefined) return undefined;
-    const { epochSeconds, probationSeconds, committeeSize } = genesis.parameters;
+    const { epochSeconds, phaseSeconds, probationSeconds, committeeSize } = genesis.parameters;
     switch (rotationPhase(projection)) {
       case "serving": {
         const end = since + Number(epochSeconds);
         const isTime = now > since + Number(epochSeconds) / 2 && (now >= end || !isMeasuring(projection));
-        const stale = isTime ? staleRanks(projection) : [];
+        // Somebody who changes its own weight again and again does not keep the committee in office.
+        const stale = isTime && now < end + Number(phaseSeconds) ? staleRanks(projection) : [];
         if (stale.length > 0) {
           const values = [stale.slice(0, REFRESHED_AT_ONCE)];
           return { name: "refresh", contract: "rotation", action: "bring weights up to date", values };
@@ -180,10 +182,13 @@ export function isMeasuring({ office, measurement }: Projection): boolean {
   return round.result === undefined || measurement.lastCredited < round.epoch;
 }
 
-/** Candidates whose weight is not what `refresh` would give them. */
+/** Candidates whose weight is not what `refresh` would give them. Those beyond the draw's capacity have none. */
 export function staleRanks(projection: Projection): number[] {
-  return projection.members().flatMap((member, rank) => {
-    const { weight } = candidateWeight(projection.weightInputsOf(rank, member));
-    return projection.rotation.weightOf(rank) === weight ? [] : [rank];
-  });
+  return projection
+    .members()
+    .slice(0, SORTITION.capacity)
+    .flatMap((member, rank) => {
+      const { weight } = candidateWeight(projection.weightInputsOf(rank, member));
+      return projection.rotation.weightOf(rank) === weight ? [] : [rank];
+    });
 }

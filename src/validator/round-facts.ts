@@ -21,8 +21,7 @@ export function roundFacts(round: Round, office: Office, projection: Projection)
     reports: new Set(reports.keys()),
     isMeasured: result?.isMeasured,
     isCredited: measurement.lastCredited >= epoch,
-    isPaid:
-      office.committee.some((account) => rewards.earnedIn(epoch, account) > 0n) || !isOwed(round, office, projection),
+    isPaid: rewards.lastEpoch >= epoch || !isOwed(round, office, projection),
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { AbiCoder, getBytes, keccak256 } from "ethers";
+import { AbiCoder, ZeroHash, getBytes, keccak256 } from "ethers";
 
 import { sampleOf } from "../../src/protocol/measurement-round.js";
 import { candidateWeight } from "../../src/protocol/weight.js";
@@ -185,6 +185,10 @@ describe("Measurement", () => {
     await expect(measurement.connect(two).revealReport(EPOCH, 5n, 5n, SALT))
       .to.be.revertedWithCustomError(measurement, "WrongReport")
       .withArgs(EPOCH, 2n, commitment);
+    // A commitment that was made in an earlier round for this one is none.
+    await expect(measurement.connect(member(mesh, 3)).revealReport(EPOCH, 5n, 5n, SALT))
+      .to.be.revertedWithCustomError(measurement, "WrongReport")
+      .withArgs(EPOCH, 3n, ZeroHash);
   });
 
   it("refuses calls that are early, late, repeated, foreign or of another epoch, naming what it expects", async () => {
@@ -294,10 +298,24 @@ describe("RewardPool", () => {
     expect(await pool.unallotted()).to.equal(POOL - 2n * share - share / 5n);
     await expect(pool.allot(EPOCH, committee)).to.be.revertedWithCustomError(pool, "NotTheNext");
 
+    for (const epoch of [2n, 3n]) await mesh.ceremony.install(officeOf(mesh, epoch));
+    await expect(pool.allot(2n, committee)).to.be.revertedWithCustomError(pool, "NotMeasured").withArgs(2n);
     const own = pool.connect(member(mesh, 1));
     await expect(own.claim()).to.changeEtherBalance(ethers, member(mesh, 1), share);
     await expect(own.claim()).to.be.revertedWithCustomError(pool, "NothingOwed").withArgs(member(mesh, 1).address);
     expect(await ethers.provider.getBalance(pool)).to.equal((await pool.unallotted()) + (await pool.totalOwed()));
+  });
+
+  it("pays no epoch that went by long ago from what came in since", async () => {
+    const fixture = await loadFixture(measured);
+    const { mesh, pool, committee } = fixture;
+    await hold(fixture, all(ALL_GOOD));
+    // Nothing is there yet: the epoch is not over with that.
+    await pool.allot(EPOCH, committee);
+    expect(await pool.lastEpoch()).to.equal(0n);
+    for (const epoch of [2n, 3n]) await mesh.ceremony.install(officeOf(mesh, epoch));
+    await pool.payIn(3n, { value: POOL });
+    await expect(pool.allot(EPOCH, committee)).to.be.revertedWithCustomError(pool, "TooLate").withArgs(EPOCH, 3n);
   });
 
   it("refuses to take nothing, and in a mesh without rewards to take anything: it could never pay it out", async () => {
@@ -305,13 +323,15 @@ describe("RewardPool", () => {
     await expect(pool.payIn(1n)).to.be.revertedWithCustomError(pool, "NothingPaid");
     const mesh = await deployMesh(connection, 3n);
     await submit(mesh, await genesisOf(mesh, { rewardBps: 0 }));
-    const without = await contractsOf(mesh);
-    const [paying, allotting] = [
-      () => without.pool.payIn(1n, { value: POOL }),
-      () => without.pool.allot(EPOCH, without.committee),
-    ];
-    for (const call of [paying, allotting]) {
-      await expect(call()).to.be.revertedWithCustomError(pool, "RewardsOff");
+    const unmeasured = await deployMesh(connection, 4n);
+    await submit(unmeasured, await genesisOf(unmeasured, { probesPerEpoch: 0 }));
+    for (const without of [await contractsOf(mesh), await contractsOf(unmeasured)]) {
+      for (const call of [
+        () => without.pool.payIn(1n, { value: POOL }),
+        () => without.pool.allot(EPOCH, without.committee),
+      ]) {
+        await expect(call()).to.be.revertedWithCustomError(pool, "RewardsOff");
+      }
     }
   });
 });

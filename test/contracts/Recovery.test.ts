@@ -107,7 +107,6 @@ describe("a recovery by the root CA", () => {
     expect([...office.committee]).to.have.members(mesh.members.slice(-4).map(({ wallet }) => wallet.address));
     expect(await recovery.isUnderWay()).to.equal(false);
     await expect(recovery.startRecovery(1)).to.be.revertedWithCustomError(recovery, "WrongGeneration");
-    await refreshAll(mesh);
     await handOver(mesh);
     expect((await mesh.groupKeys.office()).edKey).to.equal(office.edKey);
   });

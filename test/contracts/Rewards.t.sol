@@ -10,6 +10,7 @@ import {MeshStub} from "./MeshStub.sol";
 contract RewardingMesh is MeshStub {
     constructor(uint16 rewardBps) {
         _parameters.rewardBps = rewardBps;
+        (_parameters.epochSeconds, _parameters.probesPerEpoch) = (1, 1);
     }
 }
 
@@ -29,6 +30,15 @@ contract RewardHandler {
     /// @dev In the place of the measurement.
     function participation(uint64) external view returns (bool, uint128, bytes32) {
         return (true, _classes, keccak256(abi.encode(_accounts)));
+    }
+
+    /// @dev The handler is all contracts that the pool asks: the epoch in office is the next to be paid.
+    function groupKeys() external view returns (address) {
+        return address(this);
+    }
+
+    function epoch() external view returns (uint64) {
+        return pool.lastEpoch() + 1;
     }
 
     function pay(uint96 value, uint64 grantId) external {

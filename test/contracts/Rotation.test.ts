@@ -117,7 +117,7 @@ describe("Rotation", () => {
       expect(await weightsOf(mesh)).to.deep.equal(weights);
       expect(await rotation.totalWeight()).to.equal(weights.reduce((sum, weight) => sum + weight));
       // Nothing changed: nothing is told.
-      await expect(rotation.refresh(RANKS)).not.to.emit(rotation, "WeightChanged");
+      await expect(rotation.refresh(RANKS)).to.be.revertedWithCustomError(rotation, "NothingStale");
     });
 
     it("follow the stake up and down, and none is left to who is slashed below half, jailed or leaving", async () => {

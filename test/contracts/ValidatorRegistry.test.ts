@@ -92,13 +92,18 @@ async function deviceAdmission(mesh: Mesh, account: string, index: number) {
 }
 
 /** A mesh of 31 seats in which whoever stakes is a candidate. */
-async function open(): Promise<Mesh> {
+async function openWithoutKeys(): Promise<Mesh> {
   const mesh = await deployMesh(connection);
   const members = Array.from({ length: 31 }, (_, i) => ({
     account: ethers.toBeHex(0x1000 + i, 20),
     operator: word(i + 1),
   }));
   await submit(mesh, await genesisOf(mesh, { admission: 1, committeeSize: 31 }, { members }));
+  return mesh;
+}
+
+async function open(): Promise<Mesh> {
+  const mesh = await openWithoutKeys();
   await mesh.ceremony.install(officeOf(mesh));
   return mesh;
 }
@@ -289,6 +294,23 @@ describe("ValidatorRegistry", () => {
         .to.be.revertedWithCustomError(mesh.registry, "WrongState")
         .withArgs(address, STATE.active, STATE.admitted);
       await expectBalanced(mesh);
+    });
+
+    it("nobody is invited who came after the freeze: the beacon may have been known", async () => {
+      const mesh = await loadFixture(open);
+      const { address } = mesh.stranger;
+      const registration = await registrationOf(mesh, address, secretOf(200n), 200n);
+      await mesh.registry.connect(mesh.stranger).register(registration, { value: STAKE });
+      expect(await mesh.rotation.undrawn(32n)).to.deep.equal([]);
+    });
+
+    it("nobody is a candidate by stake alone before the genesis members have made the keys", async () => {
+      const mesh = await loadFixture(openWithoutKeys);
+      const { address } = mesh.stranger;
+      const registration = await registrationOf(mesh, address, secretOf(200n), 200n);
+      await expect(mesh.registry.connect(mesh.stranger).register(registration, { value: STAKE }))
+        .to.be.revertedWithCustomError(mesh.registry, "WrongState")
+        .withArgs(address, 0n, STATE.admitted);
     });
 
     it("the swarm admits as well", async () => {

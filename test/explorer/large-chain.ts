@@ -48,7 +48,7 @@ function emittedIn(number: number, { blocks, validators, devices }: Sizes): Emit
   };
   const registering = Math.ceil(validators / TOGETHER);
   const batches = Math.ceil(devices / BATCH);
-  if (number === 1) emit("fleets", "GrantGiven", 1n, REGISTRAR, ["grp:city"], BigInt(2 * devices), 4_000_000_000n);
+  if (number === 1) emit("fleets", "GrantGiven", 1n, REGISTRAR, ["grp:city"], BigInt(2 * devices), 0n, 4_000_000_000n);
   if (number >= 2 && number < 2 + registering) {
     for (let i = (number - 2) * TOGETHER; i < Math.min(validators, (number - 1) * TOGETHER); i++) {
       emit("registry", "ValidatorAdmitted", accountOf(i), keccakOf(`operator ${i}`));

@@ -92,7 +92,8 @@ async function startCandidate(local: LocalMesh, progress: Progress): Promise<str
   return progress.step("candidate", async () => {
     const path = gatewayFolder(workspace);
     const listen = `127.0.0.1:${workspace.gatewayPort}`;
-    if (!(await hasDataFolder(path))) {
+    // What an earlier start has made, killed in the middle of it maybe, is kept.
+    if (running.gateway === undefined) {
       const folder = await openDataFolder(path, "validator");
       const settings = { listen, endpoint: listen, scope: SCOPE, stakeWei: STAKE.toString() };
       await initialiseValidator(folder, workspace.passphrase, { settings, cost: LIGHT_KDF }).finally(() =>

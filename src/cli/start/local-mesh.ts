@@ -1,4 +1,5 @@
 /** A whole mesh on this machine: a chain, a root CA, contracts and validators, each step of which sees whether it is done. */
+import { join } from "node:path";
 
 import { certifyGroupKeys } from "../../operator/certification.js";
 import { fundFromNode } from "../../operator/dev-account.js";
@@ -15,7 +16,7 @@ import { SwarmkeepError } from "../../runtime/errors.js";
 import { type MeshFile, fingerprintOf } from "../../runtime/mesh-file.js";
 import { LIGHT_KDF } from "../../runtime/sealed-file.js";
 import { quorumOf } from "../../statements/quorum.js";
-import { initialiseValidator, readAccount, writeMemberFile } from "../../validator/settings.js";
+import { SETTINGS_FILE, initialiseValidator, readAccount, writeMemberFile } from "../../validator/settings.js";
 import type { Progress } from "../progress.js";
 import type { ExplorerProcess } from "./explorer-process.js";
 import { type ValidatorProcess, startValidatorProcess } from "./validator-process.js";
@@ -73,7 +74,8 @@ export async function startGateway(workspace: Workspace, running: Running): Prom
 /** Whether an earlier start has come as far: it may sit in the committee, and is missed like any other member. */
 async function hasGateway(workspace: Workspace, { contracts }: MeshLedger): Promise<boolean> {
   const path = gatewayFolder(workspace);
-  if (!(await hasDataFolder(path))) return false;
+  // The last that is written of it.
+  if ((await readIfPresent(join(path, SETTINGS_FILE))) === undefined) return false;
   const { address } = await readAccount(path, workspace.passphrase);
   return (await contracts.registry.validator(address)).state > 0n;
 }
@@ -108,7 +110,12 @@ export async function bringUp(
       ? await openOperatorFolder(path, workspace.passphrase)
       : await createOperatorFolder(path, workspace.passphrase, {
           rootName: "Local root CA",
-          parameters: { ...LOCAL_PARAMETERS, epochSeconds: EPOCH_SECONDS, probationHeads: 1 },
+          parameters: {
+            ...LOCAL_PARAMETERS,
+            committeeSize: workspace.validatorPorts.length,
+            epochSeconds: EPOCH_SECONDS,
+            probationHeads: 1,
+          },
           now: Math.floor(Date.now() / 1000),
           cost: LIGHT_KDF,
         });
