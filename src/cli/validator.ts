@@ -26,6 +26,7 @@ import { registerApply } from "./validator-apply.js";
 import { registerApprove } from "./validator-approve.js";
 import { registerDeclare } from "./validator-declare.js";
 import { registerRewards } from "./validator-rewards.js";
+import { registerStake } from "./validator-stake.js";
 
 interface InitOptions extends KeystoreOptions, IpfsOptions {
   readonly operator?: string;
@@ -144,4 +145,5 @@ export function register(group: Command): void {
   registerApprove(group);
   registerDeclare(group);
   registerRewards(group);
+  registerStake(group);
 }
