@@ -4,12 +4,14 @@ import { join } from "node:path";
 
 import { getAddress } from "ethers";
 
-import { type MeshLedger, openMeshLedger } from "../operator/ledger.js";
+import type { TransactionSender } from "../ledger/sender.js";
+import { type MeshLedger, openMeshLedger, withSender } from "../operator/ledger.js";
 import { type OperatorFolder, openOperatorFolder } from "../operator/operator-folder.js";
 import { type RegistrarFolder, openRegistrarFolder } from "../operator/registrar-folder.js";
 import { type Validators, openValidators } from "../operator/swarm-signature.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type MeshFile, readMeshFile } from "../runtime/mesh-file.js";
+import { readAccount } from "../validator/settings.js";
 import type { CommandContext } from "./command.js";
 
 /**
@@ -69,6 +71,17 @@ export async function withRegistrar<T>(
   } finally {
     await registrar.close();
   }
+}
+
+/** Does something on the ledger with the account of the validator whose folder it is. */
+export async function asValidator<T>(
+  context: CommandContext,
+  meshFile: string,
+  work: (ledger: MeshLedger, sender: TransactionSender) => Promise<T>,
+): Promise<T> {
+  const mesh = await meshFileOf(context, meshFile);
+  const { privateKey } = await readAccount(context.dataFolder("validator"), await context.passphrase());
+  return withLedger(mesh, (ledger) => withSender(ledger.endpoint, privateKey, (sender) => work(ledger, sender)));
 }
 
 /** @throws SwarmkeepError `bad-address` */

@@ -3,11 +3,9 @@ import type { Command } from "commander";
 
 import { openDevice } from "../device/open.js";
 import { applyAsCandidate } from "../operator/candidacy.js";
-import { withSender } from "../operator/ledger.js";
 import { readPassphrase } from "../runtime/passphrase.js";
-import { readAccount } from "../validator/settings.js";
 import { action } from "./command.js";
-import { meshFileOf, withLedger } from "./sessions.js";
+import { asValidator } from "./sessions.js";
 
 interface ApplyOptions {
   readonly mesh: string;
@@ -24,30 +22,23 @@ export function registerApply(group: Command): void {
     .option("--device-passphrase-file <file>", "passphrase of that folder; that of the validator's if not given")
     .action(
       action<ApplyOptions>(async (context, options) => {
-        const mesh = await meshFileOf(context, options.mesh);
-        const passphrase = await context.passphrase();
-        const { privateKey, address } = await readAccount(context.dataFolder("validator"), passphrase);
         const file = options.devicePassphraseFile;
-        const { agent } = await openDevice(
-          options.device,
-          file === undefined ? passphrase : await readPassphrase({ file }),
-        );
-        try {
-          await withLedger(mesh, (ledger) =>
-            withSender(ledger.endpoint, privateKey, async (sender) => {
-              const { index, receipt } = await applyAsCandidate(ledger, agent, sender);
-              context.print(
-                { account: address, device: index, transaction: receipt.transactionHash },
-                [
-                  `admitted     ${address}, as the candidate of device ${index}`,
-                  `next         ${context.next(`validator run --mesh ${options.mesh}`)}: registers with its stake`,
-                ].join("\n"),
-              );
-            }),
-          );
-        } finally {
-          await agent.close();
-        }
+        await asValidator(context, options.mesh, async (ledger, sender) => {
+          const passphrase = file === undefined ? await context.passphrase() : await readPassphrase({ file });
+          const { agent } = await openDevice(options.device, passphrase);
+          try {
+            const { index, receipt } = await applyAsCandidate(ledger, agent, sender);
+            context.print(
+              { account: sender.address, device: index, transaction: receipt.transactionHash },
+              [
+                `admitted     ${sender.address}, as the candidate of device ${index}`,
+                `next         ${context.next(`validator run --mesh ${options.mesh}`)}: registers with its stake`,
+              ].join("\n"),
+            );
+          } finally {
+            await agent.close();
+          }
+        });
       }),
     );
 }

@@ -1,14 +1,12 @@
 /** `swarmkeep validator history | claim`: how a validator stands with the swarm, and what it is paid for. */
 import type { Command } from "commander";
 
-import { withSender } from "../operator/ledger.js";
 import { claimRewards } from "../operator/rewards.js";
 import { readRotationHistory } from "../operator/rotation-history.js";
 import { describeHistory, validatorHistory } from "../operator/validator-history.js";
 import { formatEther } from "../statements/ether.js";
-import { readAccount } from "../validator/settings.js";
 import { action } from "./command.js";
-import { meshFileOf, parseAddress, withLedger } from "./sessions.js";
+import { asValidator, meshFileOf, parseAddress, withLedger } from "./sessions.js";
 
 interface HistoryOptions {
   readonly validator: string;
@@ -35,18 +33,14 @@ export function registerRewards(group: Command): void {
     .requiredOption("--mesh <file>", "the mesh file (mesh.json)")
     .action(
       action<{ readonly mesh: string }>(async (context, options) => {
-        const mesh = await meshFileOf(context, options.mesh);
-        const { privateKey } = await readAccount(context.dataFolder("validator"), await context.passphrase());
-        await withLedger(mesh, (ledger) =>
-          withSender(ledger.endpoint, privateKey, async (sender) => {
-            const { amount, receipt } = await claimRewards(ledger, sender);
-            const { transactionHash: transaction } = receipt;
-            context.print(
-              { account: sender.address, amount, transaction },
-              `claimed      ${formatEther(amount)} for ${sender.address}, transaction ${transaction}`,
-            );
-          }),
-        );
+        await asValidator(context, options.mesh, async (ledger, sender) => {
+          const { amount, receipt } = await claimRewards(ledger, sender);
+          const { transactionHash: transaction } = receipt;
+          context.print(
+            { account: sender.address, amount, transaction },
+            `claimed      ${formatEther(amount)} for ${sender.address}, transaction ${transaction}`,
+          );
+        });
       }),
     );
 }
