@@ -99,6 +99,9 @@ export async function withSender<T>(
   }
 }
 
+/** States of a validator, as the registry numbers them. */
+export const VALIDATOR_STATES = ["none", "admitted", "active", "exiting", "exited"] as const;
+
 /** Time of the newest block, or of the given one, in seconds since 1970. */
 export async function blockTime(endpoint: Endpoint, block: number | "latest" = "latest"): Promise<number> {
   const tag = block === "latest" ? block : hexNumber(block);

@@ -3,12 +3,10 @@ import { ZeroAddress } from "ethers";
 
 import { formatEther } from "../statements/ether.js";
 import { quorumOf } from "../statements/quorum.js";
-import type { MeshLedger } from "./ledger.js";
-import { blockTime } from "./ledger.js";
+import { type MeshLedger, VALIDATOR_STATES, blockTime } from "./ledger.js";
 import { type MeshParameters, PUBLIC_PARAMETERS } from "./parameters.js";
 
 const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active"] as const;
-const STATES = ["none", "admitted", "active", "exiting", "exited"] as const;
 
 export async function meshStatus(ledger: MeshLedger) {
   const { contracts, mesh, endpoint, addresses } = ledger;
@@ -69,7 +67,7 @@ export async function meshStatus(ledger: MeshLedger) {
         ]);
         return {
           account,
-          state: STATES[Number(state)] ?? "unknown",
+          state: VALIDATOR_STATES[Number(state)] ?? "unknown",
           stake,
           endpoint: address,
           scope,

@@ -2,11 +2,8 @@
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { formatEther } from "../statements/ether.js";
-import type { MeshLedger } from "./ledger.js";
-
-/** As the registry numbers them. */
-const STATES = ["none", "admitted", "active", "exiting", "exited"] as const;
-type State = (typeof STATES)[number];
+import { when } from "../statements/time.js";
+import { type MeshLedger, VALIDATOR_STATES, blockTime } from "./ledger.js";
 
 const HOW_TO: Readonly<Record<"active" | "exiting", string>> = {
   active: "A validator is active once `swarmkeep validator run` has registered it, until it exits.",
@@ -20,7 +17,7 @@ async function ownEntry(
   expected: "active" | "exiting",
 ): Promise<{ readonly stake: bigint; readonly withdrawable: number; readonly jailedUntil: number }> {
   const { state, stake, withdrawable, jailedUntil } = await contracts.registry.validator(address);
-  const found: State = STATES[Number(state)] ?? "none";
+  const found = VALIDATOR_STATES[Number(state)] ?? "none";
   if (found === expected) return { stake, withdrawable: Number(withdrawable), jailedUntil: Number(jailedUntil) };
   const is = found === "none" ? "is no validator of this mesh" : `is ${found}`;
   throw new SwarmkeepError(`the account ${address} ${is}, and this is for one that is ${expected}`, {
@@ -29,15 +26,6 @@ async function ownEntry(
     advice: HOW_TO[expected],
     details: { account: address, state: found, expected },
   });
-}
-
-/** Seconds since 1970 by the chain's clock. */
-async function chainTime({ endpoint }: MeshLedger): Promise<number> {
-  return (await endpoint.provider.getBlock("latest"))?.timestamp ?? 0;
-}
-
-function time(seconds: number): string {
-  return new Date(1000 * seconds).toISOString();
 }
 
 /** @throws SwarmkeepError `wrong-state`, and those of the ledger */
@@ -72,8 +60,8 @@ export async function withdrawStake(
   sender: TransactionSender,
 ): Promise<{ readonly amount: bigint; readonly receipt: Receipt }> {
   const { stake, withdrawable } = await ownEntry(ledger, sender, "exiting");
-  if ((await chainTime(ledger)) < withdrawable) {
-    throw new SwarmkeepError(`the stake of ${formatEther(stake)} is bonded until ${time(withdrawable)}`, {
+  if ((await blockTime(ledger.endpoint)) < withdrawable) {
+    throw new SwarmkeepError(`the stake of ${formatEther(stake)} is bonded until ${when(withdrawable)}`, {
       kind: "usage",
       code: "still-bonded",
       advice: "Wait until then: it stands for what may yet be shown of this validator.",
@@ -97,8 +85,8 @@ export async function leaveJail(ledger: MeshLedger, sender: TransactionSender): 
       details: { account: sender.address },
     });
   }
-  if ((await chainTime(ledger)) < jailedUntil) {
-    throw new SwarmkeepError(`the account ${sender.address} is jailed until ${time(jailedUntil)}`, {
+  if ((await blockTime(ledger.endpoint)) < jailedUntil) {
+    throw new SwarmkeepError(`the account ${sender.address} is jailed until ${when(jailedUntil)}`, {
       kind: "usage",
       code: "still-jailed",
       advice: "Wait until then, and find out meanwhile how its key came to sign two statements of one number.",

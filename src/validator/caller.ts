@@ -120,7 +120,7 @@ function shownBy(certificate: Uint8Array): Shown {
 function byKey({ standing }: CallerOptions, { key }: X509Certificate): Caller {
   const tlsKey = subjectPublicKeyInfo(key);
   const pin = pinOf(tlsKey);
-  const member = standing.projection.members().find(({ contact }) => contact?.tlsPin.toLowerCase() === pin);
+  const member = standing.projection.members().find((one) => hasPin(one, pin));
   if (member === undefined) return { kind: "anyone" };
   return { kind: "validator", account: member.account, tlsKey, by: "identity-key" };
 }
@@ -131,7 +131,7 @@ function byMemberCertificate(options: CallerOptions, shown: MemberCertificate): 
   const account = hexlify(bytes);
   const tlsKey = subjectPublicKeyInfo(key);
   const member = standing.projection.member(account);
-  if (member !== undefined && hasKey(member, tlsKey)) {
+  if (member !== undefined && hasPin(member, pinOf(tlsKey))) {
     return { kind: "validator", account: member.account, tlsKey, by: "certificate" };
   }
   throw new SwarmkeepError(`the registry no longer has the key of this certificate for ${account}`, {
@@ -151,8 +151,8 @@ function byDeviceCertificate(options: CallerOptions, shown: DeviceCertificate): 
   throw deviceRevoked(index);
 }
 
-function hasKey({ contact }: Member, tlsKey: Uint8Array): boolean {
-  return contact?.tlsPin.toLowerCase() === pinOf(tlsKey);
+function hasPin({ contact }: Member, pin: string): boolean {
+  return contact?.tlsPin.toLowerCase() === pin;
 }
 
 /** As the registry has it, in lower case. */
