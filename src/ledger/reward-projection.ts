@@ -14,6 +14,16 @@ export interface Earnings {
   readonly owed: bigint;
 }
 
+/** Whether a mesh with these parameters takes money for its members, as RewardPool.sol decides: what is never measured is never paid. */
+export function paysRewards(parameters: {
+  readonly rewardBps: bigint;
+  readonly epochSeconds: bigint;
+  readonly probesPerEpoch: bigint;
+}): boolean {
+  const { rewardBps, epochSeconds, probesPerEpoch } = parameters;
+  return rewardBps !== 0n && epochSeconds !== 0n && probesPerEpoch !== 0n;
+}
+
 const NOTHING: Earnings = { earned: 0n, owed: 0n };
 
 export class RewardProjection {

@@ -1,6 +1,7 @@
 /** A mesh as it stands on the ledger now. It informs and proves nothing: what has to be believed is signed. */
 import { ZeroAddress } from "ethers";
 
+import { paysRewards } from "../ledger/reward-projection.js";
 import { formatEther } from "../statements/ether.js";
 import { quorumOf } from "../statements/quorum.js";
 import { type MeshLedger, VALIDATOR_STATES, blockTime } from "./ledger.js";
@@ -67,6 +68,8 @@ export async function meshStatus(ledger: MeshLedger) {
         ]);
         return {
           account,
+          /** From 1; undefined for a candidate that is not in office. */
+          seat: seatOf(office.committee, account),
           state: VALIDATOR_STATES[Number(state)] ?? "unknown",
           stake,
           endpoint: address,
@@ -93,6 +96,11 @@ export async function meshStatus(ledger: MeshLedger) {
   };
 }
 
+function seatOf(committee: readonly string[], account: string): number | undefined {
+  const index = committee.indexOf(account);
+  return index < 0 ? undefined : index + 1;
+}
+
 export type MeshStatus = Awaited<ReturnType<typeof meshStatus>>;
 
 /** For people: a line or two on each subject. */
@@ -116,13 +124,13 @@ export function describeStatus(status: MeshStatus): string {
     `head         ${head === undefined ? "none posted" : `number ${head.number}, ${head.expires - status.time} s to live`}`,
     `fleets       ${status.fleets}, grants ${status.grants}, device indexes taken ${status.devices}`,
     `rewards      ${
-      status.parameters.rewardBps === 0n
+      !paysRewards(status.parameters)
         ? "none: the mesh was founded without"
         : `${formatEther(status.rewards.unallotted)} in the pool, ${formatEther(status.rewards.owed)} to be claimed`
     }`,
     ...members.map(
-      ({ account, state, quality, reputation, endpoint }) =>
-        `member       ${account} ${state.padEnd(8)} quality ${String(quality).padEnd(2)} reputation ${String(reputation).padEnd(2)} ${endpoint}`,
+      ({ account, seat, state, quality, reputation, endpoint }) =>
+        `validator    ${account} ${(seat === undefined ? "no seat" : `seat ${seat}`).padEnd(7)} ${state.padEnd(8)} quality ${String(quality).padEnd(2)} reputation ${String(reputation).padEnd(2)} ${endpoint}`,
     ),
     ...Object.entries(status.parameters).map(([name, value]) => `parameter    ${name} ${value}`),
   ];

@@ -1,4 +1,5 @@
 /** The reward pool from outside: what registrars pay in and validators take out (docs/protocol.md, section 15). All amounts are wei. */
+import { paysRewards } from "../ledger/reward-projection.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { formatEther } from "../statements/ether.js";
@@ -56,8 +57,7 @@ export async function claimRewards(
 
 /** What is paid into a mesh without rewards could never leave the pool: its contract refuses it, and so does this, in words. */
 async function expectRewards({ contracts }: MeshLedger): Promise<void> {
-  const { rewardBps, epochSeconds, probesPerEpoch } = await contracts.anchor.parameters();
-  if (rewardBps !== 0n && epochSeconds !== 0n && probesPerEpoch !== 0n) return;
+  if (paysRewards(await contracts.anchor.parameters())) return;
   throw new SwarmkeepError("this mesh was founded without rewards", {
     kind: "refused",
     code: "rewards-off",
