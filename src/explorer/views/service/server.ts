@@ -1,4 +1,5 @@
 /** Tells how candidates serve: the rounds in which they were measured, their standing, and the reward pool. */
+import { paysRewards } from "../../../ledger/reward-projection.js";
 import { CLASSES, classAt } from "../../../statements/classes.js";
 import type { Database } from "../../database.js";
 import type { Page } from "../../lines.js";
@@ -127,8 +128,15 @@ export const view: ViewServer = {
       answer({ database }): Pool {
         const genesis = newest(database, "GenesisAccepted");
         const { paidIn, owed, claimed } = poolNow(database);
+        const parameter = (name: string): bigint =>
+          BigInt(genesis === undefined ? 0 : numberOf(genesis.args, "parameters", name));
+        const parameters = {
+          rewardBps: parameter("rewardBps"),
+          epochSeconds: parameter("epochSeconds"),
+          probesPerEpoch: parameter("probesPerEpoch"),
+        };
         return {
-          rewardBps: genesis === undefined ? 0 : numberOf(genesis.args, "parameters", "rewardBps"),
+          rewardBps: paysRewards(parameters) ? Number(parameters.rewardBps) : 0,
           paidIn: String(paidIn),
           unallotted: String(paidIn - owed - claimed),
           owed: String(owed),
