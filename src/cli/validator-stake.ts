@@ -15,19 +15,21 @@ export function registerStake(group: Command): void {
   const command = (words: string, description: string): Command =>
     group.command(words).description(description).requiredOption("--mesh <file>", "the mesh file (mesh.json)");
 
-  command("stake <amount>", "add to the stake of this validator, such as 5ETH").action(
-    action<StakeOptions>(async (context, { mesh }, amount) => {
-      const wei = parseAmount(amount, "<amount>");
-      await asValidator(context, mesh, async (ledger, sender) => {
-        const { stake, receipt } = await addStake(ledger, sender, wei);
-        const { transactionHash: transaction } = receipt;
-        context.print(
-          { account: sender.address, stake, transaction },
-          `staked       ${formatEther(stake)} now, transaction ${transaction}`,
-        );
-      });
-    }),
-  );
+  command("stake", "add to the stake of this validator")
+    .requiredOption("--amount <amount>", "with its unit, such as 5ETH")
+    .action(
+      action<StakeOptions & { readonly amount: string }>(async (context, { mesh, amount }) => {
+        const wei = parseAmount(amount, "--amount");
+        await asValidator(context, mesh, async (ledger, sender) => {
+          const { stake, receipt } = await addStake(ledger, sender, wei);
+          const { transactionHash: transaction } = receipt;
+          context.print(
+            { account: sender.address, stake, transaction },
+            `staked       ${formatEther(stake)} now, transaction ${transaction}`,
+          );
+        });
+      }),
+    );
   command("exit", "leave the mesh for good: no seat any more, and the stake back after the time of unbonding").action(
     action<StakeOptions>((context, { mesh }) =>
       asValidator(context, mesh, async (ledger, sender) => {
