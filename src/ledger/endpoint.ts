@@ -140,7 +140,7 @@ export class Endpoint {
       "eth_subscribe",
     );
     if (typeof subscription !== "string") {
-      throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered eth_subscribe without an id`);
+      throw new LedgerError("bad-answer", `the ledger endpoint ${this.label} answered eth_subscribe without an id`);
     }
     socket.listen(subscription, onHead);
     return { closed: socket.closed };
@@ -163,7 +163,7 @@ export class Endpoint {
       (found) => {
         if (found === this.chainId) return;
         this.#chainChecked = undefined;
-        const message = `The ledger endpoint ${this.label} serves chain ${found}, not ${this.chainId}`;
+        const message = `the ledger endpoint ${this.label} serves chain ${found}, not ${this.chainId}`;
         throw new LedgerError("wrong-chain", message, { expected: this.chainId, found });
       },
       (error: unknown) => {
@@ -178,7 +178,7 @@ export class Endpoint {
     const answer = await this.#call("eth_chainId", []);
     if (typeof answer === "string" && /^0x[0-9a-f]{1,16}$/i.test(answer)) return BigInt(answer);
     const found = (JSON.stringify(answer) ?? "nothing").slice(0, 80);
-    throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered eth_chainId with ${found}`);
+    throw new LedgerError("bad-answer", `the ledger endpoint ${this.label} answered eth_chainId with ${found}`);
   }
 
   async #call(method: string, params: readonly unknown[]): Promise<unknown> {
@@ -192,7 +192,7 @@ export class Endpoint {
 
   /** A node that was away may be another one when it is back: its chain is asked for again. */
   async #reach(ask: () => Promise<unknown>): Promise<unknown> {
-    if (this.#closed) throw new LedgerError("refused", `The ledger endpoint ${this.label} was closed by us`);
+    if (this.#closed) throw new LedgerError("refused", `the ledger endpoint ${this.label} was closed by us`);
     try {
       return await ask();
     } catch (error) {
@@ -230,10 +230,10 @@ export class Endpoint {
     } catch (cause) {
       if (cause instanceof LedgerError) throw cause;
       if (cause instanceof Error && cause.name === "TimeoutError") {
-        const message = `The ledger endpoint ${this.label} did not answer ${method} in ${this.#timeoutMs} ms`;
+        const message = `the ledger endpoint ${this.label} did not answer ${method} in ${this.#timeoutMs} ms`;
         throw new LedgerError("timeout", message, { method }, cause);
       }
-      const message = `No ledger endpoint answers at ${this.label}`;
+      const message = `no ledger endpoint answers at ${this.label}`;
       throw new LedgerError("refused", message, { method }, cause);
     }
     if (response.status === 429) throw this.#rateLimited(response.headers.get("retry-after"));
@@ -252,7 +252,7 @@ export class Endpoint {
       const { code, message, data } = error as { code?: unknown; message?: unknown; data?: unknown };
       if (code === LIMIT_EXCEEDED || code === 429) throw this.#rateLimited(null);
       const said = typeof message === "string" ? message.slice(0, 300) : "no reason given";
-      throw new LedgerError("rpc", `The ledger endpoint ${this.label} refused ${method}: ${said}`, {
+      throw new LedgerError("rpc", `the ledger endpoint ${this.label} refused ${method}: ${said}`, {
         method,
         code,
         message: said,
@@ -268,14 +268,14 @@ export class Endpoint {
     const shape = SHAPES.get(method);
     if (shape === undefined || (typeof result === "string" && shape.test(result))) return result;
     const found = (JSON.stringify(result) ?? "nothing").slice(0, 80);
-    throw new LedgerError("bad-answer", `The ledger endpoint ${this.label} answered ${method} with ${found}`, {
+    throw new LedgerError("bad-answer", `the ledger endpoint ${this.label} answered ${method} with ${found}`, {
       method,
     });
   }
 
   #rateLimited(retryAfter: string | null): LedgerError {
     const seconds = retryAfter !== null && /^\d{1,5}$/.test(retryAfter) ? Number(retryAfter) : undefined;
-    const message = `The ledger endpoint ${this.label} limits our requests`;
+    const message = `the ledger endpoint ${this.label} limits our requests`;
     return new LedgerError("rate-limited", message, { retryAfterSeconds: seconds });
   }
 
@@ -301,7 +301,7 @@ async function readLimited(response: Response, label: string): Promise<string> {
     if (size > MAXIMUM_ANSWER_BYTES) {
       throw new LedgerError(
         "not-json-rpc",
-        `The ledger endpoint ${label} sent more than ${MAXIMUM_ANSWER_BYTES} bytes`,
+        `the ledger endpoint ${label} sent more than ${MAXIMUM_ANSWER_BYTES} bytes`,
       );
     }
     chunks.push(bytes);

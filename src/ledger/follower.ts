@@ -105,7 +105,7 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
     if (finalised.number < cursor.number) {
       throw new LedgerError(
         "behind",
-        `The ledger endpoint's finalised block ${finalised.number} is below block ${cursor.number}, which was acted upon`,
+        `the ledger endpoint's finalised block ${finalised.number} is below block ${cursor.number}, which was acted upon`,
         { finalised: finalised.number, cursor: cursor.number },
       );
     }
@@ -152,7 +152,7 @@ export class Follower<Event> implements AsyncIterable<Batch<Event>> {
 }
 
 function reorganised(cursor: Cursor, hash: string): LedgerError {
-  return new LedgerError("reorganised", `Block ${cursor.number} was final as ${cursor.hash} and is ${hash} now`, {
+  return new LedgerError("reorganised", `block ${cursor.number} was final as ${cursor.hash} and is ${hash} now`, {
     number: cursor.number,
     before: cursor.hash,
     now: hash,

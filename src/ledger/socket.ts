@@ -28,7 +28,7 @@ export class JsonRpcSocket {
     socket.addEventListener("message", (event) => this.#receive(event.data));
     this.closed = new Promise((resolve) => {
       socket.addEventListener("close", () => {
-        const error = new LedgerError("refused", `The ledger endpoint ${label} closed the connection`);
+        const error = new LedgerError("refused", `the ledger endpoint ${label} closed the connection`);
         for (const { reject } of this.#pending.values()) reject(error);
         this.#pending.clear();
         resolve();
@@ -42,7 +42,7 @@ export class JsonRpcSocket {
       const socket = new WebSocket(url);
       const timer = setTimeout(() => {
         socket.close();
-        reject(new LedgerError("timeout", `The ledger endpoint ${label} did not open in ${timeoutMs} ms`));
+        reject(new LedgerError("timeout", `the ledger endpoint ${label} did not open in ${timeoutMs} ms`));
       }, timeoutMs);
       socket.addEventListener("open", () => {
         clearTimeout(timer);
@@ -50,7 +50,7 @@ export class JsonRpcSocket {
       });
       socket.addEventListener("error", () => {
         clearTimeout(timer);
-        reject(new LedgerError("refused", `No WebSocket answers at ${label}`));
+        reject(new LedgerError("refused", `no WebSocket answers at ${label}`));
       });
     });
   }
@@ -61,7 +61,7 @@ export class JsonRpcSocket {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        const message = `The ledger endpoint ${this.label} did not answer ${method} in ${timeoutMs} ms`;
+        const message = `the ledger endpoint ${this.label} did not answer ${method} in ${timeoutMs} ms`;
         reject(new LedgerError("timeout", message, { method }));
       }, timeoutMs);
       this.#pending.set(id, {
@@ -77,7 +77,7 @@ export class JsonRpcSocket {
       if (this.#socket.readyState === WebSocket.OPEN) {
         this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
       } else {
-        this.#pending.get(id)?.reject(new LedgerError("refused", `The connection to ${this.label} is closed`));
+        this.#pending.get(id)?.reject(new LedgerError("refused", `the connection to ${this.label} is closed`));
         this.#pending.delete(id);
       }
     });

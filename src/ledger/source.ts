@@ -138,7 +138,7 @@ export class LedgerSource {
     for (const [index, other] of others.entries()) {
       if (key(first) === key(other)) continue;
       const labels = [this.endpoints[0]?.label, this.endpoints[index + 1]?.label];
-      throw new LedgerError("endpoints-disagree", `The endpoints ${labels[0]} and ${labels[1]} disagree on ${what}`, {
+      throw new LedgerError("endpoints-disagree", `the endpoints ${labels[0]} and ${labels[1]} disagree on ${what}`, {
         endpoints: labels,
         what,
       });

@@ -71,15 +71,15 @@ function isHex(value: unknown): value is string {
 }
 
 function encodeField(name: string, kind: "quantity" | "bytes" | number, value: unknown): string {
-  if (!isHex(value)) throw badHeader(`The block's ${name} is missing or not hexadecimal`, { name });
+  if (!isHex(value)) throw badHeader(`the block's ${name} is missing or not hexadecimal`, { name });
   if (kind === "quantity") {
-    if (value.length < 3 || value.length > 66) throw badHeader(`The block's ${name} is no integer`, { name });
+    if (value.length < 3 || value.length > 66) throw badHeader(`the block's ${name} is no integer`, { name });
     const integer = BigInt(value);
     return integer === 0n ? "0x" : toBeHex(integer);
   }
   const bytes = (value.length - 2) / 2;
   if (typeof kind === "number" ? bytes !== kind : !Number.isInteger(bytes)) {
-    throw badHeader(`The block's ${name} has ${bytes} bytes`, { name });
+    throw badHeader(`the block's ${name} has ${bytes} bytes`, { name });
   }
   return value;
 }
@@ -89,7 +89,7 @@ function encodeField(name: string, kind: "quantity" | "bytes" | number, value: u
  * @throws LedgerError `bad-header` if the result is not `block.hash`, or not `expectedHash` where given.
  */
 export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHeader {
-  if (!isRecord(block)) throw badHeader("The endpoint's block is no object");
+  if (!isRecord(block)) throw badHeader("the endpoint's block is no object");
   const list = HEADER_FIELDS.map(([name, kind]) => encodeField(name, kind, block[name]));
   for (const [name, kind] of APPENDED_FIELDS) {
     if (block[name] === undefined || block[name] === null) break;
@@ -98,7 +98,7 @@ export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHea
   const hash = keccak256(encodeRlp(list));
   const wanted = expectedHash ?? block["hash"];
   if (typeof wanted !== "string" || hash !== wanted.toLowerCase()) {
-    throw badHeader(`The fields of block ${String(block["number"])} hash to ${hash}, not to ${String(wanted)}`, {
+    throw badHeader(`the fields of block ${String(block["number"])} hash to ${hash}, not to ${String(wanted)}`, {
       computed: hash,
       expected: wanted,
     });
@@ -106,7 +106,7 @@ export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHea
   const number = Number(block["number"]);
   const timestamp = Number(block["timestamp"]);
   if (!Number.isSafeInteger(number) || !Number.isSafeInteger(timestamp)) {
-    throw badHeader("The block's number or timestamp is beyond 2^53", { number, timestamp });
+    throw badHeader("the block's number or timestamp is beyond 2^53", { number, timestamp });
   }
   return {
     number,
@@ -127,7 +127,7 @@ function toInteger(rlp: RlpStructuredData | undefined): bigint {
 function nodesOf(value: unknown): readonly string[] {
   // 64 nibbles and the root: no honest proof is deeper.
   if (!Array.isArray(value) || value.length > 65 || !value.every((node) => isHex(node) && node.length % 2 === 0)) {
-    throw badProof("The endpoint's proof is not a list of at most 65 nodes in hexadecimal");
+    throw badProof("the endpoint's proof is not a list of at most 65 nodes in hexadecimal");
   }
   return value.map((node: string) => node.toLowerCase());
 }
@@ -142,7 +142,7 @@ function claimedInteger(value: unknown): bigint | undefined {
  * @throws LedgerError `bad-proof`, also where the fields beside the proof claim something else.
  */
 export function verifyAccount(stateRoot: string, address: string, result: unknown): ProvenAccount {
-  if (!isRecord(result)) throw badProof("The endpoint's proof is no object");
+  if (!isRecord(result)) throw badProof("the endpoint's proof is no object");
   const rlp = verifyTrieProof(stateRoot.toLowerCase(), address, nodesOf(result["accountProof"]));
   const account = rlp === undefined ? EMPTY_ACCOUNT : decodeAccount(rlp);
   const claims: readonly [string, boolean][] = [
@@ -153,7 +153,7 @@ export function verifyAccount(stateRoot: string, address: string, result: unknow
     ["codeHash", sameRoot(result["codeHash"], account, account.codeHash)],
   ];
   for (const [name, right] of claims) {
-    if (!right) throw badProof(`The endpoint's ${name} of ${address} is not the proven one`, { name, address });
+    if (!right) throw badProof(`the endpoint's ${name} of ${address} is not the proven one`, { name, address });
   }
   return account;
 }
@@ -176,12 +176,12 @@ function decodeAccount(rlp: string): ProvenAccount {
   try {
     fields = decodeRlp(rlp);
   } catch (cause) {
-    throw new LedgerError("bad-proof", "The proven account is not RLP", {}, cause);
+    throw new LedgerError("bad-proof", "the proven account is not RLP", {}, cause);
   }
-  if (!Array.isArray(fields) || fields.length !== 4) throw badProof("The proven account has not four fields");
+  if (!Array.isArray(fields) || fields.length !== 4) throw badProof("the proven account has not four fields");
   const [nonce, balance, storageRoot, codeHash] = fields;
-  if (typeof storageRoot !== "string" || storageRoot.length !== 66) throw badProof("The account has no storage root");
-  if (typeof codeHash !== "string" || codeHash.length !== 66) throw badProof("The account has no code hash");
+  if (typeof storageRoot !== "string" || storageRoot.length !== 66) throw badProof("the account has no storage root");
+  if (typeof codeHash !== "string" || codeHash.length !== 66) throw badProof("the account has no code hash");
   return { nonce: toInteger(nonce), balance: toInteger(balance), storageRoot, codeHash };
 }
 
@@ -192,19 +192,19 @@ function decodeAccount(rlp: string): ProvenAccount {
  * @throws LedgerError `bad-proof`, also where `key` or `value` beside the proof claim something else.
  */
 export function verifyStorage(storageRoot: string, slot: bigint, entry: unknown): bigint {
-  if (!isRecord(entry)) throw badProof("The endpoint's storage proof is no object");
-  if (claimedInteger(entry["key"]) !== slot) throw badProof(`The endpoint proved another slot than ${toBeHex(slot)}`);
+  if (!isRecord(entry)) throw badProof("the endpoint's storage proof is no object");
+  if (claimedInteger(entry["key"]) !== slot) throw badProof(`the endpoint proved another slot than ${toBeHex(slot)}`);
   const rlp = verifyTrieProof(storageRoot.toLowerCase(), toBeHex(slot, 32), nodesOf(entry["proof"]));
   let word = 0n;
   if (rlp !== undefined) {
     try {
       word = toInteger(decodeRlp(rlp));
     } catch (cause) {
-      throw new LedgerError("bad-proof", `The word in slot ${toBeHex(slot)} is not RLP`, {}, cause);
+      throw new LedgerError("bad-proof", `the word in slot ${toBeHex(slot)} is not RLP`, {}, cause);
     }
   }
   if (claimedInteger(entry["value"]) !== word) {
-    throw badProof(`The endpoint's value of slot ${toBeHex(slot)} is not the proven one`, { slot, proven: word });
+    throw badProof(`the endpoint's value of slot ${toBeHex(slot)} is not the proven one`, { slot, proven: word });
   }
   return word;
 }

@@ -40,18 +40,18 @@ function decodeNibbles(encoded: RlpStructuredData): { nibbles: number[]; leaf: b
 function resolve(reference: RlpStructuredData, walk: ProofWalk): readonly RlpStructuredData[] {
   if (Array.isArray(reference)) return reference;
   const bytes = walk.nodes[walk.used];
-  if (bytes === undefined) throw badProof("The proof ends before the key does", { nodes: walk.nodes.length });
+  if (bytes === undefined) throw badProof("the proof ends before the key does", { nodes: walk.nodes.length });
   if (keccak256(bytes) !== reference) {
-    throw badProof(`Node ${walk.used} of the proof is not the one its parent names`, { node: walk.used });
+    throw badProof(`node ${walk.used} of the proof is not the one its parent names`, { node: walk.used });
   }
   walk.used++;
   let node: RlpStructuredData;
   try {
     node = decodeRlp(bytes);
   } catch (cause) {
-    throw new LedgerError("bad-proof", `Node ${walk.used - 1} of the proof is not RLP`, {}, cause);
+    throw new LedgerError("bad-proof", `node ${walk.used - 1} of the proof is not RLP`, {}, cause);
   }
-  if (!Array.isArray(node)) throw badProof(`Node ${walk.used - 1} of the proof is no list`);
+  if (!Array.isArray(node)) throw badProof(`node ${walk.used - 1} of the proof is no list`);
   return node;
 }
 
@@ -66,7 +66,7 @@ export function verifyTrieProof(root: string, key: string, nodes: readonly strin
   const walk: ProofWalk = { nodes, used: 0 };
   const value = walkTrie(root, key, walk);
   if (walk.used !== nodes.length) {
-    throw badProof(`The proof has ${nodes.length} nodes where ${walk.used} lead to the key`);
+    throw badProof(`the proof has ${nodes.length} nodes where ${walk.used} lead to the key`);
   }
   return value;
 }
@@ -84,7 +84,7 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
       const [nibble, ...rest] = path;
       // Keys are hashes of one length, so that no value ever stands in a branch.
       const child = nibble === undefined ? undefined : node[nibble];
-      if (child === undefined) throw badProof("The trie is deeper than its keys are long");
+      if (child === undefined) throw badProof("the trie is deeper than its keys are long");
       if (child === "0x") return undefined;
       path = rest;
       node = resolve(child, walk);
