@@ -280,7 +280,7 @@ export class Endpoint {
   }
 
   #notJsonRpc(found: string, cause?: unknown): LedgerError {
-    const message = `What answers at ${this.label} is not JSON-RPC (${found})`;
+    const message = `what answers at ${this.label} is not JSON-RPC (${found})`;
     return new LedgerError("not-json-rpc", message, { found }, cause);
   }
 }

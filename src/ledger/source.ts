@@ -45,7 +45,7 @@ export class LedgerSource {
   constructor(options: SourceOptions) {
     const { endpoints, ownNode } = options;
     if (endpoints.length === 0 || (endpoints.length === 1 && !ownNode)) {
-      const message = `A validator reads the ledger from a node of its own, or from two or more endpoints that agree; ${endpoints.length} given`;
+      const message = `a validator reads the ledger from a node of its own, or from two or more endpoints that agree; ${endpoints.length} given`;
       throw new LedgerError("too-few-endpoints", message);
     }
     this.endpoints = endpoints;

@@ -120,7 +120,7 @@ export function verifyHeader(block: unknown, expectedHash?: string): VerifiedHea
 /** The integer of an RLP string without leading zeros. */
 function toInteger(rlp: RlpStructuredData | undefined): bigint {
   if (typeof rlp !== "string" || rlp.startsWith("0x00") || rlp.length > 66)
-    throw badProof("A proven value is no integer");
+    throw badProof("a proven value is no integer");
   return rlp === "0x" ? 0n : BigInt(rlp);
 }
 

@@ -29,10 +29,10 @@ function nibblesOf(hex: string): number[] {
 
 /** Hex-prefix encoding (Yellow Paper, appendix C): nibbles, and whether the node is a leaf. */
 function decodeNibbles(encoded: RlpStructuredData): { nibbles: number[]; leaf: boolean } {
-  if (typeof encoded !== "string" || encoded.length < 4) throw badProof("A trie node has no path");
+  if (typeof encoded !== "string" || encoded.length < 4) throw badProof("a trie node has no path");
   const digits = nibblesOf(encoded);
   const flag = digits[0] ?? 4;
-  if (flag > 3 || (flag % 2 === 0 && digits[1] !== 0)) throw badProof("A trie node's path is not hex-prefix encoded");
+  if (flag > 3 || (flag % 2 === 0 && digits[1] !== 0)) throw badProof("a trie node's path is not hex-prefix encoded");
   return { nibbles: digits.slice(flag % 2 === 0 ? 2 : 1), leaf: flag >= 2 };
 }
 
@@ -92,7 +92,7 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
     }
     const [encodedPath, content] = node;
     if (node.length !== 2 || encodedPath === undefined || content === undefined) {
-      throw badProof(`A trie node has ${node.length} items where 2 or 17 are possible`);
+      throw badProof(`a trie node has ${node.length} items where 2 or 17 are possible`);
     }
     const { nibbles, leaf } = decodeNibbles(encodedPath);
     const shared = nibbles.length <= path.length && nibbles.every((nibble, index) => nibble === path[index]);
@@ -103,7 +103,7 @@ function walkTrie(root: string, key: string, walk: ProofWalk): string | undefine
       continue;
     }
     if (path.length !== 0 || typeof content !== "string" || content === "0x") {
-      throw badProof("A trie leaf does not end where its key does");
+      throw badProof("a trie leaf does not end where its key does");
     }
     return content;
   }
