@@ -27,19 +27,17 @@ import {
   uploadChannelKeys,
 } from "../operator/registrar.js";
 import { type RegistrarFolder, batchesFolder, createRegistrarFolder } from "../operator/registrar-folder.js";
-import { payIntoPool } from "../operator/rewards.js";
 import { findMaster } from "../operator/shard-master.js";
 import { contactsOf } from "../operator/swarm-signature.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { readPin } from "../runtime/passphrase.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
-import { readPassphrase } from "../runtime/passphrase.js";
+import { readPassphrase, readPin } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
-import { formatEther } from "../statements/ether.js";
 import { isScope } from "../statements/scope.js";
 import { when } from "../statements/time.js";
-import { type CommandContext, action, parseAmount, parseCount, parseDuration, readInput } from "./command.js";
+import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
+import { registerPay } from "./fleet-pay.js";
 import {
   type KeystoreOptions,
   type TokenOptions,
@@ -120,35 +118,7 @@ export function register(group: Command): void {
     .option("--expires <time>", "how long the code is good", "24h")
     .option("--out <file>", "write the code there, for its owner alone to read, instead of to the standard output")
     .action(action(code));
-  group
-    .command("pay")
-    .description("pay into the pool that the validators in office are rewarded from")
-    .requiredOption("--amount <amount>", "with its unit, such as 0.5ETH or 20gwei")
-    .option("--grant <number>", "the grant that it is for, where there are several")
-    .action(action(pay));
-}
-
-async function pay(
-  context: CommandContext,
-  options: { readonly amount: string; readonly grant?: string },
-): Promise<void> {
-  const amount = parseAmount(options.amount, "--amount");
-  const grantId = options.grant === undefined ? undefined : BigInt(parseCount(options.grant, "--grant", U32));
-  await withRegistrar(context, (registrar) =>
-    withLedger(registrar.mesh, (ledger) =>
-      withSender(ledger.endpoint, registrar.wallet, async (sender) => {
-        const paid = await payIntoPool(ledger, sender, { amount, grantId });
-        const { transactionHash: transaction } = paid.receipt;
-        context.print(
-          { grantId: paid.grantId, amount, unallotted: paid.unallotted, transaction },
-          [
-            `paid         ${formatEther(amount)} for grant ${paid.grantId}, transaction ${transaction}`,
-            `pool         ${formatEther(paid.unallotted)} for epochs to come`,
-          ].join("\n"),
-        );
-      }),
-    ),
-  );
+  registerPay(group);
 }
 
 async function code(
