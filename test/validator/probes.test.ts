@@ -147,6 +147,36 @@ describe("probes", function () {
     expect(honest?.works[0]).to.be.greaterThan(0);
   });
 
+  it("are hurried once for a sample of which nobody was probed, and are enough for one that has nobody", async () => {
+    const [first, next] = [
+      { first: 0, sampled: projection.members().length },
+      { first: 64, sampled: 1 },
+    ];
+    let sample = first;
+    let runs = 0;
+    let over = (): void => undefined;
+    const info = (): void => {
+      runs += 1;
+      over();
+    };
+    const log = { ...silentLogger, debug: () => undefined, warn: () => undefined, info };
+    const probing = prober({ sample: () => sample, log: log as unknown as ProbingOptions["log"] });
+    await probing.probe();
+    expect([probing.hasProbed(first), probing.hasProbed(next)]).to.deep.equal([true, false]);
+
+    // Candidates were admitted, and another group is measured.
+    sample = next;
+    const measured = new Set(probing.measures.keys());
+    const hurried = new Promise<void>((resolve) => (over = resolve));
+    probing.hurry(next);
+    probing.hurry(next);
+    await hurried;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(probing.hasProbed(next)).to.equal(true);
+    expect(runs).to.equal(2);
+    expect(new Set(probing.measures.keys())).to.deep.equal(measured);
+  });
+
   it("come at times that are drawn when the epoch begins, as many as the mesh has them, and stop with it", async () => {
     const clock = new FakeClock();
     let probes = 0;

@@ -1,12 +1,18 @@
 import { expect } from "chai";
 import { zeroPadValue } from "ethers";
 
+import { INTERFACES } from "../../src/ledger/contracts.js";
 import type { LedgerEvent } from "../../src/ledger/events.js";
+import type { LedgerSource } from "../../src/ledger/source.js";
 import { Projection } from "../../src/ledger/projection.js";
 import { candidateWeight } from "../../src/protocol/weight.js";
+import { silentLogger } from "../../src/runtime/log.js";
 import { deviceOperator } from "../../src/statements/device-operator.js";
 import { packClasses } from "../../src/statements/classes.js";
-import { isMeasuring, rotationPhase, staleRanks } from "../../src/validator/rotation.js";
+import type { RepeatedCall, RepeatedSender } from "../../src/validator/repeated-sender.js";
+import { RotationRunner, isMeasuring, rotationPhase, staleRanks } from "../../src/validator/rotation.js";
+import { type FinalisedBlock, Standing } from "../../src/validator/standing.js";
+import { context } from "./est-world.js";
 
 const ETHER = 10n ** 18n;
 const office = { epoch: 4n, ceremony: 4n };
@@ -99,6 +105,32 @@ describe("weights that are out of date", () => {
     expect(staleRanks(weighed(admitted, held))).to.deep.equal([0]);
     expect(staleRanks(weighed(admitted, held, released))).to.deep.equal([]);
     expect(staleRanks(weighed(admitted, event("revocations", "Revoked", { entries, reason: 1n })))).to.deep.equal([0]);
+  });
+
+  it("are brought up to date before the epoch ends; one that changes again and again does not hold up its end", async () => {
+    const since = 1_000;
+    const parameters = { minimumStake: ETHER, epochSeconds: 40n, phaseSeconds: 8n, committeeSize: 1n };
+    const projection = weighed(event("registry", "StakeAdded", { account, stake: 3n * ETHER }));
+    projection.apply(event("anchor", "GenesisAccepted", { meshId: "0x", parameters }));
+    const taken = { generation: 1n, epoch: 1n, ceremony: 1n, committee: [account] };
+    projection.apply(event("groupKeys", "OfficeTaken", taken));
+    const sent: string[] = [];
+    const runner = new RotationRunner({
+      context,
+      standing: new Standing(projection),
+      source: { block: async () => ({ timestamp: since }) } as unknown as LedgerSource,
+      calls: {
+        address: account,
+        send: ({ data }: RepeatedCall) => sent.push(INTERFACES.rotation.parseTransaction({ data })?.name ?? ""),
+      } as unknown as RepeatedSender,
+      voting: () => undefined,
+      turnSeconds: 3,
+      log: silentLogger,
+    });
+    for (const after of [10, 30, 47, 48]) {
+      await runner.advance({ number: 1, timestamp: since + after } as unknown as FinalisedBlock);
+    }
+    expect(sent).to.deep.equal(["refresh", "refresh", "freeze"]);
   });
 
   it("are those of candidates whose quality or reputation was measured", () => {
