@@ -63,7 +63,7 @@ interface IRotation {
     error NothingStale();
 
     /// @notice Recomputes the weights of candidates, by their number in the registry, from their stake, quality and reputation. Anyone,
-    /// but not during a turn: what changes meanwhile counts from the next one on.
+    /// but not during a turn: what changes meanwhile counts from the next one on. Reverts where none of them has changed.
     function refresh(uint256[] calldata ranks) external;
 
     /// @notice Starts a turn, once `epochSeconds` of the committee in office are over and its own probation is.
@@ -81,7 +81,7 @@ interface IRotation {
     function drawn(uint256 from, uint256 count) external view returns (address[] memory accounts);
 
     /// @notice The first candidates, at most `count`, that no permutation of the turn has: they had no weight at its freeze, or
-    /// came later. In the order of the registry, eligible or not, so that a place is one candidate's as long as the turn lasts.
+    /// came later, where admission is not open. In the order of the registry, eligible or not, so that a place is one candidate's as long as the turn lasts.
     function undrawn(uint256 count) external view returns (address[] memory accounts);
 
     /// @notice The committee to be: what the key ceremony asks when it starts a resharing. Reverts unless its beacon is posted.

@@ -143,7 +143,7 @@ interface IValidatorRegistry is IEquivocations {
     ) external;
 
     /// @notice Registers the calling, admitted account with the sent stake. Where admission is open an unknown account is admitted with
-    /// it, for the operator keccak256(abi.encode(account)).
+    /// it, once there are group keys, for the operator keccak256(abi.encode(account)).
     function register(Registration calldata registration) external payable;
 
     /// @notice Changes TLS key, endpoint or scope of the calling, active account; give the old value of what stays.
