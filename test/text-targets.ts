@@ -10,6 +10,7 @@ import { formatGrant, parseGrant } from "../src/operator/governance.js";
 import { formatObjection, parseObjection } from "../src/operator/objection.js";
 import { parseProposal } from "../src/operator/proposals.js";
 import { formatRekey, parseRekey } from "../src/operator/rekey.js";
+import { formatResize, parseResize } from "../src/operator/resize.js";
 import { formatSuccessor, parseSuccessor } from "../src/operator/successor.js";
 import { LOCAL_PARAMETERS, formatParameters, parseParameters } from "../src/operator/parameters.js";
 import { formatTokenFile, parseTokenFile } from "../src/operator/token-file.js";
@@ -43,6 +44,7 @@ const until = { meshId: hash, chainId: 31337n, expiry: 9n };
 const admission = { ...until, registry: account, account, operator: hash };
 const successor = { ...until, anchor: account, nextChainId: 1n, nextAnchor: account, nextMeshId: hash };
 const rekey = { ...until, generations: account, generation: 2n };
+const resize = { ...until, rotation: account, seats: 7n };
 const objection = { meshId: hash, chainId: 31337n, recovery: account, number: 1n };
 
 export async function textTargets(): Promise<readonly FuzzTarget[]> {
@@ -61,6 +63,7 @@ export async function textTargets(): Promise<readonly FuzzTarget[]> {
     textTarget("parseAdmission", formatAdmission(admission), parseAdmission),
     textTarget("parseSuccessor", formatSuccessor(successor), parseSuccessor),
     textTarget("parseRekey", formatRekey(rekey), parseRekey),
+    textTarget("parseResize", formatResize(resize), parseResize),
     textTarget("parseObjection", formatObjection(objection), parseObjection),
     textTarget("parseProposal", formatAdmission(admission), parseProposal),
     textTarget("parseMember", JSON.stringify({ account, operator: hash }), (text) => parseMember(text, "member.json")),

@@ -1,6 +1,6 @@
 /**
- * `swarmkeep mesh grant | admit | succeed | rekey | object`: what the swarm signs only if the validators' operators agree. Each proposes; and with
- * --statement gathers the swarm's signature and submits.
+ * `swarmkeep mesh grant | admit | succeed | rekey | resize | object`: what the swarm signs only if the validators' operators agree.
+ * Each proposes; and with --statement gathers the swarm's signature and submits.
  */
 import { randomBytes } from "node:crypto";
 
@@ -26,6 +26,7 @@ import {
 import { type MeshLedger, withSender } from "../operator/ledger.js";
 import {
   type ObjectionProposal,
+  cancellableRequest,
   formatObjection,
   parseObjection,
   proposedObjection,
@@ -33,6 +34,7 @@ import {
 } from "../operator/objection.js";
 import { type ProposalPlace, type Proposed, proposedDigest } from "../operator/proposal.js";
 import { type RekeyProposal, formatRekey, parseRekey, proposedRekey, submitRekey } from "../operator/rekey.js";
+import { type ResizeProposal, formatResize, parseResize, proposedResize, submitResize } from "../operator/resize.js";
 import {
   type SuccessorProposal,
   formatSuccessor,
@@ -45,6 +47,7 @@ import type { TransactionSender } from "../ledger/sender.js";
 import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type MeshFile, readMeshFile } from "../runtime/mesh-file.js";
+import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE, MINIMUM_OPEN_COMMITTEE, OPEN_ADMISSION } from "../statements/quorum.js";
 import { isScope } from "../statements/scope.js";
 import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
 import { parseAddress, text, withLedger, withOperator, withValidators } from "./sessions.js";
@@ -87,6 +90,14 @@ export function registerGovernance(group: Command): void {
     .option("--statement <file>", STATEMENT)
     .action(action<GovernOptions>((context, options) => govern(context, options, REKEY)));
   group
+    .command("resize")
+    .description("propose how many seats committees have; with --statement, gather the swarm's signature and submit it")
+    .option("--seats <number>", `${MINIMUM_COMMITTEE} to ${MAXIMUM_COMMITTEE}, from the next draw on`)
+    .option("--expires-in <time>", "how long the ledger takes it", "7d")
+    .option("--out <file>", "where to write the proposal", "resize.json")
+    .option("--statement <file>", STATEMENT)
+    .action(action<ResizeOptions>((context, options) => govern(context, options, RESIZE)));
+  group
     .command("object")
     .description("propose to cancel a recovery; with --statement, gather the swarm's signature and submit it")
     .option("--out <file>", "where to write the proposal", "objection.json")
@@ -116,6 +127,10 @@ interface AdmitOptions extends GovernOptions {
 
 interface SucceedOptions extends GovernOptions {
   readonly successor?: string;
+}
+
+interface ResizeOptions extends GovernOptions {
+  readonly seats?: string;
 }
 
 /** One kind of proposal, as its command deals with it. */
@@ -238,13 +253,50 @@ const REKEY: Kind<RekeyProposal, GovernOptions> = {
   submit: async (...given) => ({ transaction: (await submitRekey(...given)).transactionHash }),
 };
 
-const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {
-  command: "object",
-  async propose({ mesh, addresses, contracts }) {
+const RESIZE: Kind<ResizeProposal, ResizeOptions> = {
+  command: "resize",
+  async propose({ mesh, addresses, contracts }, options) {
+    if (options.seats === undefined) throw optionMissing("resize", "--seats");
+    const seats = parseCount(options.seats, "--seats", MAXIMUM_COMMITTEE);
+    await expectPossible(contracts, seats);
     return {
       ...placeOf(mesh),
-      recovery: getAddress(addresses.recovery),
-      number: await pendingRequest(contracts),
+      rotation: getAddress(addresses.rotation),
+      seats: BigInt(seats),
+      expiry: expiryOf(options),
+    };
+  },
+  format: formatResize,
+  parse: parseResize,
+  proposed: proposedResize,
+  submit: async (...given) => ({ transaction: (await submitResize(...given)).transactionHash }),
+};
+
+/** The ledger takes a size that is allowed; where it is more than the candidates, no committee could be drawn any more. */
+async function expectPossible({ anchor, registry }: MeshLedger["contracts"], seats: number): Promise<void> {
+  const { admission } = await anchor.parameters();
+  const least = Number(admission) === OPEN_ADMISSION ? MINIMUM_OPEN_COMMITTEE : MINIMUM_COMMITTEE;
+  const candidates = Number(await registry.candidateCount());
+  if (seats >= least && seats <= candidates) return;
+  const tooFew = `this mesh has committees of at least ${least}${least > MINIMUM_COMMITTEE ? ", since admission is open" : ""}`;
+  throw new SwarmkeepError(
+    `no committee of ${seats} seats: ${seats < least ? tooFew : `there are ${candidates} candidates`}`,
+    {
+      kind: "usage",
+      code: "bad-seats",
+      advice: `Take ${least} to ${MAXIMUM_COMMITTEE}, and no more than there are candidates; \`swarmkeep mesh admit\` brings more.`,
+      details: { seats, candidates },
+    },
+  );
+}
+
+const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {
+  command: "object",
+  async propose(ledger) {
+    return {
+      ...placeOf(ledger.mesh),
+      recovery: getAddress(ledger.addresses.recovery),
+      number: await cancellableRequest(ledger),
     };
   },
   format: formatObjection,
@@ -252,17 +304,6 @@ const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {
   proposed: proposedObjection,
   submit: async (...given) => ({ transaction: (await submitObjection(...given)).transactionHash }),
 };
-
-/** The number of the request that may be cancelled. */
-async function pendingRequest({ recovery }: MeshLedger["contracts"]): Promise<bigint> {
-  const { number } = await recovery.standing();
-  if (number > 0n) return number;
-  throw new SwarmkeepError("the root CA has not asked for new group keys", {
-    kind: "usage",
-    code: "no-recovery",
-    advice: "There is nothing to object to.",
-  });
-}
 
 async function govern<Proposal, Options extends ProposeOptions>(
   context: CommandContext,

@@ -21,7 +21,10 @@ export function registerApprove(group: Command): void {
   group
     .command("approve")
     .description("agree to a statement, so that this validator signs it when it is asked; without --yes only show it")
-    .requiredOption("--statement <file>", "as `swarmkeep mesh grant`, `admit`, `succeed`, `rekey` or `object` wrote it")
+    .requiredOption(
+      "--statement <file>",
+      "as `swarmkeep mesh grant`, `admit`, `succeed`, `rekey`, `resize` or `object` wrote it",
+    )
     .option("--yes", "agree")
     .action(
       action<ApproveOptions>(async (context, options) => {

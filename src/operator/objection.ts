@@ -1,8 +1,11 @@
 /** Objections: proposals that the swarm, which still has its keys, cancels a recovery that the root CA asks for. */
 import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
-import type { MeshLedger } from "./ledger.js";
+import { SwarmkeepError } from "../runtime/errors.js";
+import { when } from "../statements/time.js";
+import { type MeshLedger, blockTime } from "./ledger.js";
 import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
+import { RECOVERY_STAGE } from "./recovery.js";
 import type { Validators } from "./swarm-signature.js";
 
 export interface ObjectionProposal extends ProposalPlace {
@@ -59,4 +62,29 @@ export async function submitObjection(
     signatureStruct(signature),
   ]);
   return sender.send({ to: ledger.addresses.recovery, data, action: "cancel the recovery" });
+}
+
+/**
+ * The number of the request that the swarm may cancel now.
+ * @throws SwarmkeepError `no-recovery`, which says why there is none
+ */
+export async function cancellableRequest({ contracts, endpoint }: MeshLedger): Promise<bigint> {
+  const { number, generation, until, isCompromised, stage } = await contracts.recovery.standing();
+  const refused = (what: string, advice: string): SwarmkeepError =>
+    new SwarmkeepError(what, { kind: "usage", code: "no-recovery", advice, details: { number } });
+  const nothing = "There is nothing to object to.";
+  const isOfOthers = generation !== (await contracts.groupKeys.generation());
+  if (stage === RECOVERY_STAGE.none || isOfOthers) {
+    throw refused("the root CA has not asked for new group keys in place of the present ones", nothing);
+  }
+  if (stage === RECOVERY_STAGE.cancelled) throw refused(`the swarm cancelled request ${number} already`, nothing);
+  const tooLate = "The members that it names make new keys: `swarmkeep mesh status` shows when they are in office.";
+  if (stage === RECOVERY_STAGE.begun) throw refused(`request ${number} has begun`, tooLate);
+  if (isCompromised) {
+    const advice = "It begins only if more than a third of the committee say so: without that there is nothing to do.";
+    throw refused(`request ${number} is of keys in wrong hands, whose signature would prove nothing`, advice);
+  }
+  const now = await blockTime(endpoint, "latest");
+  if (now <= Number(until)) return number;
+  throw refused(`request ${number} could be cancelled until ${when(Number(until))}`, tooLate);
 }

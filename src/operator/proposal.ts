@@ -138,7 +138,8 @@ export function badStatement(field: string, found: unknown, cause?: unknown): Sw
     {
       kind: "usage",
       code: "bad-statement",
-      advice: "Take the file as `swarmkeep mesh grant`, `admit`, `succeed`, `rekey` or `object` wrote it, unchanged.",
+      advice:
+        "Take the file as `swarmkeep mesh grant`, `admit`, `succeed`, `rekey`, `resize` or `object` wrote it, unchanged.",
       details: { field },
       cause,
     },

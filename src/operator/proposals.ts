@@ -4,6 +4,7 @@ import { GRANT_KIND, parseGrant, proposedGrant } from "./governance.js";
 import { OBJECTION_KIND, parseObjection, proposedObjection } from "./objection.js";
 import { ProposalFields, type Proposed, badStatement } from "./proposal.js";
 import { REKEY_KIND, parseRekey, proposedRekey } from "./rekey.js";
+import { RESIZE_KIND, parseResize, proposedResize } from "./resize.js";
 import { SUCCESSOR_KIND, parseSuccessor, proposedSuccessor } from "./successor.js";
 
 /** @throws SwarmkeepError `bad-statement`, naming the field */
@@ -18,6 +19,8 @@ export function parseProposal(text: string): Proposed {
       return proposedSuccessor(parseSuccessor(text));
     case REKEY_KIND:
       return proposedRekey(parseRekey(text));
+    case RESIZE_KIND:
+      return proposedResize(parseResize(text));
     case OBJECTION_KIND:
       return proposedObjection(parseObjection(text));
     default:

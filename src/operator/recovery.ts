@@ -76,7 +76,7 @@ export async function requestRecovery(
 }
 
 /** As the contract counts the stages of a request. */
-const STAGE = { none: 0n, requested: 1n, cancelled: 2n, begun: 3n } as const;
+export const RECOVERY_STAGE = { none: 0n, requested: 1n, cancelled: 2n, begun: 3n } as const;
 
 /** One step of a recovery. */
 export interface RecoveryStep {
@@ -93,8 +93,8 @@ export async function continueRecovery(ledger: MeshLedger, sender: TransactionSe
   const { contracts, addresses, endpoint } = ledger;
   const { number, generation, until, isCompromised, stage } = await contracts.recovery.standing();
   const current = await contracts.groupKeys.generation();
-  if (stage === STAGE.none || stage === STAGE.cancelled || generation !== current) {
-    const cancelled = stage === STAGE.cancelled;
+  if (stage === RECOVERY_STAGE.none || stage === RECOVERY_STAGE.cancelled || generation !== current) {
+    const cancelled = stage === RECOVERY_STAGE.cancelled;
     const why = cancelled ? `the swarm cancelled request ${number}` : "no recovery of the current keys was asked for";
     throw new SwarmkeepError(why, {
       kind: "usage",
@@ -106,7 +106,7 @@ export async function continueRecovery(ledger: MeshLedger, sender: TransactionSe
     });
   }
   const now = await blockTime(endpoint, "latest");
-  if (stage === STAGE.requested && !isCompromised && now <= Number(until)) {
+  if (stage === RECOVERY_STAGE.requested && !isCompromised && now <= Number(until)) {
     throw new SwarmkeepError(`the swarm may cancel request ${number} until ${when(Number(until))}`, {
       kind: "usage",
       code: "window-lasts",
@@ -116,7 +116,7 @@ export async function continueRecovery(ledger: MeshLedger, sender: TransactionSe
   }
   const abi = contracts.recovery.interface;
   const due =
-    stage === STAGE.requested
+    stage === RECOVERY_STAGE.requested
       ? ({
           step: "begun",
           action: "begin the recovery",

@@ -300,6 +300,7 @@ export const GOVERNED = [
   "Admission",
   "Successor",
   "Rekey",
+  "Resize",
   "RecoveryCancellation",
 ] as const satisfies readonly StatementName[];
 export type GovernedStatement = (typeof GOVERNED)[number];

@@ -1,4 +1,4 @@
-/** Statements that operators decide: grants, admissions, successors, re-keys, objections to a recovery. Signed only if this validator's operator approved it. */
+/** Statements that operators decide: grants, admissions, successors, re-keys, resizes, objections to a recovery. Signed only if this validator's operator approved it. */
 import { type PartialAnswer, type StatementRequest, decodeStatementRequest } from "../protocol/api.js";
 import type { ContractName } from "../ledger/contracts.js";
 import { statementDigest } from "../statements/eip712.js";
@@ -12,6 +12,7 @@ const TAKER = {
   Admission: "registry",
   Successor: "anchor",
   Rekey: "generations",
+  Resize: "rotation",
   RecoveryCancellation: "recovery",
 } as const satisfies Record<StatementRequest["name"], ContractName>;
 

@@ -164,7 +164,7 @@ describe("mesh deploy, certify and grant", () => {
 
   it("says what comes before certifying, granting, admitting and naming a successor", async () => {
     expectSentence(await swarmkeep(["mesh", "certify", "--data", operator]), "usage", "no-mesh-file");
-    for (const command of ["grant", "admit", "succeed", "rekey", "object", "recover"]) {
+    for (const command of ["grant", "admit", "succeed", "rekey", "resize", "object", "recover"]) {
       expectSentence(await swarmkeep(["mesh", command, "--data", folder]), "usage", "no-operator");
     }
   });
@@ -172,7 +172,7 @@ describe("mesh deploy, certify and grant", () => {
   it("refuses a malformed proposal", async () => {
     const path = join(folder, "grant.json");
     await writeFile(path, "{");
-    for (const command of ["grant", "admit", "succeed", "rekey", "object"]) {
+    for (const command of ["grant", "admit", "succeed", "rekey", "resize", "object"]) {
       const outcome = await swarmkeep(["mesh", command, "--statement", path, "--data", operator]);
       expectSentence(outcome, "usage", "bad-statement");
     }

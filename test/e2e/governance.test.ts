@@ -122,6 +122,29 @@ describe("governance of a swarm of processes", function () {
     expect((await mesh.clients()).trust).to.deep.include({ generation: old.generation + 1 });
   });
 
+  it("cancels a recovery that nobody needs, by a quorum of operators, and the keys stay", async () => {
+    const { groupKeys, recovery } = mesh.ledger.contracts;
+    const { t } = quorumOf(mesh.size);
+    const generation = await groupKeys.generation();
+    const statement = mine("objection.json");
+    const early = await command(["mesh", "object", operator(), `--out=${statement}`]).ended;
+    expect(early.stderr).to.include("has not asked");
+    const files = mesh.validators.map(({ place }) => join(place.folder, "member.json"));
+    await succeed(["mesh", "recover", operator(), "--member", ...files]);
+    expect((await command(["mesh", "recover", operator()]).ended).stderr).to.include("may cancel request 1");
+
+    await succeed(["mesh", "object", operator(), `--out=${statement}`]);
+    await Promise.all(mesh.validators.slice(0, t - 1).map(({ place }) => approve(place.number, statement)));
+    expect(await refused("object", statement)).to.include("not-approved");
+    await approve(t, statement);
+    await succeed(["mesh", "object", operator(), `--statement=${statement}`]);
+    expect(await recovery.queryFilter(recovery.filters.RecoveryCancelled(1))).to.have.length(1);
+    expect((await command(["mesh", "recover", operator()]).ended).stderr).to.include("the swarm cancelled request 1");
+    const again = await command(["mesh", "object", operator(), `--out=${statement}`]).ended;
+    expect(again.stderr).to.include("cancelled request 1 already");
+    expect(await groupKeys.generation()).to.equal(generation);
+  });
+
   it("gets new keys by the root's word where more than a third of the members say that theirs are in wrong hands; a device takes them from its owner alone", async () => {
     const { groupKeys } = mesh.ledger.contracts;
     const { f } = quorumOf(mesh.size);

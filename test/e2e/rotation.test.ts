@@ -9,22 +9,25 @@ import { type RunningExplorer, startExplorer } from "../../src/explorer/explorer
 import { withSender } from "../../src/operator/ledger.js";
 import { payIntoPool } from "../../src/operator/rewards.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
+import { quorumOf } from "../../src/statements/quorum.js";
 import { swarmkeep } from "../cli/command-line.js";
 import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser, until } from "../explorer/browser.js";
 import { ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
+import { succeed } from "./processes.js";
 import { soak } from "./soaking.js";
 import type { ValidatorProcess } from "./validator-process.js";
 import { eventually } from "./waiting.js";
 
-/** Short, and long enough that six processes on one core keep up with it. */
+/** Short, and long enough that seven processes on one core keep up with it. */
 export const ROTATING = {
   committeeSize: 4,
   epochSeconds: 12,
   phaseSeconds: 30,
   probationSeconds: 40,
-  probationHeads: 1,
+  // Who dies right after the activation dies before the first head that would end the probation.
+  probationHeads: 2,
   headSeconds: 6,
 } as const;
 
@@ -38,7 +41,7 @@ describe("rotation of the committee", function () {
   tellLogsOnFailure(() => mesh);
 
   before(async () => {
-    mesh = await LocalMesh.found({ validators: 6, parameters: ROTATING });
+    mesh = await LocalMesh.found({ validators: 7, parameters: ROTATING });
   });
 
   after(async () => {
@@ -207,6 +210,66 @@ describe("rotation of the committee", function () {
       }),
     );
     await untilEpoch((await epoch()) + 1n);
+    expect(await groupKeys.edKey()).to.equal(key);
+  });
+
+  /** Has the swarm say that committees have this many seats. */
+  async function resize(seats: number): Promise<void> {
+    const committee = await mesh.ledger.contracts.groupKeys.committee();
+    const operator = `--data=${join(mesh.folder, "operator")}`;
+    const statement = join(mesh.folder, `resize-${seats}.json`);
+    await succeed(["mesh", "resize", operator, `--seats=${seats}`, `--out=${statement}`]);
+    const sitting = mesh.validators.filter(({ place }) => committee.includes(place.account));
+    const agreeing = sitting.slice(0, quorumOf(sitting.length).t);
+    await Promise.all(
+      agreeing.map(({ place }) =>
+        succeed(["validator", "approve", `--data=${place.folder}`, `--statement=${statement}`, "--yes"]),
+      ),
+    );
+    await succeed(["mesh", "resize", operator, `--statement=${statement}`]);
+  }
+
+  async function untilSeats(seats: number): Promise<void> {
+    const { groupKeys } = mesh.ledger.contracts;
+    const hasThem = async (): Promise<true | undefined> =>
+      (await groupKeys.committee()).length === seats && !(await groupKeys.inProbation()) ? true : undefined;
+    await eventually(`a committee of ${seats} is in office, and has shown that it works`, hasThem, 240);
+  }
+
+  it("grows to seven seats and shrinks to four again; the new committee dies right after its activation, and office goes back", async () => {
+    const { groupKeys } = mesh.ledger.contracts;
+    const key = await groupKeys.edKey();
+    const fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 1 }]);
+    const { agent } = await openFrom(fleet, 0);
+    await agent.enrol({ attempts: 30 });
+    await untilSeats(4);
+    await resize(7);
+
+    let four = await groupKeys.committee();
+    const sevenInOffice = async (): Promise<true | undefined> => {
+      const committee = await groupKeys.committee();
+      if (committee.length === 4) four = committee;
+      return committee.length === 7 ? true : undefined;
+    };
+    await eventually("the seven take office", sevenInOffice, 180);
+    // More than f of them, and none of the four.
+    const fresh = mesh.validators.filter(({ place }) => !four.includes(place.account));
+    await Promise.all(fresh.map((validator) => validator.kill()));
+    const failed = await epoch();
+    await untilEpoch(failed + 1n);
+    expect(await groupKeys.committee()).to.deep.equal(four);
+    const reverted = await groupKeys.queryFilter(groupKeys.filters.OfficeReverted(failed));
+    expect(reverted).to.have.length(1);
+    // The shares that the dead ones left behind are of no use to anybody, and the four sign on.
+    await agent.renew({ attempts: 30 });
+    await Promise.all(fresh.map((validator) => validator.start()));
+
+    await untilSeats(7);
+    await agent.renew({ attempts: 30 });
+    await resize(4);
+    await untilSeats(4);
+    await agent.renew({ attempts: 30 });
+    await agent.close();
     expect(await groupKeys.edKey()).to.equal(key);
   });
 

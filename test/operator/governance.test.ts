@@ -8,6 +8,7 @@ import { proposedDigest } from "../../src/operator/proposal.js";
 import { parseProposal } from "../../src/operator/proposals.js";
 import { formatObjection, parseObjection } from "../../src/operator/objection.js";
 import { formatRekey, parseRekey } from "../../src/operator/rekey.js";
+import { formatResize, parseResize } from "../../src/operator/resize.js";
 import { formatSuccessor, parseSuccessor, proposedSuccessor } from "../../src/operator/successor.js";
 import { decodeStatementRequest, encodeStatementRequest } from "../../src/protocol/api.js";
 import { blstBls } from "../../src/runtime/blst.js";
@@ -45,13 +46,15 @@ async function proposals(mesh: Mesh) {
       nextMeshId: word(9),
     },
     rekey: { ...place, generations: account, generation: 2n },
+    resize: { ...place, rotation: account, seats: 7n },
     objection: { meshId: place.meshId, chainId: place.chainId, recovery: account, number: 3n },
   };
 }
 
 describe("proposals to the swarm", () => {
   it("survive the way through a file", async () => {
-    const { grant, admission, successor, rekey, objection } = await proposals(await loadFixture(opened));
+    const { grant, admission, successor, rekey, resize, objection } = await proposals(await loadFixture(opened));
+    expect(parseResize(formatResize(resize))).to.deep.equal(resize);
     expect(parseObjection(formatObjection(objection))).to.deep.equal(objection);
     expect(parseRekey(formatRekey(rekey))).to.deep.equal(rekey);
     expect(parseGrant(formatGrant(grant))).to.deep.equal(grant);
@@ -61,12 +64,13 @@ describe("proposals to the swarm", () => {
 
   it("are signed as the ledger takes them, and validators are asked for just that", async () => {
     const mesh = await loadFixture(opened);
-    const { grant, admission, successor, rekey, objection } = await proposals(mesh);
+    const { grant, admission, successor, rekey, resize, objection } = await proposals(mesh);
     for (const file of [
       formatGrant(grant),
       formatAdmission(admission),
       formatSuccessor(successor),
       formatRekey(rekey),
+      formatResize(resize),
       formatObjection(objection),
     ]) {
       const { request } = parseProposal(file);
@@ -89,7 +93,10 @@ describe("proposals to the swarm", () => {
   });
 
   it("say in words what agreeing means", async () => {
-    const { admission, successor } = await proposals(await loadFixture(opened));
+    const { admission, successor, resize } = await proposals(await loadFixture(opened));
+    expect(parseProposal(formatResize(resize)).description)
+      .to.contain("7 members")
+      .and.to.contain("5 make a signature");
     for (const value of [admission.account, admission.operator, admission.registry, "2128-06-11T08:53:20Z"]) {
       expect(parseProposal(formatAdmission(admission)).description).to.contain(value);
     }
@@ -99,7 +106,7 @@ describe("proposals to the swarm", () => {
   });
 
   it("are refused by the field that is wrong", async () => {
-    const { admission, successor } = await proposals(await loadFixture(opened));
+    const { admission, successor, resize } = await proposals(await loadFixture(opened));
     const changed = (file: string, change: object): string => JSON.stringify({ ...JSON.parse(file), ...change });
     for (const [file, field, value] of [
       [formatAdmission(admission), "kind", "swarmkeep-admission/2"],
@@ -110,6 +117,8 @@ describe("proposals to the swarm", () => {
       [formatAdmission(admission), "operator", word(7).slice(0, -1)],
       [formatAdmission(admission), "expiry", 0],
       [formatAdmission(admission), "expiry", 2 ** 48],
+      [formatResize(resize), "seats", 3],
+      [formatResize(resize), "seats", 33],
       [formatSuccessor(successor), "nextChainId", "0"],
       [formatSuccessor(successor), "nextMeshId", null],
       [formatSuccessor(successor), "nextAnchor", hexlify(getBytes(word(1)))],

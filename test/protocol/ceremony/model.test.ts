@@ -1,7 +1,9 @@
 import { expect } from "chai";
 
 import { quorumOf } from "../../../src/statements/quorum.js";
-import { Phase as LedgerPhase, deployMesh, type CeremonyMesh } from "../../contracts/ceremony-fixture.js";
+import { Phase as LedgerPhase, deployMesh, type CeremonyMesh, type Derived } from "../../contracts/ceremony-fixture.js";
+import { generationsOf, signaturesOf, startRekey } from "../../contracts/generations-fixture.js";
+import { deployInOffice } from "../../contracts/rotation-fixture.js";
 import { START, count, has, moves, type Move, type Phase, type State, type World } from "./model.js";
 
 const N = 4;
@@ -51,6 +53,19 @@ function certainToActivate({ graph }: Explored): Set<string> {
   return certain;
 }
 
+/** The graph of members that send `activate` whenever they can. */
+function diligent(graph: Explored["graph"]): Explored {
+  const withActivate = [...graph].map(([key, { state, moves: next }]) => {
+    const canActivate = next.some((move) => move.name === "activate");
+    return [key, { state, moves: canActivate ? next.filter((m) => !m.name.startsWith("advance")) : next }] as const;
+  });
+  return { graph: new Map(withActivate) };
+}
+
+function isOver({ phase }: State): boolean {
+  return phase === "active" || phase === "abandoned";
+}
+
 describe("the ceremony of four, explored whole", () => {
   const { f, t, a } = quorumOf(N);
   const honestOf = (byzantine: number): number => 0b11110 & ~byzantine;
@@ -82,15 +97,24 @@ describe("the ceremony of four, explored whole", () => {
           }
         }
         // Members activate as soon as they can; without that one path, activation is certain from the start.
-        const diligent: Explored = {
-          graph: new Map(
-            [...explored.graph].map(([key, { state, moves: next }]) => {
-              const canActivate = next.some((move) => move.name === "activate");
-              return [key, { state, moves: canActivate ? next.filter((m) => !m.name.startsWith("advance")) : next }];
-            }),
-          ),
-        };
-        expect(certainToActivate(diligent).has(keyOf(START))).to.equal(true);
+        expect(certainToActivate(diligent(explored.graph)).has(keyOf(START))).to.equal(true);
+      });
+
+      it("comes to an end with its one attempt where new keys take the place of others, which stay where it fails", () => {
+        const { graph } = explore({ n: N, byzantine, hasOneAttempt: true });
+        for (const { state, moves: next } of graph.values()) {
+          expect(state.attempt).to.equal(1);
+          expect(state.slashed & honestOf(byzantine), JSON.stringify(state)).to.equal(0);
+          expect(state.blamed & honestOf(byzantine), JSON.stringify(state)).to.equal(0);
+          expect(next.length === 0, JSON.stringify(state)).to.equal(isOver(state));
+          expect(state.inOffice).to.equal(state.phase === "active" ? "new" : "old");
+          for (const { name } of next.filter((move) => move.next.phase === "abandoned")) {
+            expect(state.acknowledged & honestOf(byzantine), name).to.equal(honestOf(byzantine));
+            expect(next.map((move) => move.name)).to.include("activate");
+          }
+        }
+        expect(certainToActivate(diligent(graph)).has(keyOf(START))).to.equal(true);
+        expect(certainToActivate({ graph }).has(keyOf(START))).to.equal(false);
       });
 
       it("costs no honest member anything, and blames none", () => {
@@ -136,13 +160,44 @@ describe("the ceremony of four, explored whole", () => {
           else expect(state.inOffice).to.equal("old");
         }
       });
+
+      it(`${phase}, where there is one attempt: it is given up, and the keys stay`, () => {
+        const [byzantine, seat] = [1 << 4, 2];
+        const honest = honestOf(byzantine) & ~(1 << seat);
+        const { graph } = explore({ n: N, byzantine, away: { phase, seat }, hasOneAttempt: true });
+        const states = [...graph.values()].map(({ state }) => state);
+        expect(states.some((state) => state.phase === "abandoned")).to.equal(true);
+        for (const { moves: next, state } of graph.values()) expect(next.length === 0).to.equal(isOver(state));
+        for (const state of states) {
+          expect(state.slashed & honest).to.equal(0);
+          expect(state.blamed & honest, JSON.stringify(state)).to.equal(0);
+          expect(state.inOffice).to.equal(state.phase === "active" ? "new" : "old");
+        }
+      });
     }
   });
 
   describe("the contract moves as the model does", () => {
     for (const seed of [3, 11, 29, 64]) {
       it(`along path ${seed}`, async () => {
-        await follow(await deployMesh(N), seed);
+        const mesh = await deployMesh(N);
+        await mesh.ceremony.startKeyGeneration();
+        await follow(mesh, seed, false, async (derived, signers) => {
+          await mesh.ceremony.activate(mesh.id, 1, derived.outcome, mesh.sign(derived, signers));
+        });
+      });
+    }
+
+    for (const seed of [5, 18, 40]) {
+      it(`along path ${seed} of a re-key`, async () => {
+        const mesh = await deployInOffice(N);
+        const before = await startRekey(mesh);
+        await follow(mesh, seed, true, async (derived, signers) => {
+          const { succession } = await signaturesOf(mesh, before, derived);
+          const generations = await generationsOf(mesh);
+          const digest = mesh.activationDigest(derived, mesh.meshId, 2n, 2n);
+          await generations.activateRekey(mesh.id, 1, derived.outcome, mesh.sign(derived, signers, digest), succession);
+        });
       });
     }
   });
@@ -154,6 +209,7 @@ const PHASES: Record<Phase, bigint> = {
   complain: LedgerPhase.Complain,
   acknowledge: LedgerPhase.Acknowledge,
   active: LedgerPhase.Active,
+  abandoned: LedgerPhase.Abandoned,
 };
 
 /** Numbers below `limit`, the same for the same seed (xorshift32). */
@@ -168,16 +224,20 @@ function chooser(seed: number): (limit: number) => number {
 }
 
 /** One way through the first attempt, each step done on the contract and compared. Seat 4 is the one that may cheat. */
-async function follow(mesh: CeremonyMesh, seed: number): Promise<void> {
-  const world: World = { n: N, byzantine: 1 << 4 };
+async function follow(
+  mesh: CeremonyMesh,
+  seed: number,
+  hasOneAttempt: boolean,
+  activate: (derived: Derived, signers: readonly number[]) => Promise<void>,
+): Promise<void> {
+  const world: World = { n: N, byzantine: 1 << 4, hasOneAttempt };
   const below = chooser(seed * 2_654_435);
-  await mesh.ceremony.startKeyGeneration();
   // The model's seat is a member's; on the contract it follows from the account's order.
   const order = (await mesh.invited()).filter((member) => member !== undefined);
   order.sort((x, y) => (BigInt(x.wallet.address) < BigInt(y.wallet.address) ? -1 : 1));
   let state = START;
   let seats = [0, 1, 2, 3, 4];
-  for (let step = 0; state.phase !== "active"; step++) {
+  for (let step = 0; !isOver(state); step++) {
     expect(step).to.be.below(100);
     const options = moves(world, state).filter(({ next }) => next.attempt === 1 && keyOf(next) !== keyOf(state));
     const { name, next } = options[below(options.length)] as Move;
@@ -190,7 +250,7 @@ async function follow(mesh: CeremonyMesh, seed: number): Promise<void> {
     } else if (verb === "deal") {
       await mesh.deal(seat, what === "badly" ? mesh.spoilShare(seat, seats.indexOf(1), "g1") : mesh.makeDealing(seat));
     } else if (verb === "satisfied") {
-      await mesh.as(mesh.memberAt(seat)).satisfied(1n, 1, seat);
+      await mesh.as(mesh.memberAt(seat)).satisfied(mesh.id, 1, seat);
     } else if (verb === "complain" && what === "falsely") {
       const good = [1, 2, 3].find((dealer) => has(state.dealt & ~state.disqualified & ~state.spoiled, dealer));
       await mesh.complain(seats.indexOf(good as number), seat, "g1");
@@ -201,9 +261,8 @@ async function follow(mesh: CeremonyMesh, seed: number): Promise<void> {
       const { outcomeHash } = await mesh.derive();
       await mesh.acknowledge([seat], what === "falsely" ? new Uint8Array(32) : outcomeHash);
     } else if (verb === "activate") {
-      const derived = await mesh.derive();
       const signers = [1, 2, 3].map((one) => seats.indexOf(one));
-      await mesh.ceremony.activate(1n, 1, derived.outcome, mesh.sign(derived, signers));
+      await activate(await mesh.derive(), signers);
     } else {
       if (what === "" && who === "late") await mesh.passDeadline();
       await mesh.advance();
@@ -218,6 +277,7 @@ async function follow(mesh: CeremonyMesh, seed: number): Promise<void> {
     const onLedger = (set: number): bigint =>
       seats.reduce((bits, one, i) => (i > 0 && has(set, one) ? bits | (1n << BigInt(i)) : bits), 0n);
     expect(phase, name).to.equal(PHASES[state.phase]);
+    if (state.phase === "abandoned") return;
     expect(count(Number(accepted)), name).to.equal(count(state.accepted));
     expect([dealt, disqualified, refuted, satisfied], name).to.deep.equal(
       [state.dealt, state.disqualified, state.refuted, state.satisfied].map(onLedger),

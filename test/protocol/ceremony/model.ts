@@ -1,11 +1,11 @@
 /**
- * The key ceremony as a state machine (docs/protocol.md, section 4.6), small enough to be explored whole: sets instead of bytes,
+ * The key ceremony as a state machine (docs/protocol.md, sections 4.6 to 4.8), small enough to be explored whole: sets instead of bytes,
  * and one attempt after another. `moves` lists all that anybody may do in a state, honest or not. A move of time, `advance` after
  * the deadline, comes only when every honest member did what the phase asks of it: that is the assumption of the protocol.
  */
 import { quorumOf } from "../../../src/statements/quorum.js";
 
-export type Phase = "accept" | "deal" | "complain" | "acknowledge" | "active";
+export type Phase = "accept" | "deal" | "complain" | "acknowledge" | "active" | "abandoned";
 
 /** Seats as bits, 1 << seat. Members keep one seat number through all attempts. */
 export interface State {
@@ -41,6 +41,8 @@ export interface World {
   readonly n: number;
   /** Seats of the one who does anything, or nothing. */
   readonly byzantine: number;
+  /** A ceremony for new keys in place of those in office, a re-key or a recovery: it is abandoned where another makes a new attempt. */
+  readonly hasOneAttempt?: boolean;
   /** Honest members that miss a whole phase, beyond what the protocol bears: liveness is not promised then. */
   readonly away?: { readonly phase: Phase; readonly seat: number };
 }
@@ -81,7 +83,7 @@ function lowest(seats: number, wanted: number): number {
 
 /** Everything that may happen next. */
 export function moves(world: World, state: State): Move[] {
-  const { n, byzantine, away } = world;
+  const { n, byzantine, away, hasOneAttempt = false } = world;
   const { t, a } = quorumOf(n);
   const seats = Array.from({ length: n }, (_, i) => i + 1);
   const all = seats.reduce((set, seat) => set | (1 << seat), 0);
@@ -94,7 +96,8 @@ export function moves(world: World, state: State): Move[] {
 
   const fail = (name: string, blamed: number, change: Partial<State> = {}): void => {
     const { slashed, inOffice } = { ...state, ...change };
-    add(name, { ...START, attempt: state.attempt + 1, slashed, inOffice, blamed: state.blamed | blamed });
+    const after = { ...START, slashed, inOffice, blamed: state.blamed | blamed };
+    add(name, hasOneAttempt ? { ...after, phase: "abandoned" } : { ...after, attempt: state.attempt + 1 });
   };
 
   switch (state.phase) {
@@ -108,7 +111,8 @@ export function moves(world: World, state: State): Move[] {
       if (isComplete || (owed === 0 && count(state.accepted) >= a)) {
         add(isComplete ? "advance" : "advance late", { phase: "deal", seated: state.accepted });
       } else if (owed === 0) {
-        add("advance late: once more", {});
+        if (hasOneAttempt) fail("advance late: failed", all & ~state.accepted);
+        else add("advance late: once more", {});
       }
       break;
     }
@@ -176,6 +180,7 @@ export function moves(world: World, state: State): Move[] {
       break;
     }
     case "active":
+    case "abandoned":
       break;
   }
   return result;
