@@ -21,6 +21,7 @@ import {
   shardGenerationOverBareCalls,
   shardGeneratorPeakMegabytes,
 } from "./offchain/shardGeneration.js";
+import { rotationOverCryptography } from "./offchain/rotationOverCryptography.js";
 import { verifyCertificateOverBareBls } from "./offchain/verifyCertificateOverBareBls.js";
 import { x509IssuedOverCfssl, x509IssuedPerSecond } from "./offchain/x509IssuedPerSecond.js";
 
@@ -33,6 +34,7 @@ export const OFFCHAIN: readonly OffchainFigure[] = [
   renewedPerSecondOverBareSign,
   enrolOverHandshake,
   revocationSeconds,
+  ...rotationOverCryptography,
   frostSignMilliseconds5of7,
   x509IssuedPerSecond,
   x509IssuedOverCfssl,

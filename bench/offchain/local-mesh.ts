@@ -1,4 +1,4 @@
-/** A mesh of seven validators on this machine, each a process, on a chain of its own: what `swarmkeep start` brings up, with a fleet. */
+/** A mesh on this machine, each validator a process, on a chain of its own: what `swarmkeep start` brings up, with a fleet. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,9 +17,12 @@ const silent: Progress = {
 };
 
 /** Runs `work` on a new mesh, and ends everything afterwards. */
-export async function withLocalMesh<T>(work: (local: LocalMesh, fleet: Fleet) => Promise<T>): Promise<T> {
+export async function withLocalMesh<T>(
+  work: (local: LocalMesh, fleet: Fleet) => Promise<T>,
+  validators = VALIDATORS,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "swarmkeep-bench-"));
-  const options = { persist: true, fresh: true, validators: VALIDATORS };
+  const options = { persist: true, fresh: true, validators };
   const workspace = await openWorkspace(join(folder, "mesh"), options);
   const running: Running = { node: undefined, validators: [], closers: [], stopping: false };
   try {

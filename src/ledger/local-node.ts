@@ -39,6 +39,8 @@ export interface LocalNode {
   stop(): Promise<void>;
 }
 
+/** States of past blocks that anvil answers from: what it takes by itself for a block a second. */
+const KEPT_STATES = 1_500;
 /** Lines of output kept for the error message. */
 const KEPT_LINES = 30;
 const READY = /(?:Listening on|JSON-RPC server at (?:http:\/\/)?)\s*(?:127\.0\.0\.1):(\d+)/;
@@ -123,10 +125,15 @@ function argumentsOf(kind: LocalNodeKind, options: LocalNodeOptions): string[] {
   const port = String(options.port ?? 0);
   if (kind === "hardhat") return ["node", "--network", "node", "--hostname", "127.0.0.1", "--port", port];
   const fixed = ["--host", "127.0.0.1", "--hardfork", "osaka", "--block-time", "1", "--slots-in-an-epoch", "1"];
+  // In memory alone: on disk, whole states of thousands of blocks are gigabytes in the user's home folder, left there by a node that
+  // is killed.
+  fixed.push("--prune-history", String(KEPT_STATES));
   const list = [...fixed, "--port", port, "--chain-id", String(LOCAL_CHAIN_ID), "--mnemonic", LOCAL_MNEMONIC];
   list.push("--accounts", String(options.accounts ?? 20));
   if (options.stateFile !== undefined) {
-    list.push("--state", options.stateFile, "--state-interval", "2", "--preserve-historical-states");
+    // Without the states of past blocks, which would be a hundred times as much to write every time: what asks for the finalised
+    // block right after a restart waits for two new ones.
+    list.push("--state", options.stateFile, "--state-interval", "2");
   }
   return list;
 }
