@@ -28,19 +28,20 @@ contract GroupKeys is IGroupKeys, MeshContract {
         if (!Quorum.isSize(seats)) revert InvalidCommitteeSize(seats);
         Office storage office_ = _office();
         if (next.epoch != office_.epoch + 1) revert WrongEpoch(next.epoch, office_.epoch);
-        if (next.generation == office_.generation && next.generation != 0) {
+        bool isHandover = next.generation == office_.generation && next.generation != 0;
+        if (isHandover) {
             _requireSameKeys(next);
-            _beginProbation();
         } else {
             if (next.generation != office_.generation + 1) revert WrongGeneration(next.generation, office_.generation);
             if (!BLS12381.isValidPublicKey(next.blsKey) || next.edKey == 0) revert InvalidGroupKey();
-            delete _probation;
         }
 
         _current ^= 1;
         _offices[_current] = next;
         since = uint64(block.timestamp);
         _emitTaken(next);
+        if (isHandover) _beginProbation(next.epoch);
+        else delete _probation;
     }
 
     /// @inheritdoc IGroupKeys
@@ -140,16 +141,19 @@ contract GroupKeys is IGroupKeys, MeshContract {
 
     /// @dev Heads are signed under a key that the committee before could sign with too. It does not: it is out of office, and
     /// f liars of it are too few.
-    function _beginProbation() private {
+    function _beginProbation(uint64 epoch_) private {
         ITrustAnchor.Parameters memory parameters = anchor.parameters();
         if (parameters.probationHeads == 0) {
             delete _probation;
             return;
         }
-        _probation = Probation({
-            head: IRevocationList(anchor.revocations()).headNumber() + parameters.probationHeads,
-            until: uint64(block.timestamp) + parameters.probationSeconds
-        });
+        // Counted in time, not from the newest head on the ledger: the committee before made heads that nobody has posted yet.
+        uint64 scheduled =
+            (uint64(block.timestamp) - anchor.start()) / parameters.headSeconds + parameters.probationHeads;
+        uint64 head = scheduled * (parameters.headSeconds / parameters.tickSeconds);
+        uint64 until = uint64(block.timestamp) + parameters.probationSeconds;
+        _probation = Probation({head: head, until: until});
+        emit ProbationBegan(epoch_, head, until);
     }
 
     function _emitTaken(Office memory taken) private {

@@ -134,6 +134,8 @@ const EVENTS: Readonly<Record<string, Tell>> = {
     say`The swarm named where the mesh goes on: anchor ${text(args["anchor"])} on chain ${text(args["chainId"])}`,
   OfficeTaken: (args) =>
     say`A committee of ${present(args["committee"])} took office for ${epoch(args)}, with the keys of generation ${text(args["generation"])}`,
+  ProbationBegan: (args) =>
+    say`The committee of ${epoch(args)} is on probation until it has made head ${text(args["head"])}; from ${utc(args["until"])} on office may go back`,
   ValidatorAdmitted: (args) => say`${validator(args)} was admitted as a validator`,
   ValidatorRegistered: (args) =>
     say`${validator(args)} registered as a validator at ${text(args["endpoint"])} with a stake of ${ether(args["stake"])}`,

@@ -165,9 +165,12 @@ export class Projection {
         this.successor = event.args;
         return;
       case "OfficeTaken":
-        this.#takeovers.push(this.#takeover(event.args, block));
+        this.#takeovers.push({ office: event.args, before: this.office, blockNumber: block, probationHead: undefined });
         this.#office.set(block, event.args);
         this.#generations.set(event.args.generation, event.args);
+        return;
+      case "ProbationBegan":
+        this.#beginProbation(event.args);
         return;
       case "GrantGiven":
         this.grants.set(event.args.grantId, event.args);
@@ -300,13 +303,10 @@ export class Projection {
     return this.nextIndexAt(fromBlock) !== this.nextIndexAt(toBlock) || this.bitmap.differs(fromBlock, toBlock);
   }
 
-  #takeover(office: Office, blockNumber: number): Takeover {
-    const before = this.office;
-    const heads = this.genesis?.parameters.probationHeads ?? 0n;
-    // Office that goes back has the ceremony of before; a new generation has nobody that could take it again.
-    const onProbation = before?.generation === office.generation && office.ceremony > before.ceremony && heads > 0n;
-    const probationHead = onProbation ? (this.latestHead?.number ?? 0n) + heads : undefined;
-    return { office, before, blockNumber, probationHead };
+  /** Follows the `OfficeTaken` of the same transaction. */
+  #beginProbation({ head }: LedgerEventNamed<"ProbationBegan">["args"]): void {
+    const takeover = this.#takeovers.pop();
+    if (takeover !== undefined) this.#takeovers.push({ ...takeover, probationHead: head });
   }
 
   #applyMember(event: Extract<LedgerEvent, { contract: "registry" }>): void {

@@ -130,12 +130,19 @@ describe("GroupKeys", () => {
   });
 
   describe("in probation", () => {
-    const { probationSeconds, probationHeads } = PARAMETERS;
+    const { probationSeconds, probationHeads, headSeconds, tickSeconds } = PARAMETERS;
+
+    /** The last head that a committee owes which took office at this time. */
+    async function lastOwed(mesh: Mesh, since: bigint): Promise<bigint> {
+      const heads = (since - (await mesh.anchor.start())) / BigInt(headSeconds) + BigInt(probationHeads);
+      return (heads * BigInt(headSeconds)) / BigInt(tickSeconds);
+    }
 
     /** A second committee, of the other four members, took over by resharing. */
     async function handedOver(): Promise<Mesh> {
       const mesh = await opened();
       await postHead(mesh, 5n);
+      await time.increase(3 * headSeconds);
       const committee = mesh.members.slice(4, 8).map(({ address }) => address);
       await mesh.ceremony.install({ ...officeOf(mesh, 2n), committee });
       return mesh;
@@ -147,8 +154,13 @@ describe("GroupKeys", () => {
       expect(await groupKeys.probation()).to.deep.equal([0n, 0n]);
       expect(await groupKeys.inProbation()).to.equal(false);
       const second = await loadFixture(handedOver);
-      const until = (await second.groupKeys.since()) + BigInt(probationSeconds);
-      expect(await second.groupKeys.probation()).to.deep.equal([5n + BigInt(probationHeads), until]);
+      const since = await second.groupKeys.since();
+      const until = since + BigInt(probationSeconds);
+      const head = await lastOwed(second, since);
+      expect(await second.groupKeys.probation()).to.deep.equal([head, until]);
+      const began = second.groupKeys.filters.ProbationBegan();
+      const [event] = await second.groupKeys.queryFilter(began);
+      expect(event?.args).to.deep.equal([2n, head, until]);
       expect(await second.groupKeys.inProbation()).to.equal(true);
       await second.ceremony.install(officeOf(second, 3n, 2n, secretOf(8n)));
       expect(await second.groupKeys.probation()).to.deep.equal([0n, 0n]);
@@ -159,14 +171,19 @@ describe("GroupKeys", () => {
       const mesh = await loadFixture(handedOver);
       const { groupKeys } = mesh;
       const [before, now] = [mesh.members[0] as Signer, mesh.members[4] as Signer];
-      await postHead(mesh, 6n);
+      const { head } = await groupKeys.probation();
+      const [since, start] = [await groupKeys.since(), await mesh.anchor.start()];
+      // The newest head that the committee before can have made: of the tick in which it left.
+      await postHead(mesh, (since - start) / BigInt(tickSeconds));
+      expect([await groupKeys.isBound(before), await groupKeys.inProbation()]).to.deep.equal([true, true]);
+      await postHead(mesh, head - 1n);
       expect(await groupKeys.isBound(before)).to.equal(true);
-      await postHead(mesh, 7n);
+      await postHead(mesh, head);
       expect([await groupKeys.isBound(before), await groupKeys.isBound(now)]).to.deep.equal([false, true]);
       await time.increase(probationSeconds + 1);
       await expect(groupKeys.revertOffice())
         .to.be.revertedWithCustomError(groupKeys, "OfficeStays")
-        .withArgs(7n, (await groupKeys.probation()).until);
+        .withArgs(head, (await groupKeys.probation()).until);
     });
 
     it("office does not go back before the time, nor where nobody owes anything", async () => {
@@ -175,11 +192,11 @@ describe("GroupKeys", () => {
         .to.be.revertedWithCustomError(first.groupKeys, "OfficeStays")
         .withArgs(0n, 0n);
       const mesh = await loadFixture(handedOver);
-      const { until } = await mesh.groupKeys.probation();
+      const { head, until } = await mesh.groupKeys.probation();
       await time.setNextBlockTimestamp(until);
       await expect(mesh.groupKeys.revertOffice())
         .to.be.revertedWithCustomError(mesh.groupKeys, "OfficeStays")
-        .withArgs(7n, until);
+        .withArgs(head, until);
     });
 
     it("office goes back to the committee before, by anyone, with the same keys, the next epoch and no probation", async () => {

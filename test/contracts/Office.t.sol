@@ -11,17 +11,22 @@ import {MeshStub} from "./MeshStub.sol";
 contract ProbationStub is MeshStub {
     uint64 public headNumber;
 
+    uint64 public immutable start = uint64(block.timestamp);
+
     constructor() {
         _parameters.probationHeads = 2;
         _parameters.probationSeconds = 1 hours;
+        _parameters.tickSeconds = 30;
+        _parameters.headSeconds = 10 minutes;
     }
 
     function revocations() external view returns (address) {
         return address(this);
     }
 
+    /// @dev The newest one that anybody can have made.
     function postHead() external {
-        headNumber++;
+        headNumber = uint64(block.timestamp - start) / _parameters.tickSeconds;
     }
 }
 
@@ -47,6 +52,9 @@ contract OfficeHandler {
         bytes32 before = serving;
         _install(seats, false);
         kept = before;
+        // Made by the committee before, and posted now.
+        stub.postHead();
+        assert(groupKeys.inProbation());
     }
 
     function rekey(uint8 seats) external {
@@ -54,7 +62,8 @@ contract OfficeHandler {
         kept = 0;
     }
 
-    function head() external {
+    function head(uint16 later) external {
+        CHEATS.warp(block.timestamp + later);
         stub.postHead();
         if (!groupKeys.inProbation()) kept = 0;
     }

@@ -17,7 +17,7 @@ import {
   deployMesh,
   genesisOf,
   officeOf,
-  postHead,
+  passProbation,
   registrationOf,
   secretOf,
   submit,
@@ -209,8 +209,11 @@ describe("Rotation", () => {
       const mesh = await loadFixture(drawn);
       await mesh.ceremony.install(officeOf(mesh, 2n));
       await time.increase(DAY);
-      await expect(mesh.rotation.freeze()).to.be.revertedWithCustomError(mesh.rotation, "InProbation").withArgs(2n, 2n);
-      await postHead(mesh, 2n);
+      const { head } = await mesh.groupKeys.probation();
+      await expect(mesh.rotation.freeze())
+        .to.be.revertedWithCustomError(mesh.rotation, "InProbation")
+        .withArgs(2n, head);
+      await passProbation(mesh);
       await mesh.rotation.freeze();
       expect((await mesh.rotation.turn()).epoch).to.equal(3n);
     });
@@ -241,7 +244,7 @@ describe("Rotation", () => {
       expect(await rotation.lastBeacon()).to.equal(first.value);
 
       await mesh.ceremony.install(officeOf(mesh, 2n));
-      await postHead(mesh, 2n);
+      await passProbation(mesh);
       await time.increase(DAY);
       await rotation.freeze();
       expect(await rotation.lastBeacon()).to.equal(first.value);
@@ -356,7 +359,7 @@ describe("Rotation", () => {
       const mesh = await loadFixture(drawn);
       await mesh.ceremony.install(officeOf(mesh, 2n));
       await expect(mesh.rotation.due()).to.be.revertedWithCustomError(mesh.rotation, "WrongTurn").withArgs(3n, 0n);
-      await postHead(mesh, 2n);
+      await passProbation(mesh);
       await time.increase(DAY);
       await mesh.rotation.freeze();
       await expect(mesh.rotation.drawn(0, 4))
@@ -375,7 +378,7 @@ describe("Rotation", () => {
       expect(await rotation.seats()).to.equal(5n);
       expect((await rotation.turn()).seats).to.equal(4n);
       await mesh.ceremony.install(officeOf(mesh, 2n));
-      await postHead(mesh, 2n);
+      await passProbation(mesh);
       await time.increase(DAY);
       await rotation.freeze();
       expect((await rotation.turn()).seats).to.equal(5n);

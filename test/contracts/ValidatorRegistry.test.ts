@@ -20,7 +20,7 @@ import {
   submit,
   gasOf,
   officeOf,
-  postHead,
+  passProbation,
   opened,
   registrationOf,
   secretOf,
@@ -647,7 +647,7 @@ describe("ValidatorRegistry", () => {
       await mesh.ceremony.install({ ...officeOf(mesh, 2n), committee });
       // The committee before the one in office may have to come back.
       await expect(as(mesh, 0).withdraw()).to.be.revertedWithCustomError(mesh.registry, "InOffice");
-      await postHead(mesh, 2n);
+      await passProbation(mesh);
       await expect(as(mesh, 0).withdraw()).to.emit(mesh.registry, "StakeWithdrawn");
     });
 

