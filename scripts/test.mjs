@@ -1,14 +1,21 @@
-// `npm test`: everything. Scenarios of real processes mostly wait for blocks, so they run beside the other tests; what they print
-// comes after those, and a line of totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
+// `npm test`: everything. Scenarios of real processes wait for blocks much of the time, and have deadlines: they come first, and two
+// runs of all other tests take what they leave of the processor. The contracts' output is shown as it comes, that of the others
+// after it, and a line of totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { setPriority } from "node:os";
+import { join, sep } from "node:path";
 
-const SCENARIOS = join("test", "e2e");
+/** Folders of `test`, and who runs them; everything else is the third. */
+const SCENARIOS = ["e2e"];
+const CONTRACTS = ["contracts", "crypto", "protocol"];
+/** Of what is not a scenario: a third of a scenario's share where both have something to do. */
+const NICENESS = 5;
 const given = process.argv.slice(2);
 
-function run(args, stdio) {
+function run(args, stdio, niceness = 0) {
   const child = spawn("hardhat", ["test", ...args, "--no-compile"], { stdio: ["ignore", stdio, stdio] });
+  if (child.pid !== undefined && niceness > 0) setPriority(child.pid, niceness);
   const printed = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (bytes) => printed.push(bytes));
   const ended = new Promise((resolve, reject) => {
@@ -23,10 +30,16 @@ if (given.length > 0) {
   process.exit(ok ? 0 : 1);
 }
 
-const files = readdirSync("test", { recursive: true })
-  .filter((name) => name.endsWith(".test.ts"))
-  .map((name) => join("test", name));
-const isScenario = (name) => name.startsWith(SCENARIOS);
+const files = readdirSync("test", { recursive: true }).filter((name) => name.endsWith(".test.ts"));
+/** The files in these folders, or in no folder of any list. */
+function filesOf(folders) {
+  const all = [...SCENARIOS, ...CONTRACTS];
+  const isOne = (folder) => (folders === undefined ? !all.includes(folder) : folders.includes(folder));
+  return files
+    .filter((name) => isOne(name.split(sep)[0]))
+    .map((name) => join("test", name))
+    .sort();
+}
 const totals = { passing: 0, pending: 0, failing: 0 };
 
 /** Adds the last summary of a run, such as `12 passing (12 mocha)`. */
@@ -41,18 +54,19 @@ function count({ text }) {
 }
 
 async function live(args) {
-  const { child, ended } = run(args, "pipe");
+  const { child, ended } = run(args, "pipe", NICENESS);
   child.stdout.pipe(process.stdout, { end: false });
   child.stderr.pipe(process.stderr, { end: false });
   return ended;
 }
 
-const scenarios = run(["mocha", ...files.filter(isScenario).sort()], "pipe");
-const contracts = await live(["solidity"]);
-const units = await live(["mocha", ...files.filter((name) => !isScenario(name)).sort()]);
-const processes = await scenarios.ended;
-process.stdout.write(processes.text);
-const all = [contracts, units, processes];
+const scenarios = run(["mocha", ...filesOf(SCENARIOS)], "pipe");
+const others = run(["mocha", ...filesOf(undefined)], "pipe", NICENESS);
+const solidity = await live(["solidity"]);
+const contracts = await live(["mocha", ...filesOf(CONTRACTS)]);
+const after = await Promise.all([others.ended, scenarios.ended]);
+for (const { text } of after) process.stdout.write(text);
+const all = [solidity, contracts, ...after];
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);

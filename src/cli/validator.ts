@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { openDataFolder } from "../runtime/data-folder.js";
 import { createLogger } from "../runtime/log.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
-import { startValidator } from "../validator/daemon.js";
 import {
   type ValidatorSettings,
   initialiseValidator,
@@ -118,6 +117,8 @@ export function register(group: Command): void {
           const settings = await readSettings(folder.path);
           const keys = await openKeys(folder, await context.passphrase());
           const log = createLogger({ name: ROLE });
+          // The other commands do without all that it loads.
+          const { startValidator } = await import("../validator/daemon.js");
           const validator = await startValidator({ folder, keys, settings, mesh, log });
           context.print({
             ready: true,

@@ -2,11 +2,7 @@
  * The TLS key of a validator. Nobody certifies it: the registry holds its pin, and whoever connects compares. The
  * self-signed certificate around it only exists because TLS wants one; it is made anew at every start.
  */
-import "reflect-metadata";
-
 import { type KeyObject, createHash, createPrivateKey, createPublicKey, sign, verify, webcrypto } from "node:crypto";
-
-import { X509CertificateGenerator } from "@peculiar/x509";
 
 import { SwarmkeepError } from "../statements/errors.js";
 
@@ -55,6 +51,9 @@ export async function tlsIdentity(pkcs8: Uint8Array): Promise<TlsIdentity> {
       cause,
     });
   }
+  // Takes as long to load as everything else that an operator's command needs, and none of those makes a certificate.
+  await import("reflect-metadata");
+  const { X509CertificateGenerator } = await import("@peculiar/x509");
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: "CN=Swarmkeep validator",
     keys: pair,
