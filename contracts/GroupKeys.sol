@@ -139,15 +139,15 @@ contract GroupKeys is IGroupKeys, MeshContract {
         return 0;
     }
 
-    /// @dev Heads are signed under a key that the committee before could sign with too. It does not: it is out of office, and
-    /// f liars of it are too few.
+    /// @dev Heads are signed under a key that the committee before could sign with too. Those of ticks in which it is out of office it
+    /// does not sign, and f liars of it are too few.
     function _beginProbation(uint64 epoch_) private {
         ITrustAnchor.Parameters memory parameters = anchor.parameters();
         if (parameters.probationHeads == 0) {
             delete _probation;
             return;
         }
-        // Counted in time, not from the newest head on the ledger: the committee before made heads that nobody has posted yet.
+        // Counted in time, not from the newest head on the ledger: of earlier ticks there are heads that nobody has posted yet.
         uint64 scheduled =
             (uint64(block.timestamp) - anchor.start()) / parameters.headSeconds + parameters.probationHeads;
         uint64 head = scheduled * (parameters.headSeconds / parameters.tickSeconds);

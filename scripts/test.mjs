@@ -60,13 +60,18 @@ async function live(args) {
   return ended;
 }
 
-const scenarios = run(["mocha", ...filesOf(SCENARIOS)], "pipe");
-const others = run(["mocha", ...filesOf(undefined)], "pipe", NICENESS);
-const solidity = await live(["solidity"]);
-const contracts = await live(["mocha", ...filesOf(CONTRACTS)]);
-const after = await Promise.all([others.ended, scenarios.ended]);
+async function liveContracts() {
+  const solidity = await live(["solidity"]);
+  return [solidity, await live(["mocha", ...filesOf(CONTRACTS)])];
+}
+
+const [contracts, ...after] = await Promise.all([
+  liveContracts(),
+  run(["mocha", ...filesOf(undefined)], "pipe", NICENESS).ended,
+  run(["mocha", ...filesOf(SCENARIOS)], "pipe").ended,
+]);
 for (const { text } of after) process.stdout.write(text);
-const all = [solidity, contracts, ...after];
+const all = [...contracts, ...after];
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);

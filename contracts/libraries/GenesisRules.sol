@@ -52,13 +52,15 @@ library GenesisRules {
         _require(p.recoverySeconds != 0, "recoverySeconds", p.recoverySeconds);
         _require(p.rewardBps <= BASIS_POINTS, "rewardBps", p.rewardBps);
         if (p.epochSeconds == 0) return;
-        // A committee that does all it should must be able to pass its probation.
+        // A committee that does all it should must be able to pass its probation: its last head is up to `probationHeads` away, and what
+        // follows, finality, a signature and a transaction, fits into a phase as it does in a ceremony.
         _require(p.probationHeads != 0, "probationHeads", p.probationHeads);
-        _require(
-            p.probationSeconds >= (uint256(p.probationHeads) + 1) * p.headSeconds,
-            "probationSeconds",
-            p.probationSeconds
-        );
+        uint256 probation;
+        unchecked {
+            // Of 8 and 32 bits.
+            probation = uint256(p.probationHeads) * p.headSeconds + p.phaseSeconds;
+        }
+        _require(p.probationSeconds >= probation, "probationSeconds", p.probationSeconds);
     }
 
     function _require(bool isSane, string memory parameter, uint256 value) private pure {

@@ -269,18 +269,23 @@ const RESIZE: Kind<ResizeProposal, ResizeOptions> = {
   format: formatResize,
   parse: parseResize,
   proposed: proposedResize,
-  submit: async (...given) => ({ transaction: (await submitResize(...given)).transactionHash }),
+  async submit(...given) {
+    const [{ contracts }, , , { seats }] = given;
+    await expectPossible(contracts, Number(seats));
+    return { transaction: (await submitResize(...given)).transactionHash };
+  },
 };
 
 /** The ledger takes a size that is allowed; where it is more than the candidates, no committee could be drawn any more. */
-async function expectPossible({ anchor, registry }: MeshLedger["contracts"], seats: number): Promise<void> {
+async function expectPossible(contracts: MeshLedger["contracts"], seats: number): Promise<void> {
+  const { anchor } = contracts;
   const { admission } = await anchor.parameters();
   const least = Number(admission) === OPEN_ADMISSION ? MINIMUM_OPEN_COMMITTEE : MINIMUM_COMMITTEE;
-  const candidates = Number(await registry.candidateCount());
+  const candidates = await weightedCandidates(contracts, seats);
   if (seats >= least && seats <= candidates) return;
   const tooFew = `this mesh has committees of at least ${least}${least > MINIMUM_COMMITTEE ? ", since admission is open" : ""}`;
   throw new SwarmkeepError(
-    `no committee of ${seats} seats: ${seats < least ? tooFew : `there are ${candidates} candidates`}`,
+    `no committee of ${seats} seats: ${seats < least ? tooFew : `there are ${candidates} candidates that can be drawn`}`,
     {
       kind: "usage",
       code: "bad-seats",
@@ -288,6 +293,18 @@ async function expectPossible({ anchor, registry }: MeshLedger["contracts"], sea
       details: { seats, candidates },
     },
   );
+}
+
+/** Candidates that the next draw could take, no more than `enough` of them counted. */
+async function weightedCandidates({ registry, rotation }: MeshLedger["contracts"], enough: number): Promise<number> {
+  const count = Number(await registry.candidateCount());
+  let found = 0;
+  for (let from = 0; from < count && found < enough; from += MAXIMUM_COMMITTEE) {
+    const ranks = Array.from({ length: Math.min(MAXIMUM_COMMITTEE, count - from) }, (_, i) => from + i);
+    const weights = await Promise.all(ranks.map((rank) => rotation.currentWeightOf(rank)));
+    found += weights.filter(({ weight }) => weight > 0n).length;
+  }
+  return found;
 }
 
 const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {

@@ -7,7 +7,7 @@ import { quorumOf } from "../statements/quorum.js";
 import { type MeshLedger, VALIDATOR_STATES, blockTime } from "./ledger.js";
 import { type MeshParameters, PUBLIC_PARAMETERS } from "./parameters.js";
 
-const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active"] as const;
+const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active", "abandoned"] as const;
 
 export async function meshStatus(ledger: MeshLedger) {
   const { contracts, mesh, endpoint, addresses } = ledger;

@@ -135,9 +135,9 @@ function expectConsistent(values: MeshParameters, path: string): void {
   }
   if (epochSeconds === 0) return;
   if (probationHeads === 0) throw bad(path, "probationHeads", "takes at least 1 where committees rotate, not 0");
-  const leastProbation = (probationHeads + 1) * headSeconds;
+  const leastProbation = probationHeads * headSeconds + phaseSeconds;
   if (probationSeconds < leastProbation) {
-    const what = `takes at least ${leastProbation} (the heads of a probation and one more)`;
+    const what = `takes at least ${leastProbation} (the heads of a probation and a phase)`;
     throw bad(path, "probationSeconds", `${what}, not ${probationSeconds}`);
   }
 }

@@ -139,7 +139,7 @@ export class HeadMaker {
   }
 
   async #make(due: DueHead, signal: AbortSignal): Promise<void> {
-    const posted = due.scheduled && this.#isPosted(due.number);
+    const posted = this.#isPosted(due);
     await Promise.all([
       this.#makeHead(due, posted, signal),
       this.#makeList(due.number, due.blockNumber, signal),
@@ -165,13 +165,16 @@ export class HeadMaker {
     return { number, root: tree.root(), words: tree.words, blockNumber, ...headTimes(this.#ticks.parameters, number) };
   }
 
-  /** Whether a scheduled head goes to the ledger as well. */
-  #isPosted(number: number): boolean {
+  /** Whether a head goes to the ledger as well. */
+  #isPosted({ number, scheduled }: DueHead): boolean {
     const { postEvery, projection } = this.#options;
-    // A head on the ledger is what ends a probation.
-    if (rotationPhase(projection) === "probation") return true;
+    // A head on the ledger is what ends a probation, scheduled or not: where much is held and revoked, an urgent one may hide each
+    // scheduled one.
+    const { office } = projection;
+    const owed = office === undefined ? undefined : projection.takeoverOf(office)?.probationHead;
+    if (owed !== undefined && rotationPhase(projection) === "probation" && BigInt(number) >= owed) return true;
     const { tickSeconds, headSeconds } = this.#ticks.parameters;
-    return postEvery > 0 && ((number * tickSeconds) / headSeconds) % postEvery === 0;
+    return scheduled && postEvery > 0 && ((number * tickSeconds) / headSeconds) % postEvery === 0;
   }
 
   /** Does `work` when this member's turn comes, unless it is done by then. */

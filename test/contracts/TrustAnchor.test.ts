@@ -172,6 +172,8 @@ describe("TrustAnchor", () => {
         { unbondingSeconds: 4 * 60 + 1_800 },
         { certificatePeriodSeconds: 0 },
         { recoverySeconds: 0 },
+        { probationHeads: 0 },
+        { probationSeconds: 2 * 600 + 59 },
         { rewardBps: 10_001 },
       ];
       for (const change of cases) {
@@ -200,8 +202,8 @@ describe("TrustAnchor", () => {
           minimumStake: 1n,
           tickSeconds: 600,
           headLifetimeSeconds: 600,
-          unbondingSeconds: 4 * 60 + 600 + 1_801,
-          probationSeconds: 1_800,
+          unbondingSeconds: 4 * 60 + 600 + 1_261,
+          probationSeconds: 1_260,
           finalityBlocks: 0,
           probesPerEpoch: 0,
           rewardBps: 10_000,

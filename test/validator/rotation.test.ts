@@ -60,6 +60,41 @@ describe("where a turn stands", () => {
   });
 });
 
+describe("a probation", () => {
+  /** How it stands after these events, one after another. */
+  function after(...events: readonly (readonly [contract: string, name: string, args: object])[]) {
+    const projection = new Projection();
+    for (const [logIndex, [contract, name, args]] of events.entries()) {
+      projection.apply({
+        contract,
+        name,
+        args,
+        blockNumber: 1,
+        transactionHash: "0x",
+        logIndex,
+      } as unknown as LedgerEvent);
+    }
+    const { office } = projection;
+    return { phase: rotationPhase(projection), before: office && projection.takeoverOf(office)?.before?.epoch };
+  }
+
+  const taken = (epoch: bigint) => ["groupKeys", "OfficeTaken", { generation: 1n, epoch, ceremony: epoch }] as const;
+  const began = ["groupKeys", "ProbationBegan", { epoch: 2n, head: 12n, until: 9n }] as const;
+  const head = (number: bigint) => ["revocations", "HeadPosted", { number }] as const;
+
+  it("begins with the ledger's word, keeps the committee before in mind, and ends with the head that is owed", () => {
+    expect(after(taken(1n))).to.deep.equal({ phase: "serving", before: undefined });
+    expect(after(taken(1n), head(10n), taken(2n), began)).to.deep.equal({ phase: "probation", before: 1n });
+    expect(after(taken(1n), head(10n), taken(2n), began, head(11n)).phase).to.equal("probation");
+    expect(after(taken(1n), head(10n), taken(2n), began, head(11n), head(12n)).phase).to.equal("serving");
+  });
+
+  it("is none where office went back", () => {
+    const reverted = ["groupKeys", "OfficeReverted", { failed: 2n }] as const;
+    expect(after(taken(1n), taken(2n), began, reverted, taken(3n)).phase).to.equal("serving");
+  });
+});
+
 describe("weights that are out of date", () => {
   const [account, other] = ["0x01", "0x02"].map((byte) => zeroPadValue(byte, 20)) as [string, string];
   const event = (contract: string, name: string, args: object): LedgerEvent =>

@@ -1,7 +1,13 @@
 import { expect } from "chai";
 
 import { quorumOf } from "../../../src/statements/quorum.js";
-import { Phase as LedgerPhase, deployMesh, type CeremonyMesh, type Derived } from "../../contracts/ceremony-fixture.js";
+import {
+  Phase as LedgerPhase,
+  STAKE,
+  deployMesh,
+  type CeremonyMesh,
+  type Derived,
+} from "../../contracts/ceremony-fixture.js";
 import { generationsOf, signaturesOf, startRekey } from "../../contracts/generations-fixture.js";
 import { deployInOffice } from "../../contracts/rotation-fixture.js";
 import { START, count, has, moves, type Move, type Phase, type State, type World } from "./model.js";
@@ -188,18 +194,26 @@ describe("the ceremony of four, explored whole", () => {
       });
     }
 
-    for (const seed of [5, 18, 40]) {
+    const endings = new Set<Phase>();
+    for (const seed of [5, 3, 12]) {
       it(`along path ${seed} of a re-key`, async () => {
         const mesh = await deployInOffice(N);
         const before = await startRekey(mesh);
-        await follow(mesh, seed, true, async (derived, signers) => {
+        const end = await follow(mesh, seed, true, async (derived, signers) => {
           const { succession } = await signaturesOf(mesh, before, derived);
           const generations = await generationsOf(mesh);
           const digest = mesh.activationDigest(derived, mesh.meshId, 2n, 2n);
           await generations.activateRekey(mesh.id, 1, derived.outcome, mesh.sign(derived, signers, digest), succession);
         });
+        endings.add(end);
+        expect(await mesh.groupKeys.generation()).to.equal(end === "active" ? 2n : 1n);
+        expect(await mesh.groupKeys.epoch()).to.equal(end === "active" ? 2n : 1n);
       });
     }
+
+    it("to either end of a re-key", () => {
+      expect([...endings]).to.have.members(["active", "abandoned"]);
+    });
   });
 });
 
@@ -229,7 +243,7 @@ async function follow(
   seed: number,
   hasOneAttempt: boolean,
   activate: (derived: Derived, signers: readonly number[]) => Promise<void>,
-): Promise<void> {
+): Promise<Phase> {
   const world: World = { n: N, byzantine: 1 << 4, hasOneAttempt };
   const below = chooser(seed * 2_654_435);
   // The model's seat is a member's; on the contract it follows from the account's order.
@@ -264,7 +278,7 @@ async function follow(
       const signers = [1, 2, 3].map((one) => seats.indexOf(one));
       await activate(await mesh.derive(), signers);
     } else {
-      if (what === "" && who === "late") await mesh.passDeadline();
+      if (who === "late") await mesh.passDeadline();
       await mesh.advance();
       if (next.phase === "deal" && state.phase === "accept") {
         await mesh.takeSeats();
@@ -277,11 +291,15 @@ async function follow(
     const onLedger = (set: number): bigint =>
       seats.reduce((bits, one, i) => (i > 0 && has(set, one) ? bits | (1n << BigInt(i)) : bits), 0n);
     expect(phase, name).to.equal(PHASES[state.phase]);
-    if (state.phase === "abandoned") return;
+    for (const [i, member] of order.entries()) {
+      expect((await mesh.stakeOf(member)) < STAKE, `${name}: stake of ${i + 1}`).to.equal(has(state.slashed, i + 1));
+    }
+    if (state.phase === "abandoned") break;
     expect(count(Number(accepted)), name).to.equal(count(state.accepted));
     expect([dealt, disqualified, refuted, satisfied], name).to.deep.equal(
       [state.dealt, state.disqualified, state.refuted, state.satisfied].map(onLedger),
     );
     if (state.counted !== 0) expect(counted, name).to.equal(onLedger(state.counted));
   }
+  return state.phase;
 }

@@ -111,7 +111,7 @@ export function moves(world: World, state: State): Move[] {
       if (isComplete || (owed === 0 && count(state.accepted) >= a)) {
         add(isComplete ? "advance" : "advance late", { phase: "deal", seated: state.accepted });
       } else if (owed === 0) {
-        if (hasOneAttempt) fail("advance late: failed", all & ~state.accepted);
+        if (hasOneAttempt) fail("advance late: failed", 0);
         else add("advance late: once more", {});
       }
       break;
