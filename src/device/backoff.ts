@@ -1,6 +1,7 @@
 /** When to try again, and when to renew: always with jitter, so that a fleet that was cut off does not come back as one. */
 const FIRST_MILLISECONDS = 500;
 const LONGEST_MILLISECONDS = 60_000;
+const HANDOVER_MILLISECONDS = 1_000;
 
 /**
  * Milliseconds before attempt `attempt` + 1: at least half of a wait that doubles from half a second up to a minute.
@@ -9,6 +10,14 @@ const LONGEST_MILLISECONDS = 60_000;
 export function backoffMilliseconds(attempt: number, random: number): number {
   const longest = Math.min(LONGEST_MILLISECONDS, FIRST_MILLISECONDS * 2 ** Math.min(attempt, 20));
   return (longest * (1 + random)) / 2;
+}
+
+/**
+ * Milliseconds to wait out while committees hand over, which takes some seconds: about one.
+ * @param random in [0, 1)
+ */
+export function handoverMilliseconds(random: number): number {
+  return HANDOVER_MILLISECONDS * (0.5 + random);
 }
 
 /** A tenth of the lifetime, over which renewals are spread. */

@@ -29,8 +29,8 @@ import type { DeviceIdentity } from "./identity.js";
 import { isSameKey } from "./keystore.js";
 import type { Mesh } from "./mesh.js";
 import { JOIN_METHOD_BITS, type JoinMethod } from "./provisioning.js";
-import { backoffMilliseconds } from "./backoff.js";
-import { judgeFailures, tooFewAnswers } from "./refusals.js";
+import { Patience } from "./patience.js";
+import { judgeFailures } from "./refusals.js";
 import type { DeviceStore, PendingRequest } from "./store.js";
 import { type SigningChecks, signIssuance } from "./swarm-signing.js";
 import { keepX509 } from "./x509-files.js";
@@ -91,7 +91,8 @@ export async function obtainCertificate(context: IssuanceContext, wish: Wish): P
   const { store, mesh, checks, clock, random } = context;
   const { signal } = wish;
   let request = await plan(context, wish);
-  for (let attempt = 0; ;) {
+  const patience = new Patience(wish.attempts, random);
+  for (;;) {
     signal?.throwIfAborted();
     await store.savePendingRequest(request);
     try {
@@ -112,11 +113,10 @@ export async function obtainCertificate(context: IssuanceContext, wish: Wish): P
       else if (verdict.next === "period")
         request = { ...freshTimes(context, wish, request), ...startOf(context, verdict.period) };
       else {
-        attempt += 1;
         if (verdict.k !== request.k) request = { ...freshTimes(context, wish, request), k: verdict.k };
-        if (attempt >= wish.attempts) throw tooFewAnswers(error);
+        const wait = patience.after(error);
         // Other endpoints, pins or shares since: the next try is at once, and better informed.
-        if (!(await mesh.refresh([], signal))) await clock.sleep(backoffMilliseconds(attempt, random()), signal);
+        if (!(await mesh.refresh([], signal))) await clock.sleep(wait, signal);
       }
     }
     if (!isFresh(context, request)) request = freshTimes(context, wish, request);

@@ -12,6 +12,8 @@ export const SERIAL_TAKEN = "serial-taken";
 const MAXIMUM_K = 0xffff_ffff;
 /** Refusals that another try ends: those asked have left office, with their sessions of FROST; another list says who is in it now. */
 const PASSING: ReadonlySet<string> = new Set(["not-in-office", "session-unknown"]);
+/** Refusals for as long as one committee hands over to the next: some seconds, after which the same request is answered. */
+const HANDING_OVER: ReadonlySet<string> = new Set([...PASSING, "counters-pending"]);
 /** The ledger's time is in another period; `details.current` says in which. */
 export const WRONG_PERIOD = "wrong-period";
 
@@ -43,6 +45,11 @@ export function judgeFailures<Member>({ failures }: GatherError<Member>, { f }: 
   return refusal === undefined
     ? { next: "try-again", k: taken.length > 0 ? nextK : k }
     : { next: "give-up", error: refusal };
+}
+
+/** Whether somebody says that a handover is under way. It may be a lie: who believes it does so for a while only. */
+export function isHandingOver<Member>({ failures }: GatherError<Member>): boolean {
+  return failures.some(({ error }) => error instanceof RemoteError && HANDING_OVER.has(error.code));
 }
 
 function count<T>(items: readonly T[], item: T): number {

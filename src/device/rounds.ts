@@ -1,8 +1,8 @@
 /** Asks the members again while too few answer well: with a newer committee list where there is one, else after a while. */
 import { GatherError } from "../protocol/gather.js";
-import { backoffMilliseconds } from "./backoff.js";
 import type { IssuanceContext } from "./issuance.js";
-import { judgeFailures, tooFewAnswers } from "./refusals.js";
+import { Patience } from "./patience.js";
+import { judgeFailures } from "./refusals.js";
 
 export interface RoundsOptions {
   readonly attempts: number;
@@ -18,15 +18,16 @@ export async function askInRounds<T>(
   { attempts, signal }: RoundsOptions,
   ask: () => Promise<T>,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+  const patience = new Patience(attempts, random);
+  for (;;) {
     try {
       return await ask();
     } catch (error) {
       if (!(error instanceof GatherError)) throw error;
       const verdict = judgeFailures(error, mesh.quorum, 0);
       if (verdict.next === "give-up") throw verdict.error;
-      if (attempt >= attempts) throw tooFewAnswers(error);
-      if (!(await mesh.refresh([], signal))) await clock.sleep(backoffMilliseconds(attempt, random()), signal);
+      const wait = patience.after(error);
+      if (!(await mesh.refresh([], signal))) await clock.sleep(wait, signal);
     }
   }
 }
