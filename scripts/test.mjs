@@ -1,14 +1,16 @@
-// `npm test`: everything. Scenarios of real processes wait for blocks much of the time, and have deadlines: they come first, and two
-// runs of all other tests take what they leave of the processor. The contracts' output is shown as it comes, that of the others
-// after it, and a line of totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
+// `npm test`: everything, in three runs at a time. Scenarios of real processes wait for blocks much of the time, and have deadlines:
+// they come first on the processor, and the other tests take what they leave. The contracts' output is shown as it comes, that of the
+// others after it, and a line of totals at the end. `npm test -- <files or options>` hands them to the runner as they are.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { setPriority } from "node:os";
 import { join, sep } from "node:path";
 
-/** Folders of `test`, and who runs them; everything else is the third. */
-const SCENARIOS = ["e2e"];
+const SCENARIOS = "e2e";
+/** Folders beside the contracts' own that come with them. */
 const CONTRACTS = ["contracts", "crypto", "protocol"];
+/** Scenarios with meshes of their own, each of which takes as long as a third of all others: they follow on the other tests. */
+const LONG = ["rotation.test.ts", "start.test.ts"];
 /** Of what is not a scenario: a third of a scenario's share where both have something to do. */
 const NICENESS = 5;
 const given = process.argv.slice(2);
@@ -31,15 +33,19 @@ if (given.length > 0) {
 }
 
 const files = readdirSync("test", { recursive: true }).filter((name) => name.endsWith(".test.ts"));
-/** The files in these folders, or in no folder of any list. */
-function filesOf(folders) {
-  const all = [...SCENARIOS, ...CONTRACTS];
-  const isOne = (folder) => (folders === undefined ? !all.includes(folder) : folders.includes(folder));
-  return files
-    .filter((name) => isOne(name.split(sep)[0]))
-    .map((name) => join("test", name))
-    .sort();
-}
+/** The files whose folder and name are as asked for, as arguments of the runner. */
+const chosen = (choose) => {
+  const list = files
+    .filter((path) => choose(path.split(sep)[0], path.split(sep).at(-1)))
+    .map((path) => join("test", path));
+  // With no file at all the runner would take every one.
+  if (list.length === 0) throw new Error("a run of tests has no files");
+  return ["mocha", ...list.sort()];
+};
+const contracts = chosen((folder) => CONTRACTS.includes(folder));
+const scenarios = chosen((folder, name) => folder === SCENARIOS && !LONG.includes(name));
+const others = chosen((folder) => folder !== SCENARIOS && !CONTRACTS.includes(folder));
+const [rotation, start] = LONG.map((long) => chosen((folder, name) => folder === SCENARIOS && name === long));
 const totals = { passing: 0, pending: 0, failing: 0 };
 
 /** Adds the last summary of a run, such as `12 passing (12 mocha)`. */
@@ -57,21 +63,18 @@ async function live(args) {
   const { child, ended } = run(args, "pipe", NICENESS);
   child.stdout.pipe(process.stdout, { end: false });
   child.stderr.pipe(process.stderr, { end: false });
-  return ended;
+  return { ...(await ended), isShown: true };
 }
 
-async function liveContracts() {
-  const solidity = await live(["solidity"]);
-  return [solidity, await live(["mocha", ...filesOf(CONTRACTS)])];
-}
+const silent = (args, niceness) => run(args, "pipe", niceness).ended;
 
-const [contracts, ...after] = await Promise.all([
-  liveContracts(),
-  run(["mocha", ...filesOf(undefined)], "pipe", NICENESS).ended,
-  run(["mocha", ...filesOf(SCENARIOS)], "pipe").ended,
+const runs = await Promise.all([
+  (async () => [await live(["solidity"]), await live(contracts), await silent(rotation)])(),
+  (async () => [await silent(others, NICENESS), await silent(start)])(),
+  (async () => [await silent(scenarios)])(),
 ]);
-for (const { text } of after) process.stdout.write(text);
-const all = [...contracts, ...after];
+const all = runs.flat();
+for (const { text, isShown } of all) if (!isShown) process.stdout.write(text);
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);

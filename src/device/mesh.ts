@@ -179,7 +179,7 @@ export class Mesh {
     const sources = [...new Set([...endpoints, ...listed, ...store.provisioning.validators])].filter(Boolean);
     const problems: unknown[] = [];
     let taken = false;
-    while (sources.length > 0 && !taken) {
+    while (sources.length > 0) {
       const bundles = await Promise.allSettled(
         sources.splice(0, BUNDLE_SOURCES).map((endpoint) => this.#fetchBundle(endpoint, signal)),
       );
@@ -194,9 +194,10 @@ export class Mesh {
           problems.push(error);
         }
       }
-      if (answered) return taken;
+      // A committee that has just begun signs its list: one member has it before another.
+      if (answered && this.#trust?.committee !== undefined) return taken;
     }
-    if (this.#trust !== undefined) return false;
+    if (this.#trust !== undefined) return taken;
     throw noBundleFound(problems);
   }
 

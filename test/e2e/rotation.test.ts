@@ -24,10 +24,10 @@ export const ROTATING = {
   committeeSize: 4,
   epochSeconds: 12,
   phaseSeconds: 30,
-  probationSeconds: 45,
+  probationSeconds: 40,
   // Who dies right after the activation dies before the head that would end the probation.
   probationHeads: 2,
-  headSeconds: 6,
+  headSeconds: 4,
 } as const;
 
 /** Wei that the registrar pays into the pool. */
@@ -240,7 +240,6 @@ describe("rotation of the committee", function () {
     const fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 1 }]);
     const { agent } = await openFrom(fleet, 0);
     await agent.enrol({ attempts: 30 });
-    await untilSeats(4);
     await resize(7);
 
     let four = await groupKeys.committee();
