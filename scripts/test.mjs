@@ -9,7 +9,7 @@ import { join, sep } from "node:path";
 const SCENARIOS = "e2e";
 /** Folders beside the contracts' own that come with them. */
 const CONTRACTS = ["contracts", "crypto", "protocol"];
-/** Scenarios with meshes of their own, each of which takes as long as a third of all others: they follow on the other tests. */
+/** Scenarios with meshes of their own, each of which keeps two cores busy: one after another, when the others are over. */
 const LONG = ["rotation.test.ts", "start.test.ts"];
 /** Of what is not a scenario: a third of a scenario's share where both have something to do. */
 const NICENESS = 5;
@@ -69,9 +69,9 @@ async function live(args) {
 const silent = (args, niceness) => run(args, "pipe", niceness).ended;
 
 const runs = await Promise.all([
-  (async () => [await live(["solidity"]), await live(contracts), await silent(rotation)])(),
-  (async () => [await silent(others, NICENESS), await silent(start)])(),
-  (async () => [await silent(scenarios)])(),
+  (async () => [await live(["solidity"]), await live(contracts)])(),
+  (async () => [await silent(others, NICENESS)])(),
+  (async () => [await silent(scenarios), await silent(rotation), await silent(start)])(),
 ]);
 const all = runs.flat();
 for (const { text, isShown } of all) if (!isShown) process.stdout.write(text);
