@@ -9,13 +9,11 @@ import { join, sep } from "node:path";
 const SCENARIOS = "e2e";
 /** Folders beside the contracts' own that come with them. */
 const CONTRACTS = ["contracts", "crypto", "protocol"];
-/** Scenarios with meshes of their own, each of which keeps two cores busy: one after another, when the others are over. */
-const LONG = ["rotation.test.ts", "start.test.ts"];
 /** Of what is not a scenario: a third of a scenario's share where both have something to do. */
 const NICENESS = 5;
 const given = process.argv.slice(2);
 
-function run(args, stdio, niceness = 0) {
+function run(args, niceness = 0, stdio = "pipe") {
   const child = spawn("hardhat", ["test", ...args, "--no-compile"], { stdio: ["ignore", stdio, stdio] });
   if (child.pid !== undefined && niceness > 0) setPriority(child.pid, niceness);
   const printed = [];
@@ -28,24 +26,21 @@ function run(args, stdio, niceness = 0) {
 }
 
 if (given.length > 0) {
-  const { ok } = await run(given, "inherit").ended;
+  const { ok } = await run(given, 0, "inherit").ended;
   process.exit(ok ? 0 : 1);
 }
 
 const files = readdirSync("test", { recursive: true }).filter((name) => name.endsWith(".test.ts"));
-/** The files whose folder and name are as asked for, as arguments of the runner. */
-const chosen = (choose) => {
-  const list = files
-    .filter((path) => choose(path.split(sep)[0], path.split(sep).at(-1)))
-    .map((path) => join("test", path));
+/** The files of the folders that are asked for, as arguments of the runner. */
+function chosen(isChosen) {
+  const list = files.filter((path) => isChosen(path.split(sep)[0])).map((path) => join("test", path));
   // With no file at all the runner would take every one.
   if (list.length === 0) throw new Error("a run of tests has no files");
   return ["mocha", ...list.sort()];
-};
+}
 const contracts = chosen((folder) => CONTRACTS.includes(folder));
-const scenarios = chosen((folder, name) => folder === SCENARIOS && !LONG.includes(name));
+const scenarios = chosen((folder) => folder === SCENARIOS);
 const others = chosen((folder) => folder !== SCENARIOS && !CONTRACTS.includes(folder));
-const [rotation, start] = LONG.map((long) => chosen((folder, name) => folder === SCENARIOS && name === long));
 const totals = { passing: 0, pending: 0, failing: 0 };
 
 /** Adds the last summary of a run, such as `12 passing (12 mocha)`. */
@@ -59,22 +54,20 @@ function count({ text }) {
   }
 }
 
-async function live(args) {
-  const { child, ended } = run(args, "pipe", NICENESS);
-  child.stdout.pipe(process.stdout, { end: false });
-  child.stderr.pipe(process.stderr, { end: false });
-  return { ...(await ended), isShown: true };
+async function liveContracts() {
+  const ended = [];
+  for (const args of [["solidity"], contracts]) {
+    const { child, ended: end } = run(args, NICENESS);
+    child.stdout.pipe(process.stdout, { end: false });
+    child.stderr.pipe(process.stderr, { end: false });
+    ended.push(await end);
+  }
+  return ended;
 }
 
-const silent = (args, niceness) => run(args, "pipe", niceness).ended;
-
-const runs = await Promise.all([
-  (async () => [await live(["solidity"]), await live(contracts)])(),
-  (async () => [await silent(others, NICENESS)])(),
-  (async () => [await silent(scenarios), await silent(rotation), await silent(start)])(),
-]);
-const all = runs.flat();
-for (const { text, isShown } of all) if (!isShown) process.stdout.write(text);
+const [shown, ...silent] = await Promise.all([liveContracts(), run(others, NICENESS).ended, run(scenarios).ended]);
+for (const { text } of silent) process.stdout.write(text);
+const all = [...shown, ...silent];
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);
