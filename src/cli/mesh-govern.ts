@@ -34,7 +34,14 @@ import {
 } from "../operator/objection.js";
 import { type ProposalPlace, type Proposed, proposedDigest } from "../operator/proposal.js";
 import { type RekeyProposal, formatRekey, parseRekey, proposedRekey, submitRekey } from "../operator/rekey.js";
-import { type ResizeProposal, formatResize, parseResize, proposedResize, submitResize } from "../operator/resize.js";
+import {
+  type ResizeProposal,
+  expectPossible,
+  formatResize,
+  parseResize,
+  proposedResize,
+  submitResize,
+} from "../operator/resize.js";
 import {
   type SuccessorProposal,
   formatSuccessor,
@@ -47,7 +54,7 @@ import type { TransactionSender } from "../ledger/sender.js";
 import { PUBLIC_FILE, readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type MeshFile, readMeshFile } from "../runtime/mesh-file.js";
-import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE, MINIMUM_OPEN_COMMITTEE, OPEN_ADMISSION } from "../statements/quorum.js";
+import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE } from "../statements/quorum.js";
 import { isScope } from "../statements/scope.js";
 import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
 import { parseAddress, text, withLedger, withOperator, withValidators } from "./sessions.js";
@@ -255,13 +262,13 @@ const REKEY: Kind<RekeyProposal, GovernOptions> = {
 
 const RESIZE: Kind<ResizeProposal, ResizeOptions> = {
   command: "resize",
-  async propose({ mesh, addresses, contracts }, options) {
+  async propose(ledger, options) {
     if (options.seats === undefined) throw optionMissing("resize", "--seats");
     const seats = parseCount(options.seats, "--seats", MAXIMUM_COMMITTEE);
-    await expectPossible(contracts, seats);
+    await expectPossible(ledger, seats);
     return {
-      ...placeOf(mesh),
-      rotation: getAddress(addresses.rotation),
+      ...placeOf(ledger.mesh),
+      rotation: getAddress(ledger.addresses.rotation),
       seats: BigInt(seats),
       expiry: expiryOf(options),
     };
@@ -269,43 +276,8 @@ const RESIZE: Kind<ResizeProposal, ResizeOptions> = {
   format: formatResize,
   parse: parseResize,
   proposed: proposedResize,
-  async submit(...given) {
-    const [{ contracts }, , , { seats }] = given;
-    await expectPossible(contracts, Number(seats));
-    return { transaction: (await submitResize(...given)).transactionHash };
-  },
+  submit: async (...given) => ({ transaction: (await submitResize(...given)).transactionHash }),
 };
-
-/** The ledger takes a size that is allowed; where it is more than the candidates, no committee could be drawn any more. */
-async function expectPossible(contracts: MeshLedger["contracts"], seats: number): Promise<void> {
-  const { anchor } = contracts;
-  const { admission } = await anchor.parameters();
-  const least = Number(admission) === OPEN_ADMISSION ? MINIMUM_OPEN_COMMITTEE : MINIMUM_COMMITTEE;
-  const candidates = await weightedCandidates(contracts, seats);
-  if (seats >= least && seats <= candidates) return;
-  const tooFew = `this mesh has committees of at least ${least}${least > MINIMUM_COMMITTEE ? ", since admission is open" : ""}`;
-  throw new SwarmkeepError(
-    `no committee of ${seats} seats: ${seats < least ? tooFew : `there are ${candidates} candidates that can be drawn`}`,
-    {
-      kind: "usage",
-      code: "bad-seats",
-      advice: `Take ${least} to ${MAXIMUM_COMMITTEE}, and no more than there are candidates; \`swarmkeep mesh admit\` brings more.`,
-      details: { seats, candidates },
-    },
-  );
-}
-
-/** Candidates that the next draw could take, no more than `enough` of them counted. */
-async function weightedCandidates({ registry, rotation }: MeshLedger["contracts"], enough: number): Promise<number> {
-  const count = Number(await registry.candidateCount());
-  let found = 0;
-  for (let from = 0; from < count && found < enough; from += MAXIMUM_COMMITTEE) {
-    const ranks = Array.from({ length: Math.min(MAXIMUM_COMMITTEE, count - from) }, (_, i) => from + i);
-    const weights = await Promise.all(ranks.map((rank) => rotation.currentWeightOf(rank)));
-    found += weights.filter(({ weight }) => weight > 0n).length;
-  }
-  return found;
-}
 
 const OBJECTION: Kind<ObjectionProposal, ProposeOptions> = {
   command: "object",

@@ -1,10 +1,9 @@
 /** Admissions: proposals that an account may register as a validator, and their submission once operators have approved them. */
 import { getBytes } from "ethers";
 
-import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MeshLedger } from "./ledger.js";
-import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, submitProposed } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
 import { when } from "../statements/time.js";
 
@@ -67,13 +66,9 @@ export async function submitAdmission(
   sender: TransactionSender,
   admission: AdmissionProposal,
 ): Promise<Receipt> {
-  const signature = await gatherProposed(ledger, validators, proposedAdmission(admission));
-  const { account, operator, expiry } = admission;
-  const data = ledger.contracts.registry.interface.encodeFunctionData("admit", [
-    account,
-    operator,
-    expiry,
-    signatureStruct(signature),
-  ]);
-  return sender.send({ to: ledger.addresses.registry, data, action: "admit the candidate" });
+  return submitProposed(ledger, validators, sender, proposedAdmission(admission), {
+    method: "admit",
+    values: [admission.account, admission.operator, admission.expiry],
+    action: "admit the candidate",
+  });
 }

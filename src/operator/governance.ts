@@ -1,7 +1,6 @@
 /** Grants: proposals that a registrar may register devices, and their submission once operators have approved them. */
 import { AbiCoder, getBytes, keccak256 } from "ethers";
 
-import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { isScope } from "../statements/scope.js";
 import type { MeshLedger } from "./ledger.js";
@@ -11,7 +10,7 @@ import {
   type Proposed,
   badStatement,
   formatProposal,
-  gatherProposed,
+  submitProposed,
   proposedDigest,
 } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
@@ -107,14 +106,13 @@ export async function submitGrant(
   sender: TransactionSender,
   grant: GrantProposal,
 ): Promise<{ readonly grantId: bigint; readonly receipt: Receipt }> {
-  const { contracts, addresses } = ledger;
-  const signature = await gatherProposed(ledger, validators, proposedGrant(grant));
   const { registrar, scopes, indexes, candidates, expiry, salt } = grant;
-  const data = contracts.fleets.interface.encodeFunctionData("giveGrant", [
-    { registrar, scopes: [...scopes], indexes, candidates, expiry, salt },
-    signatureStruct(signature),
-  ]);
-  const receipt = await sender.send({ to: addresses.fleets, data, action: "give the grant" });
+  const receipt = await submitProposed(ledger, validators, sender, proposedGrant(grant), {
+    method: "giveGrant",
+    values: [{ registrar, scopes: [...scopes], indexes, candidates, expiry, salt }],
+    action: "give the grant",
+  });
+  const { contracts } = ledger;
   const given = await contracts.fleets.queryFilter(
     contracts.fleets.filters.GrantGiven(undefined, registrar),
     receipt.blockNumber,

@@ -1,10 +1,9 @@
 /** Objections: proposals that the swarm, which still has its keys, cancels a recovery that the root CA asks for. */
-import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { when } from "../statements/time.js";
 import { type MeshLedger, blockTime } from "./ledger.js";
-import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, submitProposed } from "./proposal.js";
 import { RECOVERY_STAGE } from "./recovery.js";
 import type { Validators } from "./swarm-signature.js";
 
@@ -56,12 +55,11 @@ export async function submitObjection(
   sender: TransactionSender,
   objection: ObjectionProposal,
 ): Promise<Receipt> {
-  const signature = await gatherProposed(ledger, validators, proposedObjection(objection));
-  const data = ledger.contracts.recovery.interface.encodeFunctionData("cancelRecovery", [
-    objection.number,
-    signatureStruct(signature),
-  ]);
-  return sender.send({ to: ledger.addresses.recovery, data, action: "cancel the recovery" });
+  return submitProposed(ledger, validators, sender, proposedObjection(objection), {
+    method: "cancelRecovery",
+    values: [objection.number],
+    action: "cancel the recovery",
+  });
 }
 
 /**

@@ -4,7 +4,9 @@
  */
 import { getAddress, getBytes, hexlify } from "ethers";
 
-import type { ContractName } from "../ledger/contracts.js";
+import { type ContractName, INTERFACES } from "../ledger/contracts.js";
+import { signatureStruct } from "../ledger/points.js";
+import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { PATH, type StatementRequest, decodePartialAnswer, encodeStatementRequest } from "../protocol/api.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { domainSeparator, statementDigest } from "../statements/eip712.js";
@@ -35,11 +37,32 @@ export function proposedDigest({ chainId, meshId, contract, request }: Proposed)
   return statementDigest(separator, request.name, request.values);
 }
 
+/** The call that takes a proposal: its arguments, but for the signature, which comes last. */
+export interface ProposalCall {
+  readonly method: string;
+  readonly values: readonly unknown[];
+  /** What it does, for errors and logs: "admit the candidate". */
+  readonly action: string;
+}
+
 /**
- * The swarm's signature over a proposal for this mesh, 96 bytes.
- * @throws SwarmkeepError `wrong-mesh`, `too-few-parts`
+ * Gathers the swarm's signature over a proposal and submits both.
+ * @throws SwarmkeepError `wrong-mesh`, `too-few-parts`, and those of the ledger
  */
-export async function gatherProposed(
+export async function submitProposed(
+  ledger: MeshLedger,
+  validators: Validators,
+  sender: TransactionSender,
+  proposed: Proposed,
+  { method, values, action }: ProposalCall,
+): Promise<Receipt> {
+  const signature = signatureStruct(await gatherProposed(ledger, validators, proposed));
+  const data = INTERFACES[proposed.taker].encodeFunctionData(method, [...values, signature]);
+  return sender.send({ to: ledger.addresses[proposed.taker], data, action });
+}
+
+/** The swarm's signature over a proposal for this mesh, 96 bytes. */
+async function gatherProposed(
   { mesh, addresses }: MeshLedger,
   validators: Validators,
   proposed: Proposed,

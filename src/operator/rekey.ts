@@ -1,8 +1,7 @@
 /** Re-keys: proposals that the committee makes new group keys, and their submission once operators have approved them. */
-import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MeshLedger } from "./ledger.js";
-import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, submitProposed } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
 import { when } from "../statements/time.js";
 
@@ -58,12 +57,9 @@ export async function submitRekey(
   sender: TransactionSender,
   rekey: RekeyProposal,
 ): Promise<Receipt> {
-  const signature = await gatherProposed(ledger, validators, proposedRekey(rekey));
-  const { generation, expiry } = rekey;
-  const data = ledger.contracts.generations.interface.encodeFunctionData("startRekey", [
-    generation,
-    expiry,
-    signatureStruct(signature),
-  ]);
-  return sender.send({ to: ledger.addresses.generations, data, action: "start the re-key" });
+  return submitProposed(ledger, validators, sender, proposedRekey(rekey), {
+    method: "startRekey",
+    values: [rekey.generation, rekey.expiry],
+    action: "start the re-key",
+  });
 }

@@ -1,10 +1,16 @@
 /** Resizes: proposals that committees have more or fewer seats, and their submission once operators have approved them. */
-import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
-import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE, quorumOf } from "../statements/quorum.js";
+import {
+  MAXIMUM_COMMITTEE,
+  MINIMUM_COMMITTEE,
+  MINIMUM_OPEN_COMMITTEE,
+  OPEN_ADMISSION,
+  quorumOf,
+} from "../statements/quorum.js";
+import { SwarmkeepError } from "../runtime/errors.js";
 import { when } from "../statements/time.js";
 import type { MeshLedger } from "./ledger.js";
-import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, submitProposed } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
 
 export interface ResizeProposal extends ProposalPlace {
@@ -51,19 +57,57 @@ export function proposedResize({ meshId, chainId, rotation, seats, expiry }: Res
   };
 }
 
-/** Gathers the swarm's signature and submits the resize. */
+/**
+ * The ledger takes a size that is allowed; where it is more than the candidates, no committee could be drawn any more.
+ * @throws SwarmkeepError `bad-seats`, `no-rotation`
+ */
+export async function expectPossible({ contracts }: MeshLedger, seats: number): Promise<void> {
+  const { admission, epochSeconds } = await contracts.anchor.parameters();
+  if (epochSeconds === 0n) {
+    throw new SwarmkeepError("the committee of this mesh stays as it is: it was founded without epochs", {
+      kind: "usage",
+      code: "no-rotation",
+      advice: "A mesh whose committees change is founded with epochSeconds above 0.",
+    });
+  }
+  const least = Number(admission) === OPEN_ADMISSION ? MINIMUM_OPEN_COMMITTEE : MINIMUM_COMMITTEE;
+  const candidates = await weightedCandidates(contracts, seats);
+  if (seats >= least && seats <= candidates) return;
+  const tooFew = `this mesh has committees of at least ${least}${least > MINIMUM_COMMITTEE ? ", since admission is open" : ""}`;
+  throw new SwarmkeepError(
+    `no committee of ${seats} seats: ${seats < least ? tooFew : `there are ${candidates} candidates that can be drawn`}`,
+    {
+      kind: "usage",
+      code: "bad-seats",
+      advice: `Take ${least} to ${MAXIMUM_COMMITTEE}, and no more than there are candidates; \`swarmkeep mesh admit\` brings more.`,
+      details: { seats, candidates },
+    },
+  );
+}
+
+/** Candidates that the next draw could take, no more than `enough` of them counted. */
+async function weightedCandidates({ registry, rotation }: MeshLedger["contracts"], enough: number): Promise<number> {
+  const count = Number(await registry.candidateCount());
+  let found = 0;
+  for (let from = 0; from < count && found < enough; from += MAXIMUM_COMMITTEE) {
+    const ranks = Array.from({ length: Math.min(MAXIMUM_COMMITTEE, count - from) }, (_, i) => from + i);
+    const weights = await Promise.all(ranks.map((rank) => rotation.currentWeightOf(rank)));
+    found += weights.filter(({ weight }) => weight > 0n).length;
+  }
+  return found;
+}
+
+/** Gathers the swarm's signature and submits the resize, if there are still as many candidates. */
 export async function submitResize(
   ledger: MeshLedger,
   validators: Validators,
   sender: TransactionSender,
   resize: ResizeProposal,
 ): Promise<Receipt> {
-  const signature = await gatherProposed(ledger, validators, proposedResize(resize));
-  const { seats, expiry } = resize;
-  const data = ledger.contracts.rotation.interface.encodeFunctionData("resize", [
-    seats,
-    expiry,
-    signatureStruct(signature),
-  ]);
-  return sender.send({ to: ledger.addresses.rotation, data, action: "resize the committee" });
+  await expectPossible(ledger, Number(resize.seats));
+  return submitProposed(ledger, validators, sender, proposedResize(resize), {
+    method: "resize",
+    values: [resize.seats, resize.expiry],
+    action: "resize the committee",
+  });
 }

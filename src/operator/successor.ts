@@ -1,10 +1,9 @@
 /** Successors: proposals that a mesh goes on with other contracts or on another chain, and their submission once approved. */
 import { getBytes } from "ethers";
 
-import { signatureStruct } from "../ledger/points.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import type { MeshLedger } from "./ledger.js";
-import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, gatherProposed } from "./proposal.js";
+import { ProposalFields, type ProposalPlace, type Proposed, formatProposal, submitProposed } from "./proposal.js";
 import type { Validators } from "./swarm-signature.js";
 import { when } from "../statements/time.js";
 
@@ -68,12 +67,10 @@ export async function submitSuccessor(
   sender: TransactionSender,
   successor: SuccessorProposal,
 ): Promise<Receipt> {
-  const signature = await gatherProposed(ledger, validators, proposedSuccessor(successor));
   const { nextChainId, nextAnchor, nextMeshId, expiry } = successor;
-  const next = { chainId: nextChainId, anchor: nextAnchor, meshId: nextMeshId, expiry };
-  const data = ledger.contracts.anchor.interface.encodeFunctionData("nameSuccessor", [
-    next,
-    signatureStruct(signature),
-  ]);
-  return sender.send({ to: ledger.addresses.anchor, data, action: "name the successor" });
+  return submitProposed(ledger, validators, sender, proposedSuccessor(successor), {
+    method: "nameSuccessor",
+    values: [{ chainId: nextChainId, anchor: nextAnchor, meshId: nextMeshId, expiry }],
+    action: "name the successor",
+  });
 }
