@@ -401,6 +401,7 @@ class Validator implements RunningValidator {
     if (settings.estListen !== undefined) {
       const listening = { identity: keys.tls, log, metrics, limits, explain: explained };
       await est.listen({ listen: settings.estListen, ...listening });
+      est.renew(own.credentials);
     }
     if (settings.sidePort !== undefined) {
       this.#side = await startSideServer({ port: settings.sidePort, metrics, health: () => this.#health(heads) });

@@ -211,13 +211,14 @@ export class MemberCertificates {
       this.#shown = undefined;
       onShown(this.#bare);
     }
-    if (signing === undefined) return;
-    const known = knownAuthority(standing.projection, signing.committee.generation);
+    const generation = standing.committee?.generation;
+    const known = generation === undefined ? undefined : knownAuthority(standing.projection, generation);
     if (known === undefined || this.#working) return;
+    // Out of office too: TLS software does not find the authority by itself.
     if (this.#current !== undefined && this.#lasts(known, now)) {
       return this.#show([this.#current, known.crossCertificate]);
     }
-    if (now < this.#next) return;
+    if (signing === undefined || now < this.#next) return;
     this.#working = true;
     this.#next = now + RETRY_SECONDS;
     this.#obtain(signing, known, now, signal)

@@ -3,18 +3,20 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect } from "chai";
+import { hexlify } from "ethers";
 
 import { DerReader } from "../../src/certificate/der.js";
 import { readSubjectPublicKeyInfo } from "../../src/certificate/public-key-info.js";
 import type { GenerationTrust } from "../../src/certificate/succession.js";
 import { meshAuthority } from "../../src/certificate/x509-authority.js";
 import { memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
+import type { LedgerEvent } from "../../src/ledger/events.js";
 import { Projection } from "../../src/ledger/projection.js";
 import { type TlsIdentity, generateTlsKey, tlsIdentity } from "../../src/net/tls-identity.js";
 import { silentLogger } from "../../src/runtime/log.js";
 import { MemberCertificates } from "../../src/validator/member-certificates.js";
 import { Standing } from "../../src/validator/standing.js";
-import { NOW, memberFields, meshId, signX509, trust } from "../certificate/fixtures.js";
+import { NOW, makeCrossCertificate, makeRoot, memberFields, meshId, signX509, trust } from "../certificate/fixtures.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
 
 const authority = meshAuthority({ meshId, keys: trust.keys, crlUrl: undefined });
@@ -44,9 +46,9 @@ describe("what a validator shows of itself", () => {
     const key = readSubjectPublicKeyInfo(new DerReader(spki, "key"));
     return signX509(memberCertificateToSign(memberFields({ key }), authority));
   };
-  const open = (): Promise<MemberCertificates> =>
+  const open = (standing = new Standing(new Projection())): Promise<MemberCertificates> =>
     MemberCertificates.open({
-      standing: new Standing(new Projection()),
+      standing,
       trust: () => known,
       account,
       meshId,
@@ -71,6 +73,34 @@ describe("what a validator shows of itself", () => {
     own.advance(undefined, signal);
     own.advance(undefined, signal);
     expect(told, "to those who ask").to.deep.equal([[stored], [identity.certificate]]);
+  });
+
+  it("is its certificate with the authority's, in office and out of it, once it knows that", async () => {
+    const crossCertificate = await makeCrossCertificate(await makeRoot());
+    const projection = new Projection();
+    const standing = new Standing(projection);
+    const apply = (contract: string, name: string, args: object): void =>
+      projection.apply({
+        contract,
+        name,
+        args,
+        blockNumber: 1,
+        transactionHash: "0x",
+        logIndex: 0,
+      } as unknown as LedgerEvent);
+    apply("anchor", "KeysCertified", { generation: 1n, certificate: hexlify(crossCertificate) });
+    const contact = { tlsPin: hexlify(identity.pin), endpoint: "127.0.0.1:7443", scope: memberFields().scope };
+    apply("registry", "ValidatorRegistered", { account: hexlify(account), ...contact, stake: 1n });
+    const stored = certificateOf(identity);
+    await writeFile(path, stored);
+    const own = await open(standing);
+    const { signal } = new AbortController();
+    own.advance(undefined, signal);
+    expect(own.credentials.chain, "before it has read of the keys").to.deep.equal([stored]);
+    standing.committee = { generation: 1 } as unknown as NonNullable<Standing["committee"]>;
+    own.advance(undefined, signal);
+    expect(own.credentials.chain).to.deep.equal([stored, crossCertificate]);
+    expect(told).to.deep.equal([[stored], [stored, crossCertificate]]);
   });
 
   it("is the bare key once keys that count alone took the place of those that signed its certificate", async () => {
