@@ -26,8 +26,8 @@ interface IGroupKeys {
     }
 
     /// @notice What a committee that took over by resharing has to show.
-    /// @param head It is through once this head, or a later one, is posted: that of the `probationHeads`-th schedule after it took
-    /// office. Its tick comes after that, so the committee before, which holds shares of the same keys, did not make it.
+    /// @param head It is through once this head, or a later one, is posted: the `probationHeads`-th scheduled one after it
+    /// took office. Its tick comes after that, so the committee before, which holds shares of the same keys, did not make it.
     /// @param until From then on, in seconds since 1970, office may go back; 0 for a committee without probation.
     struct Probation {
         uint64 head;
@@ -48,7 +48,7 @@ interface IGroupKeys {
     /// @notice The committee of `epoch` has to make the head numbered `head`, or a later one, by `until`.
     event ProbationBegan(uint64 indexed epoch, uint64 head, uint64 until);
 
-    /// @notice The committee of epoch `failed` made too few heads in time: the one before is in office again, as the {OfficeTaken}
+    /// @notice The committee of epoch `failed` did not make the head that it owed: the one before is in office again, as the {OfficeTaken}
     /// with the next epoch says.
     event OfficeReverted(uint64 indexed failed);
 

@@ -32,7 +32,7 @@ interface ITrustAnchor {
     /// @param recoverySeconds How long a recovery by the root CA can be cancelled by the swarm.
     /// @param epochSeconds How long a committee is in office before the next one is drawn; 0 for as long as the mesh lasts.
     /// @param probationSeconds How long a new committee has to show itself before office goes back to the one before.
-    /// @param probationHeads How many heads it has to make in that time.
+    /// @param probationHeads Which head it has to make in that time, counted in scheduled ones from when it took office.
     /// @param probesPerEpoch How often a member of the committee probes all candidates in an epoch; 0: nobody is measured.
     /// @param rewardBps Part of the reward pool that an epoch pays out, in ten-thousandths, 0 to 10000; 0: there are no rewards.
     struct Parameters {

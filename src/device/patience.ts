@@ -4,8 +4,8 @@ import { backoffMilliseconds, handoverMilliseconds } from "./backoff.js";
 import { isHandingOver, tooFewAnswers } from "./refusals.js";
 
 /**
- * Rounds for which a handover is waited out, besides the attempts: a minute at most. Members that lie about one cost no more than
- * that; a fleet that everybody refuses for want of time comes back in waits that double.
+ * Rounds for which a handover is waited out, about a second before each, besides the attempts. Members that lie about one cost no more
+ * than these; whoever is refused for want of time comes back in waits that double.
  */
 const HANDOVER_ROUNDS = 60;
 

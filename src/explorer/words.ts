@@ -200,7 +200,7 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   Earned: (args) => say`${validator(args)} earned ${ether(args["amount"])} in ${epoch(args)}`,
   Claimed: (args) => say`${validator(args)} took its rewards, ${ether(args["amount"])}`,
   OfficeReverted: (args) =>
-    say`The committee of epoch ${text(args["failed"])} made too few heads in time: office went back to the one before`,
+    say`The committee of epoch ${text(args["failed"])} did not make the head that it owed in time: office went back to the one before`,
   Jailed: (args) => say`${validator(args)} is jailed, and is not drawn before ${utc(args["until"])}`,
   Unjailed: (args) => say`${validator(args)} may be drawn again`,
   ReporterPaid: (args) => say`${link("address", text(args["reporter"]))} got ${ether(args["amount"])} for its report`,

@@ -20,7 +20,7 @@ import { signatureStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import type { LedgerSource } from "../ledger/source.js";
-import { type DueHead, TickClock, headTimes } from "../ledger/ticks.js";
+import { type DueHead, TickClock, type TickParameters, headTimes } from "../ledger/ticks.js";
 import { VOTE_KIND } from "../protocol/api.js";
 import type { Clock } from "../runtime/clock.js";
 import { writeAtomically } from "../runtime/atomic-file.js";
@@ -139,7 +139,8 @@ export class HeadMaker {
   }
 
   async #make(due: DueHead, signal: AbortSignal): Promise<void> {
-    const posted = this.#isPosted(due);
+    const { projection, postEvery } = this.#options;
+    const posted = goesToLedger(due, projection, this.#ticks.parameters, postEvery);
     await Promise.all([
       this.#makeHead(due, posted, signal),
       this.#makeList(due.number, due.blockNumber, signal),
@@ -163,18 +164,6 @@ export class HeadMaker {
   #head(number: number, blockNumber: number): DrlHead {
     const tree = this.#tree.at(blockNumber);
     return { number, root: tree.root(), words: tree.words, blockNumber, ...headTimes(this.#ticks.parameters, number) };
-  }
-
-  /** Whether a head goes to the ledger as well. */
-  #isPosted({ number, scheduled }: DueHead): boolean {
-    const { postEvery, projection } = this.#options;
-    // A head on the ledger is what ends a probation, scheduled or not: where much is held and revoked, an urgent one may hide each
-    // scheduled one.
-    const { office } = projection;
-    const owed = office === undefined ? undefined : projection.takeoverOf(office)?.probationHead;
-    if (owed !== undefined && rotationPhase(projection) === "probation" && BigInt(number) >= owed) return true;
-    const { tickSeconds, headSeconds } = this.#ticks.parameters;
-    return scheduled && postEvery > 0 && ((number * tickSeconds) / headSeconds) % postEvery === 0;
   }
 
   /** Does `work` when this member's turn comes, unless it is done by then. */
@@ -261,4 +250,21 @@ function listedMembers(projection: Projection, committee: Committee, block: numb
       ed25519Key: ed25519,
     };
   });
+}
+
+/**
+ * Whether a head goes to the ledger as well.
+ * @param postEvery each how manieth scheduled one does; 0 for none. In a probation every one does from the owed one on, scheduled or
+ * not, since that ends it: where much is held and revoked, an urgent head may hide each scheduled one.
+ */
+export function goesToLedger(
+  { number, scheduled }: Pick<DueHead, "number" | "scheduled">,
+  projection: Projection,
+  { tickSeconds, headSeconds }: Pick<TickParameters, "tickSeconds" | "headSeconds">,
+  postEvery: number,
+): boolean {
+  const { office } = projection;
+  const owed = office === undefined ? undefined : projection.takeoverOf(office)?.probationHead;
+  if (owed !== undefined && rotationPhase(projection) === "probation" && BigInt(number) >= owed) return true;
+  return scheduled && postEvery > 0 && ((number * tickSeconds) / headSeconds) % postEvery === 0;
 }

@@ -103,6 +103,13 @@ describe("enrolment of a device", () => {
     expect(agent.trust?.committee?.members).to.have.length(4);
   });
 
+  it("looks on for a validator that has the first committee list, where those that it asked have none yet", async () => {
+    const { agent } = await makeDevice(mesh);
+    for (const seat of [1, 2, 3]) mesh.validator(seat).misbehaviour = "early-bundle";
+    await agent.enrol({ validators: mesh.validators.map(({ endpoint }) => endpoint) });
+    expect(agent.trust?.committee?.members).to.have.length(4);
+  });
+
   it("without any bundle says how to get one", async () => {
     const { agent } = await makeDevice(mesh);
     const error = await expectFailure(agent.enrol(), "no-bundle-found");

@@ -95,6 +95,7 @@ export type Misbehaviour =
   | "busy"
   | "claims-taken"
   | "older-bundle"
+  | "early-bundle"
   | "forged-bundle";
 
 export interface Call {
@@ -173,6 +174,7 @@ export class Validator {
 
   #bundle(): Uint8Array {
     if (this.misbehaviour === "older-bundle") return this.#mesh.bundles[0] as Uint8Array;
+    if (this.misbehaviour === "early-bundle") return this.#mesh.earlyBundle;
     if (this.misbehaviour === "forged-bundle") return this.#mesh.forgedBundle;
     return this.#mesh.bundle;
   }
@@ -314,6 +316,8 @@ export class TestMesh {
   /** The oldest first. */
   readonly bundles: Uint8Array[] = [];
   forgedBundle = new Uint8Array();
+  /** As before the committee signed its first list. */
+  earlyBundle = new Uint8Array();
   rootFingerprint = new Uint8Array();
   /** By how many periods the ledger's time is off. */
   periodOffset = 0;
@@ -378,6 +382,9 @@ export class TestMesh {
     const changes = { ...facts, keys: this.trust.keys };
     const cross = await certificates.makeCrossCertificate(this.#root, changes, this.#validity());
     this.bundles.push(encodeBundle({ root: this.#root, crossCertificates: [cross], committeeList }));
+    this.earlyBundle = Uint8Array.from(
+      encodeBundle({ root: this.#root, crossCertificates: [cross], committeeList: undefined }),
+    );
   }
 
   /** A bundle in which the root CA certifies keys of a second generation that nobody before signed, and that certificate's SHA-256. */

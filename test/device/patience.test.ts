@@ -34,7 +34,7 @@ describe("a device's patience", () => {
     expect(patience.after(failed("overloaded"))).to.equal(750);
   });
 
-  it("believes in a handover for a minute and no longer", () => {
+  it("believes in a handover for sixty rounds and no longer", () => {
     const patience = new Patience(1, half);
     for (let round = 0; round < 60; round++) patience.after(failed("counters-pending"));
     expect(() => patience.after(failed("counters-pending")))

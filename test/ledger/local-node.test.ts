@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -103,6 +104,8 @@ describe("local node", () => {
     const known = await finalisedAfter(source, Number(await rpc("eth_blockNumber")));
     source.close();
     await before.stop();
+    const { historical_states: past } = JSON.parse(await readFile(stateFile, "utf8")) as { historical_states: unknown };
+    expect(past ?? [], "whole states of past blocks").to.be.empty;
     const after = sourceOf(await start({ kind: "anvil", stateFile, port: Number(new URL(before.url).port) }));
     expect((await after.block(known.number)).hash).to.equal(known.hash);
     // The state of blocks before the restart is gone.

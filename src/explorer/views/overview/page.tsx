@@ -172,7 +172,7 @@ const LABELS: Readonly<Record<string, string>> = {
   recoverySeconds: "Window of a recovery",
   epochSeconds: "Epoch",
   probationSeconds: "Probation of a new committee",
-  probationHeads: "Heads in a probation",
+  probationHeads: "Scheduled heads to the end of a probation",
   probesPerEpoch: "Probes of a member in an epoch (0: none)",
   rewardBps: "Paid out of the reward pool each epoch",
 };
