@@ -165,15 +165,18 @@ export function parseHex(text: string, what: string, length?: number): Uint8Arra
 }
 
 /** A whole number of an option. @throws SwarmkeepError `bad-number` */
-export function parseCount(text: string, what: string, maximum = Number.MAX_SAFE_INTEGER): number {
+export function parseCount(text: string, what: string, maximum = Number.MAX_SAFE_INTEGER, minimum = 0): number {
   const value = Number(text);
-  if (!/^[0-9]{1,16}$/.test(text) || value > maximum) {
-    throw new SwarmkeepError(`${what} takes a whole number from 0 to ${maximum}, not ${JSON.stringify(text)}`, {
-      kind: "usage",
-      code: "bad-number",
-      advice: "Give it in decimal digits.",
-      details: { text },
-    });
+  if (!/^[0-9]{1,16}$/.test(text) || value > maximum || value < minimum) {
+    throw new SwarmkeepError(
+      `${what} takes a whole number from ${minimum} to ${maximum}, not ${JSON.stringify(text)}`,
+      {
+        kind: "usage",
+        code: "bad-number",
+        advice: "Give it in decimal digits.",
+        details: { text },
+      },
+    );
   }
   return value;
 }

@@ -264,7 +264,7 @@ const RESIZE: Kind<ResizeProposal, ResizeOptions> = {
   command: "resize",
   async propose(ledger, options) {
     if (options.seats === undefined) throw optionMissing("resize", "--seats");
-    const seats = parseCount(options.seats, "--seats", MAXIMUM_COMMITTEE);
+    const seats = parseCount(options.seats, "--seats", MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE);
     await expectPossible(ledger, seats);
     return {
       ...placeOf(ledger.mesh),

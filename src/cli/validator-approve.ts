@@ -8,7 +8,7 @@ import { parseProposal } from "../operator/proposals.js";
 import { makeFolder } from "../runtime/atomic-file.js";
 import { hasDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
-import { approve } from "../validator/approvals.js";
+import { approve, isApproved } from "../validator/approvals.js";
 import { action, readInput } from "./command.js";
 import { text } from "./sessions.js";
 
@@ -39,9 +39,11 @@ export function registerApprove(group: Command): void {
           });
         }
         const digest = proposedDigest(proposed);
-        if (options.yes === true) await approve(await approvalsFolder(path), digest, proposed.request);
-        const verdict = options.yes === true ? "Approved." : "Not approved yet: run it again with --yes to agree.";
-        context.print({ digest, approved: options.yes === true }, `${proposed.description}\n${verdict}`);
+        const folder = await approvalsFolder(path);
+        if (options.yes === true) await approve(folder, digest, proposed.request);
+        const approved = await isApproved(folder, digest);
+        const verdict = approved ? "Approved." : "Not approved yet: run it again with --yes to agree.";
+        context.print({ digest, approved }, `${proposed.description}\n${verdict}`);
       }),
     );
 }

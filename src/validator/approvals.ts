@@ -1,5 +1,5 @@
 /**
- * What the operator of this validator has agreed to: grants, admissions, successors. One file for each statement, written by
+ * What the operator of this validator has agreed to (docs/protocol.md, section 8). One file for each statement, written by
  * a local command on this machine; nothing that comes over the network makes this validator sign one.
  */
 import { join } from "node:path";
@@ -26,9 +26,14 @@ export async function approve(folder: string, digest: Uint8Array, statement: Sta
   await writeAtomically(approvalPath(folder, digest), `${JSON.stringify(approval, null, 2)}\n`);
 }
 
+/** Whether the operator agreed to the statement with this digest. */
+export async function isApproved(folder: string, digest: Uint8Array): Promise<boolean> {
+  return (await readIfPresent(approvalPath(folder, digest), 16_384)) !== undefined;
+}
+
 /** @throws SwarmkeepError `not-approved` */
 export async function expectApproval(folder: string, digest: Uint8Array, statement: StatementRequest): Promise<void> {
-  if ((await readIfPresent(approvalPath(folder, digest), 16_384)) !== undefined) return;
+  if (await isApproved(folder, digest)) return;
   throw new SwarmkeepError(`this validator's operator has not approved the ${statement.name} ${bytesToHex(digest)}`, {
     kind: "refused",
     code: "not-approved",

@@ -62,6 +62,9 @@ describe("governance of a swarm of processes", function () {
     expect(await refused("admit", statement)).to.include("not-approved");
 
     await approve(t, statement);
+    const look = ["validator", "approve", `--statement=${statement}`, "--data"];
+    expect(await succeed([...look, mesh.validator(t).place.folder])).to.match(/^Approved\.$/m);
+    expect(await succeed([...look, mesh.validator(t + 1).place.folder])).to.match(/^Not approved yet/m);
     await succeed(["mesh", "admit", operator(), `--statement=${statement}`]);
     await newcomer.start();
     await eventually("the newcomer is a candidate", async () =>
@@ -180,6 +183,13 @@ describe("governance of a swarm of processes", function () {
     const backwards = await codeOf(again.agent.adoptBundle(old));
     await again.agent.close();
     expect([certificate.generation, backwards]).to.deep.equal([generation + 1, "generation-old"]);
+  });
+
+  it("proposes no size that a committee cannot have, nor any where committees stay", async () => {
+    const refusal = async (seats: string): Promise<string> =>
+      (await command(["mesh", "resize", operator(), `--seats=${seats}`, `--out=${mine("resize.json")}`]).ended).stderr;
+    for (const seats of ["3", "33", "seven"]) expect(await refusal(seats)).to.include("from 4 to 32");
+    expect(await refusal("8")).to.include("founded without epochs");
   });
 
   it("names its successor once and for ever", async () => {

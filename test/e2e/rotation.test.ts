@@ -14,7 +14,7 @@ import { DESK, EPOCH_SHOWN, noBrowser, openPage, picture, settled, startBrowser,
 import { ROTATION_FAILPOINTS } from "./crashes.js";
 import { makeFleet, openFrom } from "./devices.js";
 import { LocalMesh, tellLogsOnFailure } from "./harness.js";
-import { succeed } from "./processes.js";
+import { command, succeed } from "./processes.js";
 import { soak } from "./soaking.js";
 import type { ValidatorProcess } from "./validator-process.js";
 import { eventually } from "./waiting.js";
@@ -240,6 +240,9 @@ describe("rotation of the committee", function () {
     const fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 1 }]);
     const { agent } = await openFrom(fleet, 0);
     await agent.enrol({ attempts: 30 });
+    const operator = `--data=${join(mesh.folder, "operator")}`;
+    const tooMany = await command(["mesh", "resize", operator, "--seats=8"]).ended;
+    expect(tooMany.stderr).to.include("there are 7 candidates that can be drawn");
     await resize(7);
 
     let four = await groupKeys.committee();
