@@ -21,7 +21,10 @@ const solc = {
 // The compiler shortens each 32-byte constant to instructions that compute it, unless told that they run often: field arithmetic
 // on Ed25519 names its prime in every instruction, and takes a third less gas this way.
 const often = { ...solc, settings: { ...solc.settings, optimizer: { enabled: true, runs: 1_000_000 } } };
-const build = { compilers: [solc], overrides: { "contracts/libraries/Ed25519.sol": often } };
+// The ceremony is near the size that a chain takes (EIP-170).
+const seldom = { ...solc, settings: { ...solc.settings, optimizer: { enabled: true, runs: 100 } } };
+const overrides = { "contracts/libraries/Ed25519.sol": often, "contracts/KeyCeremony.sol": seldom };
+const build = { compilers: [solc], overrides };
 
 const local = { chainType: "l1", hardfork: "osaka", chainId: 31337 } as const;
 

@@ -22,7 +22,6 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     /// new. So what is left of an earlier ceremony or attempt counts only where `status` says that it is of this one.
     struct Ceremony {
         Status status;
-        uint32 phaseSeconds;
         /// Bits of candidates by rank, which is their position in the order of invitation: those invited in this attempt, so that no one is
         /// invited twice while others wait; and those that an earlier attempt failed by, whom later ones invite last.
         uint256 drawn;
@@ -45,6 +44,9 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         /// Whether `order` has all there are; a permutation is read as far as it is needed.
         bool isWhole;
         uint256 next;
+        /// How many of the first are known to be eligible or not, and which are.
+        uint256 looked;
+        uint256 eligible;
     }
 
     /// @dev As many candidates are looked at as a bitmap has bits.
@@ -117,8 +119,8 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         Status storage status = c.status;
         uint32 attempt = ++status.attempt;
         (status.accepted, status.dealers) = (0, 0);
-        (status.dealt, status.disqualified, status.refuted) = (0, 0, 0);
-        (status.satisfied, status.acknowledged, status.counted) = (0, 0, 0);
+        (status.dealt, status.disqualified, status.acknowledged) = (0, 0, 0);
+        (status.refuted, status.counted) = (0, 0);
         c.drawn = 0;
         invited = _invite(c, true);
         uint64 deadline = _enter(c, Phase.Accept);
@@ -174,8 +176,19 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
             rank = walk.next++ % count;
             bool hasFailed = (failed >> rank) & 1 == 1;
             if ((drawn >> rank) & 1 == 1 || hasFailed != isSecondRound) continue;
-            if (registry.eligible(walk.order[rank])) return (walk.order[rank], rank);
+            while (rank >= walk.looked) _look(walk, step);
+            if ((walk.eligible >> rank) & 1 == 1) return (walk.order[rank], rank);
         }
+    }
+
+    /// @dev Asks the registry about `step` more at once.
+    function _look(Walk memory walk, uint256 step) private view {
+        uint256 from = walk.looked;
+        uint256 left = walk.order.length - from;
+        address[] memory accounts = new address[](left < step ? left : step);
+        for (uint256 i = 0; i < accounts.length; i++) accounts[i] = walk.order[from + i];
+        walk.eligible |= registry.eligibleAmong(accounts) << from;
+        walk.looked = from + accounts.length;
     }
 
     /// @dev Reads `step` more members of the permutation. Where it ends, those that it left out follow: whoever was admitted since
@@ -224,8 +237,8 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
 
     /// @dev Enters or repeats a phase.
     function _enter(Ceremony storage c, Phase phase) internal returns (uint64 deadline) {
-        deadline = uint64(block.timestamp) + c.phaseSeconds;
-        (c.status.phase, c.status.deadline) = (phase, deadline);
+        deadline = uint64(block.timestamp) + c.status.phaseSeconds;
+        (c.status.phase, c.status.deadline) = (phase, uint40(deadline));
     }
 
     function _isUnderWay(Phase phase) internal pure returns (bool) {
@@ -238,9 +251,9 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         return groupKeys.memberAt(seat);
     }
 
-    /// @dev In office. One place that asks keeps the contract below the size that a chain takes.
-    function _committee() internal view returns (address[] memory) {
-        return groupKeys.committee();
+    /// @dev Seats of the committee in office.
+    function _seatsInOffice() internal view returns (uint256) {
+        return groupKeys.seats();
     }
 
     /// @dev For a re-key.
@@ -248,10 +261,11 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         return IGenerations(generations).members();
     }
 
-    /// @dev Seats that have a dealer: in a resharing some of the committee in office may be empty.
+    /// @dev Seats that have a dealer: in a resharing some of the committee in office may be empty, if not all dealt.
     function _dealerSeats(Status memory status) internal view returns (uint40 dealers) {
-        if (status.kind != Kind.Resharing) return Seats.firstOf(status.dealers);
-        address[] memory committee = _committee();
+        uint40 all = Seats.firstOf(status.dealers);
+        if (status.kind != Kind.Resharing || status.dealt == all) return all;
+        address[] memory committee = groupKeys.committee();
         for (uint256 i = 0; i < committee.length; i++) if (committee[i] != address(0)) dealers = dealers.with(i + 1);
     }
 

@@ -24,8 +24,7 @@ contract KeyCeremony is CeremonySeats {
     /// @dev What is known of each dealing, by its one-time key: {Dealing-record}. One word says that the key is used, by whom, and
     /// what was dealt.
     mapping(bytes32 ephemeralHash => bytes32 record) private _dealings;
-    mapping(uint64 ceremony => mapping(uint32 attempt => mapping(bytes32 outcomeHash => uint256 count)))
-        private _acknowledgements;
+    mapping(bytes32 key => uint256 count) private _acknowledgements;
 
     constructor(
         ITrustAnchor anchor_,
@@ -50,7 +49,7 @@ contract KeyCeremony is CeremonySeats {
     /// @inheritdoc IKeyCeremony
     function startResharing() external returns (uint64 ceremony) {
         (, uint8 seats) = rotation.due();
-        (ceremony, ) = _start(Kind.Resharing, seats, _committee().length);
+        (ceremony, ) = _start(Kind.Resharing, seats, _seatsInOffice());
     }
 
     /// @inheritdoc IKeyCeremony
@@ -69,12 +68,11 @@ contract KeyCeremony is CeremonySeats {
     function _start(Kind kind, uint8 seats, uint256 dealers) private returns (uint64 ceremony, uint256 invited) {
         Ceremony storage c = _ceremony;
         Status storage status = c.status;
-        ceremony = status.ceremony;
-        if (_isUnderWay(status.phase)) revert CeremonyRunning(ceremony);
+        if (_isUnderWay(status.phase)) revert CeremonyRunning(status.ceremony);
 
-        ceremony++;
-        c.phaseSeconds = anchor.parameters().phaseSeconds;
-        (status.ceremony, status.attempt, c.failed) = (uint32(ceremony), 0, 0);
+        ceremony = ++status.ceremony;
+        if (status.phaseSeconds == 0) status.phaseSeconds = anchor.parameters().phaseSeconds;
+        (status.attempt, c.failed) = (0, 0);
         (status.kind, status.seats) = (kind, seats);
         status.threshold = uint8(Quorum.threshold(seats));
         status.dealersNeeded = uint8(Quorum.threshold(dealers));
@@ -116,7 +114,8 @@ contract KeyCeremony is CeremonySeats {
             _meshId,
             abi.encodePacked(address(this), ceremony, attempt, seat),
             status.threshold,
-            status.seats
+            status.seats,
+            status.kind == Kind.Resharing
         );
         _checkOpening(status, dealing, seat, opening);
         if (_dealings[digest.ephemeralHash] != 0) revert EphemeralKeyUsed(digest.ephemeralHash);
@@ -185,26 +184,25 @@ contract KeyCeremony is CeremonySeats {
         _disqualify(c, dealer);
     }
 
-    /// @inheritdoc IKeyCeremony
-    function satisfied(uint64 ceremony, uint32 attempt, uint8 receiver) external {
-        Ceremony storage c = _running(ceremony, attempt, Phase.Complain);
-        _expectReceiver(c, receiver);
-        if (c.status.satisfied.has(receiver)) revert AlreadyDone(receiver);
-
-        c.status.satisfied = c.status.satisfied.with(receiver);
-        emit Satisfied(ceremony, attempt, receiver);
-    }
-
     // ---------------------------------------------------------------- acknowledge and activate
 
     /// @inheritdoc IKeyCeremony
-    function acknowledge(uint64 ceremony, uint32 attempt, uint8 receiver, bytes32 outcomeHash) external {
-        Ceremony storage c = _running(ceremony, attempt, Phase.Acknowledge);
+    function acknowledge(
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 receiver,
+        uint40 dealings,
+        bytes32 outcomeHash
+    ) external {
+        // While others may still complain, or after that.
+        Phase phase = _ceremony.status.phase == Phase.Complain ? Phase.Complain : Phase.Acknowledge;
+        Ceremony storage c = _running(ceremony, attempt, phase);
         _expectReceiver(c, receiver);
         if (c.status.acknowledged.has(receiver)) revert AlreadyDone(receiver);
+        if (dealings != _good()) revert DealingsChanged(dealings, _good());
 
         c.status.acknowledged = c.status.acknowledged.with(receiver);
-        _acknowledgements[ceremony][attempt][outcomeHash]++;
+        _acknowledgements[_acknowledgementKey(ceremony, attempt, outcomeHash)]++;
         emit Acknowledged(ceremony, attempt, receiver, outcomeHash);
     }
 
@@ -219,7 +217,7 @@ contract KeyCeremony is CeremonySeats {
         bytes32 qualifiedHash = _qualifiedHash(ceremony, c.status);
         bytes32 blsKeyHash = keccak256(abi.encode(outcome.blsKey));
         bytes32 outcomeHash = keccak256(abi.encode(qualifiedHash, outcome.verificationRoot, blsKeyHash, outcome.edKey));
-        uint256 count = _acknowledgements[ceremony][attempt][outcomeHash];
+        uint256 count = _acknowledgements[_acknowledgementKey(ceremony, attempt, outcomeHash)];
         uint256 needed = Quorum.acknowledgements(c.status.seats);
         if (count < needed) revert TooFewAcknowledgements(count, needed);
 
@@ -280,7 +278,7 @@ contract KeyCeremony is CeremonySeats {
         }
 
         address[] memory accounts = _assignSeats(c, status);
-        c.status.dealers = uint8(status.kind == Kind.Resharing ? _committee().length : accepted);
+        c.status.dealers = uint8(status.kind == Kind.Resharing ? _seatsInOffice() : accepted);
         uint64 deadline = _enter(c, Phase.Deal);
         emit Seated(ceremony, status.attempt, accounts, deadline);
     }
@@ -302,8 +300,8 @@ contract KeyCeremony is CeremonySeats {
 
     function _endComplain(Ceremony storage c, uint64 ceremony) private {
         Status memory status = c.status;
-        if (status.satisfied != status.accepted) _requireOver(status);
-        uint40 good = status.dealt.without(status.disqualified);
+        if (status.acknowledged != status.accepted) _requireOver(status);
+        uint40 good = _good();
         if (good.count() < status.dealersNeeded) {
             return _fail(c, ceremony, status, 0, Seats.firstOf(status.dealers).without(good));
         }
@@ -389,7 +387,7 @@ contract KeyCeremony is CeremonySeats {
         Defect defect,
         bytes32 ephemeralHash
     ) private view returns (CeremonyJudge.Case memory subject) {
-        if (!c.status.dealt.without(c.status.disqualified).has(dealer)) revert NoDealing(dealer);
+        if (!_good().has(dealer)) revert NoDealing(dealer);
         subject.meshId = _meshId;
         (subject.ceremony, subject.attempt, subject.dealer) = (ceremony, attempt, dealer);
         (subject.seats, subject.threshold) = (c.status.seats, c.status.threshold);
@@ -397,8 +395,10 @@ contract KeyCeremony is CeremonySeats {
         subject.recorded = _dealings[ephemeralHash];
     }
 
+    /// @dev What was acknowledged so far was an outcome of its dealing too.
     function _disqualify(Ceremony storage c, uint8 dealer) private {
         c.status.disqualified = c.status.disqualified.with(dealer);
+        c.status.acknowledged = 0;
         _slash(_dealerAt(c, dealer), IValidatorRegistry.Offence.BadDealing);
     }
 
@@ -406,21 +406,22 @@ contract KeyCeremony is CeremonySeats {
         registry.slash(account, offence);
     }
 
+    /// @dev Dealers whose dealing nobody has shown to be bad.
+    function _good() private view returns (uint40) {
+        return _ceremony.status.dealt.without(_ceremony.status.disqualified);
+    }
+
+    /// @dev An acknowledgement counts for the dealings that were good when it came: a member that acknowledges again after one was
+    /// disqualified would count twice else, for an outcome that it named too early.
+    function _acknowledgementKey(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) private view returns (bytes32) {
+        return keccak256(abi.encode(ceremony, attempt, _good(), outcomeHash));
+    }
+
     function _qualifiedHash(uint64 ceremony, Status memory status) private pure returns (bytes32) {
         return keccak256(abi.encode(ceremony, status.attempt, uint256(status.counted)));
     }
 
     // ---------------------------------------------------------------- views
-
-    /// @inheritdoc IKeyCeremony
-    function isEphemeralKeyUsed(bytes32 ephemeralHash) external view returns (bool) {
-        return _dealings[ephemeralHash] != 0;
-    }
-
-    /// @inheritdoc IKeyCeremony
-    function acknowledgementsOf(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) external view returns (uint256) {
-        return _acknowledgements[ceremony][attempt][outcomeHash];
-    }
 
     /// @inheritdoc IKeyCeremony
     function qualifiedHashOf(uint64 ceremony) external view returns (bytes32) {

@@ -186,8 +186,11 @@ contract Measurement is IMeasurement, MeshContract {
         uint256[] memory views
     ) private returns (uint256 qualities) {
         qualities = _qualities[first / Classes.IN_WORD];
+        uint16[] memory ranks = new uint16[](sampled);
+        for (uint256 i = 0; i < sampled; i++) ranks[i] = uint16(first + i);
+        address[] memory accounts = registry.candidatesAt(ranks);
         for (uint256 i = 0; i < sampled; i++) {
-            uint256 own = _indexOf(registry.candidateAt(first + i), committee, seats);
+            uint256 own = _indexOf(accounts[i], committee, seats);
             qualities = qualities.with(i, qualities.classAt(i).moved(Classes.median(views, i, own)));
         }
         _qualities[first / Classes.IN_WORD] = qualities;

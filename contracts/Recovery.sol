@@ -93,7 +93,7 @@ contract Recovery is IRecovery, SwarmGoverned {
         _requireStage(number, Stage.Requested);
         if (_standing.isCompromised) {
             uint256 declared = declarations[number][groupKeys.epoch()].count();
-            uint256 needed = groupKeys.committee().length / 3 + 1;
+            uint256 needed = groupKeys.seats() / 3 + 1;
             if (declared < needed) revert TooFewDeclarations(declared, needed);
         } else if (block.timestamp <= _standing.until) {
             revert WindowLasts(_standing.until, block.timestamp);
@@ -109,7 +109,7 @@ contract Recovery is IRecovery, SwarmGoverned {
         _requireStage(number, Stage.Begun);
         address[] memory accounts = members();
         uint256 eligible = 0;
-        for (uint256 i = 0; i < accounts.length; i++) if (registry.eligible(accounts[i])) eligible++;
+        for (uint256 rest = registry.eligibleAmong(accounts); rest != 0; rest &= rest - 1) eligible++;
         uint256 needed = Quorum.acknowledgements(accounts.length);
         if (eligible < needed) revert TooFewEligible(eligible, needed);
 

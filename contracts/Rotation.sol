@@ -127,29 +127,29 @@ contract Rotation is IRotation, SwarmGoverned {
     }
 
     /// @inheritdoc IRotation
-    function drawn(uint256 from, uint256 count) external view returns (address[] memory accounts) {
+    function drawn(uint256 from, uint256 count) external view returns (address[] memory) {
         Turn storage turn_ = _turn;
         if (!turn_.isDrawn) revert BeaconMissing(turn_.epoch);
-        uint16[] memory ranks = Sortition.draw(_tree, turn_.candidates, _lastBeacon, from, count);
-        accounts = new address[](ranks.length);
-        for (uint256 i = 0; i < ranks.length; i++) accounts[i] = registry.candidateAt(ranks[i]);
+        return registry.candidatesAt(Sortition.draw(_tree, turn_.candidates, _lastBeacon, from, count));
     }
 
     /// @inheritdoc IRotation
-    function undrawn(uint256 count) external view returns (address[] memory accounts) {
-        accounts = new address[](count);
+    function undrawn(uint256 count) external view returns (address[] memory) {
+        uint16[] memory ranks = new uint16[](count);
         uint256 found = 0;
         // Where nobody admits candidates, who came after the freeze may have come for what was drawn: not before the next one.
         bool isOpen = anchor.parameters().admission == Quorum.OPEN_ADMISSION;
         uint256 candidates = isOpen ? _turn.candidates : registry.candidateCount();
+        if (candidates > type(uint16).max) candidates = type(uint16).max;
         for (uint256 rank = 0; rank < candidates && found < count; rank++) {
             bool isDrawn = rank < _leaves && _tree.weightOf(rank) != 0;
-            if (!isDrawn) accounts[found++] = registry.candidateAt(rank);
+            if (!isDrawn) ranks[found++] = uint16(rank);
         }
         assembly ("memory-safe") {
             // A shorter array in the same place.
-            mstore(accounts, found)
+            mstore(ranks, found)
         }
+        return registry.candidatesAt(ranks);
     }
 
     /// @inheritdoc IRotation

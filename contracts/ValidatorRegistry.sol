@@ -207,17 +207,15 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     }
 
     /// @inheritdoc IValidatorRegistry
-    function eligible(address account) public view returns (bool) {
-        Validator storage candidate = _validators[account];
-        if (candidate.state != State.Active || candidate.jailedUntil != 0) return false;
-        if (candidate.isDevice && _isRevoked(DeviceOperator.indexOf(candidate.operator))) return false;
-        return 2 * uint256(candidate.stake) >= anchor.minimumStake();
+    function eligibleAmong(address[] calldata accounts) external view returns (uint256 eligible) {
+        uint256 minimumStake = anchor.minimumStake();
+        for (uint256 i = 0; i < accounts.length; i++) if (_isEligible(accounts[i], minimumStake)) eligible |= 1 << i;
     }
 
     /// @inheritdoc IValidatorRegistry
     function stakeAt(uint256 position) external view returns (address account, uint256 stake) {
         account = _candidates[position];
-        stake = eligible(account) ? _validators[account].stake : 0;
+        stake = _isEligible(account, anchor.minimumStake()) ? _validators[account].stake : 0;
     }
 
     /// @inheritdoc IValidatorRegistry
@@ -251,8 +249,9 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     }
 
     /// @inheritdoc IValidatorRegistry
-    function candidateAt(uint256 position) external view returns (address) {
-        return _candidates[position];
+    function candidatesAt(uint16[] calldata positions) external view returns (address[] memory accounts) {
+        accounts = new address[](positions.length);
+        for (uint256 i = 0; i < positions.length; i++) accounts[i] = _candidates[positions[i]];
     }
 
     /// @dev Until a reporter is paid, all that is lost is burnt.
@@ -291,6 +290,13 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     /// @dev Not before the genesis members have made the keys: whoever staked faster than they would be the first committee.
     function _isOpen() private view returns (bool) {
         return anchor.parameters().admission == Quorum.OPEN_ADMISSION && groupKeys.epoch() != 0;
+    }
+
+    function _isEligible(address account, uint256 minimumStake) private view returns (bool) {
+        Validator storage candidate = _validators[account];
+        if (candidate.state != State.Active || candidate.jailedUntil != 0) return false;
+        if (candidate.isDevice && _isRevoked(DeviceOperator.indexOf(candidate.operator))) return false;
+        return 2 * uint256(candidate.stake) >= minimumStake;
     }
 
     function _isRevoked(uint64 index) private view returns (bool) {

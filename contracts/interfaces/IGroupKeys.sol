@@ -100,6 +100,8 @@ interface IGroupKeys {
     function verificationRoot() external view returns (bytes32);
     /// @notice Accounts in seat order; zero for an empty seat.
     function committee() external view returns (address[] memory);
+    /// @notice Seats of the committee, the empty ones too.
+    function seats() external view returns (uint256);
     /// @notice The account at `seat`; zero where there is none.
     function memberAt(uint256 seat) external view returns (address);
     /// @notice The seat of `account`, from 1; 0 if it has none.

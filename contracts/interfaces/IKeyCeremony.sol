@@ -37,9 +37,9 @@ interface IKeyCeremony {
         Accept,
         /// Dealers post their dealings.
         Deal,
-        /// Receivers complain, or say that they are satisfied.
+        /// Receivers complain, or acknowledge the outcome that they have without a complaint.
         Complain,
-        /// Receivers acknowledge the outcome; then anybody activates it.
+        /// The dealings that count are fixed. Receivers that did not yet, acknowledge the outcome; then anybody activates it.
         Acknowledge,
         /// Final: the committee is in office.
         Active,
@@ -55,15 +55,16 @@ interface IKeyCeremony {
     }
 
     /// @notice Where a ceremony stands.
+    /// @dev One word holds all that dealings, complaints and acknowledgements change.
     struct Status {
         /// Counts from 1.
-        uint32 ceremony;
+        uint24 ceremony;
         Kind kind;
         Phase phase;
         /// Counts from 1.
-        uint32 attempt;
+        uint24 attempt;
         /// Last second of the phase, Unix time.
-        uint64 deadline;
+        uint40 deadline;
         /// n, receivers' seats.
         uint8 seats;
         /// t, coefficients in each dealing and shares in each signature.
@@ -75,16 +76,16 @@ interface IKeyCeremony {
         uint40 dealt;
         /// Dealers whose dealing was shown to be bad.
         uint40 disqualified;
+        /// Receivers that acknowledged an outcome since a dealing was disqualified last.
+        uint40 acknowledged;
         /// Accept: places whose key is there. Later: the seats that are taken, which are the first ones.
         uint40 accepted;
         /// Receivers whose complaint was refuted.
         uint40 refuted;
-        /// Receivers without a complaint.
-        uint40 satisfied;
-        /// Receivers that acknowledged an outcome.
-        uint40 acknowledged;
         /// From Acknowledge on: the dealers that count, the `dealersNeeded` lowest good seats.
         uint40 counted;
+        /// How long each phase is, of the genesis; 0 before the first ceremony.
+        uint32 phaseSeconds;
     }
 
     /// @notice One receiver's sealed share of one dealing, opened.
@@ -194,9 +195,6 @@ interface IKeyCeremony {
         uint8 index
     );
 
-    /// @notice `receiver` has no complaint left.
-    event Satisfied(uint64 indexed ceremony, uint32 indexed attempt, uint8 indexed receiver);
-
     /// @notice Complain ended and Acknowledge began.
     event Closed(
         uint64 indexed ceremony,
@@ -206,7 +204,8 @@ interface IKeyCeremony {
         uint64 deadline
     );
 
-    /// @notice `receiver` holds both shares of the outcome with this hash, on disk.
+    /// @notice `receiver` holds both shares of the outcome with this hash, on disk, and has no complaint. A dealing that is disqualified
+    /// after it makes it void.
     event Acknowledged(uint64 indexed ceremony, uint32 indexed attempt, uint8 indexed receiver, bytes32 outcomeHash);
 
     /// @notice The attempt came to nothing in `phase`; the {Invited} of the next one follows.
@@ -293,6 +292,9 @@ interface IKeyCeremony {
     /// @notice Commitment `index` decodes, or the witness does not show that it does not.
     error NotMalformed(uint256 index);
 
+    /// @notice The outcome is one of the dealings of `given`, and those of `good` are.
+    error DealingsChanged(uint40 given, uint40 good);
+
     /// @notice `actual` receivers acknowledged this outcome, and `needed` must.
     error TooFewAcknowledgements(uint256 actual, uint256 needed);
 
@@ -354,12 +356,19 @@ interface IKeyCeremony {
         Malformation calldata malformation
     ) external;
 
-    /// @notice The caller, at seat `receiver`, has no complaint. When all have said so, the phase may end early.
-    function satisfied(uint64 ceremony, uint32 attempt, uint8 receiver) external;
-
-    /// @notice The caller, at seat `receiver`, holds both combined shares of this outcome on disk.
+    /// @notice The caller, at seat `receiver`, holds both combined shares of this outcome on disk, and has no complaint. In Complain the
+    /// outcome is that of the `dealersNeeded` lowest dealings that are good so far; one that is disqualified makes every
+    /// acknowledgement void. When all receivers have acknowledged, Complain may end early.
+    /// @param dealings Dealers whose dealing is good as far as the caller knows. Reverts with {DealingsChanged} where another was
+    /// disqualified meanwhile: the acknowledgement would count for nothing, and the caller could not give another.
     /// @param outcomeHash keccak256(abi.encode(qualifiedHash, verificationRoot, keccak256(blsKey), edKey)).
-    function acknowledge(uint64 ceremony, uint32 attempt, uint8 receiver, bytes32 outcomeHash) external;
+    function acknowledge(
+        uint64 ceremony,
+        uint32 attempt,
+        uint8 receiver,
+        uint40 dealings,
+        bytes32 outcomeHash
+    ) external;
 
     /// @notice Puts the committee into office. Anyone, with n - f acknowledgements of this outcome and the new shares' swarm
     /// signature over the statement Activation; else reverts with InvalidSwarmSignature(digest) of {ISwarmStatements}.
@@ -372,7 +381,7 @@ interface IKeyCeremony {
     ) external;
 
     /// @notice Ends the current phase: after its deadline, or at once when everybody has acted (all invited accepted; all
-    /// dealt; all receivers are satisfied). Anyone. Acknowledge ends with {activate}, or here, in failure.
+    /// dealt; all receivers acknowledged). Anyone. Acknowledge ends with {activate}, or here, in failure.
     /// - Accept: absent members are replaced by the next candidates. Without any, n - f accepted suffice to go on, else the
     ///   same are waited for again.
     /// - Deal: dealers without a dealing are slashed (MissingDealing).
@@ -406,12 +415,6 @@ interface IKeyCeremony {
 
     /// @notice keccak256 of the 128 bytes of the key with which `seat`, a place until seats are numbered, was accepted; zero if it was not.
     function receivingKeyHash(uint64 ceremony, uint8 seat) external view returns (bytes32);
-
-    /// @notice Whether a dealing with this one-time key (keccak256 of its 128 bytes) was ever taken.
-    function isEphemeralKeyUsed(bytes32 ephemeralHash) external view returns (bool);
-
-    /// @notice How many receivers acknowledged this outcome in `attempt`, of any ceremony.
-    function acknowledgementsOf(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) external view returns (uint256);
 
     /// @notice keccak256(abi.encode(ceremony, attempt, counted)), from Acknowledge on; zero before.
     function qualifiedHashOf(uint64 ceremony) external view returns (bytes32);

@@ -171,9 +171,9 @@ interface IValidatorRegistry is IEquivocations {
     /// @notice Ends the jail of the calling, active account, when its time is over.
     function unjail() external;
 
-    /// @notice Whether `account` may be given a seat: active, not jailed, at least half of the minimum stake left, and its device, if
-    /// it is one, neither revoked nor held.
-    function eligible(address account) external view returns (bool);
+    /// @notice Which of 256 accounts or less may be given a seat, as a bitmap with bit `1 << i` for `accounts[i]`: active, not jailed, at
+    /// least half of the minimum stake left, and its device, if it is one, neither revoked nor held.
+    function eligibleAmong(address[] calldata accounts) external view returns (uint256 eligible);
     /// @notice Candidate number `position`, and the wei that it is drawn by: 0 where it must not be given a seat.
     function stakeAt(uint256 position) external view returns (address account, uint256 stake);
     /// @notice All the ledger knows of `account`.
@@ -182,8 +182,8 @@ interface IValidatorRegistry is IEquivocations {
     function candidates() external view returns (address[] memory);
     /// @notice How many were ever admitted.
     function candidateCount() external view returns (uint256);
-    /// @notice Number `position` of {candidates}, from 0.
-    function candidateAt(uint256 position) external view returns (address);
+    /// @notice Those at these positions of {candidates}, from 0.
+    function candidatesAt(uint16[] calldata positions) external view returns (address[] memory);
     /// @notice The candidate of `operator`; zero for none.
     function candidateOf(bytes32 operator) external view returns (address);
     /// @notice Who registered the TLS key with this pin, also if it has another one now; zero for nobody.

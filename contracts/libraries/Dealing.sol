@@ -7,10 +7,11 @@ import {G1Terms} from "./G1Terms.sol";
 import {KeccakMerkle} from "./KeccakMerkle.sol";
 
 /// @title A dealing: its bytes, its proof, and what the ledger keeps of it
-/// @notice E.x 48 | E.y 48 | C_0.y 48 | c 32 | s_E 32 | s_0 32 | t * 48 G1 commitments | t * 32 Ed25519 commitments | n * 64 sealed
-/// shares. The proof (Schnorr 1991) is one of knowledge of e and f(0), under one challenge bound to mesh, contract, ceremony,
-/// attempt and dealer. So nobody can copy another dealer's E and have honest receivers open that dealer's shares, or choose a
-/// C_0 after the others'.
+/// @notice E.x 48 | E.y 48 | c 32 | s_E 32 | t * 48 G1 commitments | t * 32 Ed25519 commitments | n * 64 sealed shares; for new keys with
+/// C_0.y 48 | s_0 32 after s_E. The proof (Schnorr 1991) is one of knowledge of e, for new keys of f(0) too, under one challenge bound to
+/// mesh, contract, ceremony, attempt and dealer. So nobody can copy another dealer's E and have honest receivers open that dealer's
+/// shares, or choose a C_0 after the others'. In a resharing there is no such choice: C_0 is a verification key of the committee in
+/// office, which {dealsVerifiedShare} looks at.
 library Dealing {
     using BLS12381 for BLS12381.G1Point;
     using G1Terms for G1Terms.Terms;
@@ -26,11 +27,12 @@ library Dealing {
     uint256 internal constant SEALED_SIZE = 64;
 
     // Where the parts begin.
-    uint256 private constant CONSTANT_Y = 96;
-    uint256 private constant CHALLENGE = 144;
-    uint256 private constant EPHEMERAL_RESPONSE = 176;
+    uint256 private constant CHALLENGE = 96;
+    uint256 private constant EPHEMERAL_RESPONSE = 128;
+    /// @dev The commitments; for new keys C_0.y is here.
+    uint256 private constant PROOF_END = 160;
     uint256 private constant CONSTANT_RESPONSE = 208;
-    uint256 private constant COMMITMENTS = 240;
+    uint256 private constant CONSTANT_PROOF_END = 240;
 
     /// @notice What a dealing's opening refers to.
     struct Digest {
@@ -44,27 +46,30 @@ library Dealing {
     /// somebody complains. Reverts where a check fails.
     /// @param meshId The proof's mesh.
     /// @param place Contract, ceremony, attempt and dealer, packed.
+    /// @param isResharing Whether it is of a share, and not of a part of new keys.
     function check(
         bytes calldata dealing,
         bytes32 meshId,
         bytes memory place,
         uint256 threshold,
-        uint256 seats
+        uint256 seats,
+        bool isResharing
     ) internal view returns (Digest memory digest) {
-        uint256 edCommitments = COMMITMENTS + threshold * G1_SIZE;
+        uint256 commitments = isResharing ? PROOF_END : CONSTANT_PROOF_END;
+        uint256 edCommitments = commitments + threshold * G1_SIZE;
         uint256 sealedShares = edCommitments + threshold * ED_SIZE;
         uint256 end = sealedShares + seats * SEALED_SIZE;
         if (dealing.length != end) revert IKeyCeremony.InvalidLength(dealing.length, end);
 
-        digest.ephemeralHash = _checkProof(dealing, meshId, place);
-        digest.g1Hash = keccak256(dealing[COMMITMENTS:edCommitments]);
+        digest.ephemeralHash = _checkProof(dealing, meshId, place, isResharing);
+        digest.g1Hash = keccak256(dealing[commitments:edCommitments]);
         digest.edHash = keccak256(dealing[edCommitments:sealedShares]);
         digest.sealedRoot = KeccakMerkle.rootOf(dealing[sealedShares:], SEALED_SIZE, seats);
     }
 
     /// @notice Whether both C_0 are the verification keys of seat `dealer` under `verificationRoot`, so that the dealer deals the
     /// shares that it holds (resharing).
-    /// @param dealing With the length that {check} tests.
+    /// @param dealing Of a resharing, with the length that {check} tests.
     /// @param dealers Seats of the old committee.
     function dealsVerifiedShare(
         bytes calldata dealing,
@@ -74,12 +79,12 @@ library Dealing {
         bytes32[] calldata path,
         bytes32 verificationRoot
     ) internal pure returns (bool) {
-        uint256 edCommitments = COMMITMENTS + threshold * G1_SIZE;
+        uint256 edCommitments = PROOF_END + threshold * G1_SIZE;
         bytes32 leaf = keccak256(
             abi.encodePacked(
                 uint8(0),
                 uint8(dealer),
-                dealing[COMMITMENTS:COMMITMENTS + G1_SIZE],
+                dealing[PROOF_END:PROOF_END + G1_SIZE],
                 dealing[edCommitments:edCommitments + ED_SIZE]
             )
         );
@@ -117,35 +122,56 @@ library Dealing {
     function _checkProof(
         bytes calldata dealing,
         bytes32 meshId,
-        bytes memory place
+        bytes memory place,
+        bool isResharing
     ) private view returns (bytes32 ephemeralHash) {
-        BLS12381.G1Point memory ephemeral = BLS12381.decodeUncompressed(dealing[:CONSTANT_Y]);
-        bytes calldata compressed = dealing[COMMITMENTS:COMMITMENTS + G1_SIZE];
-        BLS12381.G1Point memory constant_ = BLS12381.G1Point({
-            // Without the three flags, which the comparison after this checks.
-            xHi: uint128(bytes16(compressed[:16])) & (type(uint128).max >> 3),
-            xLo: uint256(bytes32(compressed[16:])),
-            yHi: uint128(bytes16(dealing[CONSTANT_Y:])),
-            yLo: uint256(bytes32(dealing[CONSTANT_Y + 16:]))
-        });
-        if (!constant_.matchesCompressed(compressed)) revert IKeyCeremony.ConstantMismatch();
-        if (ephemeral.isInfinity() || constant_.isInfinity()) revert IKeyCeremony.InvalidDealingProof();
-
-        uint256 challenge = uint256(bytes32(dealing[CHALLENGE:]));
-        uint256 ephemeralResponse = uint256(bytes32(dealing[EPHEMERAL_RESPONSE:]));
-        uint256 constantResponse = uint256(bytes32(dealing[CONSTANT_RESPONSE:]));
-        // One form for each number: what the ledger takes, every reader must be able to parse.
-        if (ephemeralResponse >= R || constantResponse >= R) revert IKeyCeremony.InvalidDealingProof();
-        BLS12381.G1Point memory generator = BLS12381.generator();
-        bytes memory points = abi.encode(
-            ephemeral,
-            constant_,
-            proofCommitment(generator, ephemeralResponse, ephemeral, challenge),
-            proofCommitment(generator, constantResponse, constant_, challenge)
-        );
+        BLS12381.G1Point memory ephemeral = BLS12381.decodeUncompressed(dealing[:CHALLENGE]);
+        uint256 challenge = _wordAt(dealing, CHALLENGE);
+        BLS12381.G1Point memory announced = _announced(ephemeral, _wordAt(dealing, EPHEMERAL_RESPONSE), challenge);
+        bytes memory points;
+        if (isResharing) {
+            points = abi.encode(ephemeral, announced);
+        } else {
+            BLS12381.G1Point memory constant_ = _constantOf(dealing);
+            points = abi.encode(
+                ephemeral,
+                constant_,
+                announced,
+                _announced(constant_, _wordAt(dealing, CONSTANT_RESPONSE), challenge)
+            );
+        }
         if (uint256(keccak256(abi.encodePacked(TAG, meshId, place, points))) % R != challenge) {
             revert IKeyCeremony.InvalidDealingProof();
         }
         return keccak256(abi.encode(ephemeral));
+    }
+
+    /// @dev What the proof for `point` began with, if `point` is not infinity.
+    function _announced(
+        BLS12381.G1Point memory point,
+        uint256 response,
+        uint256 challenge
+    ) private view returns (BLS12381.G1Point memory) {
+        // One form for each number: what the ledger takes, every reader must be able to parse.
+        if (point.isInfinity() || response >= R) revert IKeyCeremony.InvalidDealingProof();
+        return proofCommitment(BLS12381.generator(), response, point, challenge);
+    }
+
+    /// @dev C_0 of new keys: x of the first commitment, y of its own.
+    function _constantOf(bytes calldata dealing) private pure returns (BLS12381.G1Point memory constant_) {
+        constant_ = BLS12381.G1Point({
+            // Without the three flags, which the comparison after this checks.
+            xHi: uint128(_wordAt(dealing, CONSTANT_PROOF_END) >> 128) & (type(uint128).max >> 3),
+            xLo: _wordAt(dealing, CONSTANT_PROOF_END + 16),
+            yHi: uint128(_wordAt(dealing, PROOF_END) >> 128),
+            yLo: _wordAt(dealing, PROOF_END + 16)
+        });
+        if (!constant_.matchesCompressed(dealing[CONSTANT_PROOF_END:CONSTANT_PROOF_END + G1_SIZE])) {
+            revert IKeyCeremony.ConstantMismatch();
+        }
+    }
+
+    function _wordAt(bytes calldata dealing, uint256 at) private pure returns (uint256) {
+        return uint256(bytes32(dealing[at:]));
     }
 }

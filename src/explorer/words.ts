@@ -162,7 +162,6 @@ const EVENTS: Readonly<Record<string, Tell>> = {
     say`Seat ${text(args["receiver"])} complained about seat ${text(args["dealer"])} in ${ceremony(args)}, and was wrong: the share is good`,
   CommitmentMalformed: (args) =>
     say`The dealing of seat ${text(args["dealer"])} in ${ceremony(args)} was shown not to decode`,
-  Satisfied: (args) => say`Seat ${text(args["receiver"])} has no complaint in ${ceremony(args)}`,
   Closed: (args) =>
     say`Complaints ended in ${ceremony(args)}: the dealings of seats ${seats(args["counted"])} count; acknowledgements until ${utc(args["deadline"])}`,
   Acknowledged: (args) => say`Seat ${text(args["receiver"])} holds its new shares in ${ceremony(args)}`,
@@ -263,7 +262,6 @@ const CALLS: Readonly<Record<string, Tell>> = {
     say`complained as seat ${text(args["receiver"])} about seat ${text(args["dealer"])} in ${ceremony(args)}`,
   malformed: (args) =>
     say`reported that the dealing of seat ${text(args["dealer"])} in ${ceremony(args)} does not decode`,
-  satisfied: (args) => say`has no complaint as seat ${text(args["receiver"])} in ${ceremony(args)}`,
   acknowledge: (args) => say`acknowledged its new shares as seat ${text(args["receiver"])} in ${ceremony(args)}`,
   activate: (args) => say`put the committee of ${ceremony(args)} into office`,
   advance: (args) => say`moved ${ceremony(args)} on to its next phase`,

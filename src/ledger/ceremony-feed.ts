@@ -4,21 +4,16 @@ import { ZeroAddress, getBytes } from "ethers";
 import type { GroupName } from "../crypto/group.js";
 import { seatsOf, type CeremonyEvent as EngineEvent } from "../protocol/ceremony/events.js";
 import type { MeshAddresses } from "./contracts.js";
-import { readDealing } from "./dealing.js";
+import { type DealingShape, readDealing } from "./dealing.js";
 import { LedgerError } from "./errors.js";
 import { g1Bytes } from "./points.js";
 import type { CeremonyEvent } from "./projection.js";
 import type { LedgerSource } from "./source.js";
 
-interface Sizes {
-  readonly seats: number;
-  readonly threshold: number;
-}
-
 export class CeremonyFeed {
   readonly #source: LedgerSource;
   readonly #addresses: MeshAddresses;
-  readonly #sizes = new Map<bigint, Sizes>();
+  readonly #shapes = new Map<bigint, DealingShape>();
 
   constructor(source: LedgerSource, addresses: MeshAddresses) {
     this.#source = source;
@@ -32,10 +27,14 @@ export class CeremonyFeed {
   async translate(event: CeremonyEvent): Promise<EngineEvent> {
     const { ceremony } = event.args;
     if (event.name === "CeremonyStarted") {
-      const { kind } = event.args;
-      const sizes = { seats: Number(event.args.seats), threshold: Number(event.args.threshold) };
-      this.#sizes.set(ceremony, sizes);
-      return { name: event.name, ceremony, kind: kind === 1n ? "resharing" : "generation", ...sizes };
+      const { kind, seats, threshold } = event.args;
+      const shape = {
+        kind: kind === 1n ? "resharing" : "generation",
+        seats: Number(seats),
+        threshold: Number(threshold),
+      } as const;
+      this.#shapes.set(ceremony, shape);
+      return { name: event.name, ceremony, ...shape };
     }
     const of = { ceremony, attempt: Number(event.args.attempt) };
     switch (event.name) {
@@ -50,8 +49,7 @@ export class CeremonyFeed {
       case "Seated":
         return { name: event.name, ...of, accounts: event.args.accounts, deadline: Number(event.args.deadline) };
       case "Dealt": {
-        const { seats, threshold } = this.#sizesOf(ceremony);
-        const { bytes } = await readDealing(this.#source, this.#addresses, event, seats, threshold);
+        const { bytes } = await readDealing(this.#source, this.#addresses, event, this.#shapeOf(ceremony));
         return {
           name: event.name,
           ...of,
@@ -75,8 +73,6 @@ export class CeremonyFeed {
         const { dealer, defect, index } = event.args;
         return { name: event.name, ...of, dealer: Number(dealer), defect: groupOf(defect), index: Number(index) };
       }
-      case "Satisfied":
-        return { name: event.name, ...of, receiver: Number(event.args.receiver) };
       case "Closed": {
         const { counted, qualifiedHash, deadline } = event.args;
         const hash = getBytes(qualifiedHash);
@@ -95,12 +91,12 @@ export class CeremonyFeed {
     }
   }
 
-  #sizesOf(ceremony: bigint): Sizes {
-    const sizes = this.#sizes.get(ceremony);
-    if (sizes === undefined) {
+  #shapeOf(ceremony: bigint): DealingShape {
+    const shape = this.#shapes.get(ceremony);
+    if (shape === undefined) {
       throw new LedgerError("bad-log", `an event of ceremony ${ceremony} came before its start`, { ceremony });
     }
-    return sizes;
+    return shape;
   }
 }
 

@@ -2,10 +2,20 @@
 import { AbiCoder, type FunctionFragment, concat, dataSlice, getBytes, hexlify, keccak256 } from "ethers";
 
 import { parseDealing, sealedRoot, type Dealing } from "../crypto/dealing.js";
+import type { CeremonyKind } from "../crypto/outcome.js";
 import { INTERFACES, type MeshAddresses } from "./contracts.js";
 import { LedgerError } from "./errors.js";
 import type { LedgerEventNamed } from "./events.js";
 import type { LedgerSource } from "./source.js";
+
+/** What the bytes of a ceremony's dealings follow from. */
+export interface DealingShape {
+  readonly kind: CeremonyKind;
+  /** Seats of receivers. */
+  readonly seats: number;
+  /** Coefficients for each key. */
+  readonly threshold: number;
+}
 
 export interface PostedDealing {
   readonly bytes: Uint8Array;
@@ -14,15 +24,13 @@ export interface PostedDealing {
 
 /**
  * Fetches a dealing and takes it apart.
- * @param n receivers' seats, @param t coefficients, of the ceremony.
  * @throws LedgerError `behind` if no endpoint has the transaction, `bad-proof` if its bytes are not those of the event.
  */
 export async function readDealing(
   source: LedgerSource,
   addresses: MeshAddresses,
   event: LedgerEventNamed<"Dealt">,
-  n: number,
-  t: number,
+  { kind, seats, threshold }: DealingShape,
 ): Promise<PostedDealing> {
   const transaction = await source.transaction(event.transactionHash);
   const refuse = (what: string, cause?: unknown): LedgerError =>
@@ -37,7 +45,7 @@ export async function readDealing(
   let dealing: Dealing;
   try {
     bytes = dealingOf(transaction.input);
-    dealing = parseDealing(bytes, n, t);
+    dealing = parseDealing(bytes, kind, seats, threshold);
   } catch (cause) {
     throw refuse("holds no dealing", cause);
   }

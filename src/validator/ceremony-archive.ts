@@ -84,7 +84,7 @@ export class CeremonyArchive {
     }
     failpoint("ceremony.after-persist");
     replayed.stored = state;
-    if (before !== undefined && before.held !== state.held) wipeState(before);
+    if (before !== undefined) wipeState(before, state);
   }
 
   /** Erases what this member keeps of all other ceremonies than these, from memory and from the disk. */

@@ -3,6 +3,7 @@ import { g1ToEip2537 } from "../crypto/points.js";
 import { INTERFACES } from "../ledger/contracts.js";
 import { g1Struct } from "../ledger/points.js";
 import type { CeremonyEffect } from "../protocol/ceremony/effects.js";
+import { bitmapOf } from "../protocol/ceremony/events.js";
 
 const DEFECT = { g1: 0, ed25519: 1 } as const;
 
@@ -44,16 +45,10 @@ export function callOf(effect: CeremonyEffect): CeremonyCall | undefined {
       const values = [ceremony, attempt, dealer, DEFECT[kind], struct];
       return { action: `show that seat ${dealer} dealt no points`, data: encode("malformed", values) };
     }
-    case "satisfied": {
-      const { ceremony, attempt, receiver } = effect;
-      return { action: "be satisfied with the dealings", data: encode("satisfied", [ceremony, attempt, receiver]) };
-    }
     case "acknowledge": {
-      const { ceremony, attempt, receiver, outcomeHash } = effect;
-      return {
-        action: "acknowledge the outcome",
-        data: encode("acknowledge", [ceremony, attempt, receiver, outcomeHash]),
-      };
+      const { ceremony, attempt, receiver, dealings, outcomeHash } = effect;
+      const values = [ceremony, attempt, receiver, bitmapOf(dealings), outcomeHash];
+      return { action: "acknowledge the outcome", data: encode("acknowledge", values) };
     }
     case "advance":
       return { action: "advance the ceremony", data: encode("advance", [effect.ceremony]) };

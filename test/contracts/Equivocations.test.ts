@@ -275,18 +275,18 @@ describe("equivocation", () => {
     const [offender] = mesh.members;
     if (offender === undefined) throw new Error("no members");
     const own = mesh.registry.connect(offender);
-    expect(await mesh.registry.eligible(offender.address)).to.equal(true);
+    expect(await mesh.registry.eligibleAmong([offender.address])).to.equal(1n);
     const never = await next();
     await expect(own.unjail()).to.be.revertedWithCustomError(mesh.registry, "NotReleased").withArgs(0n, never);
     await mesh.registry.reportEquivocation(await contradictingHeads(mesh));
     const { jailedUntil } = await mesh.registry.validator(offender.address);
-    expect(await mesh.registry.eligible(offender.address)).to.equal(false);
+    expect(await mesh.registry.eligibleAmong([offender.address])).to.equal(0n);
     const early = await next();
     await expect(own.unjail()).to.be.revertedWithCustomError(mesh.registry, "NotReleased").withArgs(jailedUntil, early);
     await time.increaseTo(jailedUntil);
-    expect(await mesh.registry.eligible(offender.address)).to.equal(false);
+    expect(await mesh.registry.eligibleAmong([offender.address])).to.equal(0n);
     await expect(own.unjail()).to.emit(mesh.registry, "Unjailed").withArgs(offender.address);
-    expect(await mesh.registry.eligible(offender.address)).to.equal(true);
+    expect(await mesh.registry.eligibleAmong([offender.address])).to.equal(1n);
     expect(await gasOf(own.addStake({ value: 1n }))).to.be.greaterThan(0n);
   });
 

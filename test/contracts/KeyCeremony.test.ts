@@ -195,7 +195,7 @@ describe("KeyCeremony", () => {
         await expect(deal(bytes)).to.be.revertedWithCustomError(mesh.ceremony, "InvalidLength");
       }
       const otherSign = mesh.altered(1, ({ constant, g1Commitments }) => ({
-        g1Commitments: [constant.negate().toBytes(), ...g1Commitments.slice(1)],
+        g1Commitments: [present(constant, "C_0").negate().toBytes(), ...g1Commitments.slice(1)],
       }));
       await expect(deal(otherSign)).to.be.revertedWithCustomError(mesh.ceremony, "ConstantMismatch");
       const foreign = mesh.makeDealing(1, { ...mesh.context, meshId: new Uint8Array(32) });
@@ -206,7 +206,10 @@ describe("KeyCeremony", () => {
       }));
       await expect(deal(infinity)).to.be.revertedWithCustomError(mesh.ceremony, "InvalidDealingProof");
       const highResponse = mesh.altered(1, ({ proof }) => ({
-        proof: { ...proof, ephemeralResponse: proof.ephemeralResponse + g1.order },
+        proof: {
+          ...proof,
+          responses: proof.responses.map((response, i) => (i === 0 ? response + g1.order : response)),
+        },
       }));
       await expect(deal(highResponse)).to.be.revertedWithCustomError(mesh.ceremony, "InvalidDealingProof");
     });
@@ -310,10 +313,8 @@ describe("KeyCeremony", () => {
       expect(mesh.seated).to.have.length(3);
       await mesh.dealAll();
       await mesh.advance();
-      await mesh.satisfyAll();
+      const derived = await mesh.acknowledgeAll();
       await mesh.advance();
-      const derived = await mesh.derive();
-      await mesh.acknowledge([1, 2, 3], derived.outcomeHash);
       await mesh.ceremony.activate(mesh.id, 1, derived.outcome, mesh.sign(derived, [1, 2, 3]));
       expect((await mesh.groupKeys.committee())[3]).to.equal(ZeroAddress);
     });
@@ -394,13 +395,57 @@ describe("KeyCeremony", () => {
       await expect(mesh.ceremony.advance(1)).to.emit(mesh.ceremony, "AttemptFailed").withArgs(1, 1, Phase.Complain);
     });
 
-    it("waits for the deadline of the complaints unless all are satisfied", async () => {
+    it("waits for the deadline of the complaints unless all have acknowledged", async () => {
       const mesh = await deployMesh(4);
       await mesh.runToComplain();
-      await mesh.satisfyAll([4]);
+      await mesh.acknowledgeAll([4]);
       await expect(mesh.ceremony.advance(1)).to.be.revertedWithCustomError(mesh.ceremony, "PhaseLasts");
       await mesh.advanceLate();
       expect((await mesh.status()).phase).to.equal(Phase.Acknowledge);
+    });
+  });
+
+  describe("acknowledgements while complaints may come", () => {
+    it("lead to office without another word, and are void when a dealing is disqualified after them", async () => {
+      const mesh = await deployMesh(4);
+      await mesh.runToComplain(new Map([[2, (mesh) => mesh.spoilShare(2, 4, "g1")]]));
+      const { ceremony } = mesh;
+      const before = await mesh.goodDealings();
+      const stale = new Uint8Array(32).fill(1);
+      await mesh.acknowledge([1, 3], stale);
+      await mesh.complain(2, 4, "g1");
+      const { acknowledged, accepted } = await mesh.status();
+      expect([acknowledged, accepted]).to.deep.equal([0n, 0b11110n]);
+      // On its way while the dealing fell: it would be spent for nothing.
+      await expect(mesh.as(mesh.memberAt(1)).acknowledge(1, 1, 1, before, stale))
+        .to.be.revertedWithCustomError(ceremony, "DealingsChanged")
+        .withArgs(before, 0b11010n);
+
+      const derived = await mesh.acknowledgeAll([2]);
+      await expect(ceremony.advance(1)).to.be.revertedWithCustomError(ceremony, "PhaseLasts");
+      await mesh.acknowledgeAll();
+      await mesh.advance();
+      expect((await mesh.status()).counted).to.equal(0b11010n);
+      await ceremony.activate(1, 1, derived.outcome, mesh.sign(derived, [1, 3, 4]));
+      expect((await mesh.status()).phase).to.equal(Phase.Active);
+    });
+
+    it("count once for each member, also of those that name an outcome before its dealings are what is left", async () => {
+      const mesh = await deployMesh(7);
+      await mesh.runToComplain(new Map([[7, (mesh) => mesh.spoilShare(7, 6, "g1")]]));
+      // The outcome is the same with seat 7 and without: it does not count either way.
+      const { outcomeHash, outcome, ...derived } = await mesh.derive();
+      await mesh.acknowledge([1, 2, 3], outcomeHash);
+      await mesh.complain(7, 6, "g1");
+      await mesh.acknowledge([1, 2], outcomeHash);
+      await mesh.advanceLate();
+      const signature = mesh.sign({ outcomeHash, outcome, ...derived }, seatsUpTo(mesh.quorum.t));
+      await expect(mesh.ceremony.activate(1, 1, outcome, signature))
+        .to.be.revertedWithCustomError(mesh.ceremony, "TooFewAcknowledgements")
+        .withArgs(2, 5);
+      await mesh.acknowledge([3, 4, 5], outcomeHash);
+      await mesh.ceremony.activate(1, 1, outcome, signature);
+      expect((await mesh.status()).phase).to.equal(Phase.Active);
     });
   });
 
@@ -461,10 +506,7 @@ describe("KeyCeremony", () => {
       await expect(as.deal(1, 1, 1, "0x", []))
         .to.be.revertedWithCustomError(ceremony, "WrongPhase")
         .withArgs(Phase.Accept, Phase.Deal);
-      await expect(as.satisfied(1, 1, 1))
-        .to.be.revertedWithCustomError(ceremony, "WrongPhase")
-        .withArgs(Phase.Accept, Phase.Complain);
-      await expect(as.acknowledge(1, 1, 1, new Uint8Array(32)))
+      await expect(as.acknowledge(1, 1, 1, 0, new Uint8Array(32)))
         .to.be.revertedWithCustomError(ceremony, "WrongPhase")
         .withArgs(Phase.Accept, Phase.Acknowledge);
       await expect(as.accept(1, 1, 2, key))
@@ -487,14 +529,16 @@ describe("KeyCeremony", () => {
       const { ceremony } = mesh;
       await mesh.runToComplain();
       const [one, two] = [mesh.as(mesh.memberAt(1)), mesh.as(mesh.memberAt(2))];
-      await one.satisfied(1, 1, 1);
-      await expect(one.satisfied(1, 1, 1)).to.be.revertedWithCustomError(ceremony, "AlreadyDone");
-      await expect(two.satisfied(1, 1, 1)).to.be.revertedWithCustomError(ceremony, "NotSeated");
-      await mesh.satisfyAll([1]);
-      await mesh.advance();
-      await one.acknowledge(1, 1, 1, new Uint8Array(32));
-      await expect(one.acknowledge(1, 1, 1, new Uint8Array(32))).to.be.revertedWithCustomError(ceremony, "AlreadyDone");
-      await expect(two.acknowledge(1, 1, 1, new Uint8Array(32))).to.be.revertedWithCustomError(ceremony, "NotSeated");
+      const dealings = await mesh.goodDealings();
+      const hash = new Uint8Array(32);
+      await one.acknowledge(1, 1, 1, dealings, hash);
+      const again = expect(one.acknowledge(1, 1, 1, dealings, hash));
+      await again.to.be.revertedWithCustomError(ceremony, "AlreadyDone");
+      const stranger = expect(two.acknowledge(1, 1, 1, dealings, hash));
+      await stranger.to.be.revertedWithCustomError(ceremony, "NotSeated");
+      await mesh.advanceLate();
+      const late = expect(one.acknowledge(1, 1, 1, dealings, hash));
+      await late.to.be.revertedWithCustomError(ceremony, "AlreadyDone");
     });
 
     it("takes no dealing twice, none through a contract, and none with an opening in a key generation", async () => {

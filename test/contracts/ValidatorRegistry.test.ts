@@ -123,7 +123,7 @@ describe("ValidatorRegistry", () => {
     it("by genesis is in order, one candidate per operator", async () => {
       const mesh = await loadFixture(opened);
       expect(await mesh.registry.candidateCount()).to.equal(8n);
-      expect(await mesh.registry.candidateAt(7)).to.equal(member(mesh, 7).address);
+      expect(await mesh.registry.candidatesAt([7])).to.deep.equal([member(mesh, 7).address]);
       expect(await mesh.registry.candidateOf(word(3))).to.equal(member(mesh, 2).address);
       expect((await mesh.registry.validator(member(mesh, 0))).state).to.equal(STATE.admitted);
       await expect(mesh.registry.acceptGenesis([]))
@@ -138,7 +138,7 @@ describe("ValidatorRegistry", () => {
       await expect(mesh.registry.admit(address, word(20), FAR, signature))
         .to.emit(mesh.registry, "ValidatorAdmitted")
         .withArgs(address, word(20));
-      expect(await mesh.registry.candidateAt(8)).to.equal(address);
+      expect(await mesh.registry.candidatesAt([8])).to.deep.equal([address]);
       await expect(mesh.registry.admit(address, word(20), FAR, signature)).to.be.revertedWithCustomError(
         mesh.registry,
         "StatementUsed",
@@ -259,7 +259,7 @@ describe("ValidatorRegistry", () => {
       await by.register(await registrationOf(mesh, address, secretOf(200n), 200n), { value: STAKE });
       const rank = (await mesh.registry.candidateCount()) - 1n;
       const expectStanding = async (eligible: boolean) => {
-        expect(await mesh.registry.eligible(address)).to.equal(eligible);
+        expect(await mesh.registry.eligibleAmong([address])).to.equal(eligible ? 1n : 0n);
         expect(await mesh.registry.stakeAt(rank)).to.deep.equal([address, eligible ? STAKE : 0n]);
       };
       await expectStanding(true);
@@ -288,7 +288,7 @@ describe("ValidatorRegistry", () => {
       const sent = by.register(registration, { value: STAKE });
       await expect(sent).to.emit(mesh.registry, "ValidatorAdmitted").withArgs(address, operator);
       await expect(sent).to.emit(mesh.registry, "ValidatorRegistered");
-      expect(await mesh.registry.eligible(address)).to.equal(true);
+      expect(await mesh.registry.eligibleAmong([address])).to.equal(1n);
       expect(await mesh.registry.candidateOf(operator)).to.equal(address);
       await expect(by.register(registration, { value: STAKE }))
         .to.be.revertedWithCustomError(mesh.registry, "WrongState")
@@ -335,7 +335,7 @@ describe("ValidatorRegistry", () => {
     it("proves possession, stakes, and makes a candidate, within its gas", async () => {
       const mesh = await loadFixture(opened);
       const { address } = member(mesh, 0);
-      expect(await mesh.registry.eligible(address)).to.equal(false);
+      expect(await mesh.registry.eligibleAmong([address])).to.equal(0n);
       const registration = await registrationOf(mesh, address, secretOf(100n), 100n);
       const sent = as(mesh, 0).register(registration, { value: STAKE });
       const { blsKey, endpoint, scope } = registration;
@@ -358,7 +358,7 @@ describe("ValidatorRegistry", () => {
         endpoint,
         scope,
       ]);
-      expect(await mesh.registry.eligible(address)).to.equal(true);
+      expect(await mesh.registry.eligibleAmong([address])).to.equal(1n);
       await expectBalanced(mesh);
     });
 
@@ -617,7 +617,7 @@ describe("ValidatorRegistry", () => {
       const sent = as(mesh, 5).exit();
       const withdrawable = BigInt(await sent.then(() => time.latest())) + DAY;
       await expect(sent).to.emit(mesh.registry, "ExitStarted").withArgs(leaver.address, withdrawable);
-      expect(await mesh.registry.eligible(leaver)).to.equal(false);
+      expect(await mesh.registry.eligibleAmong([leaver])).to.equal(0n);
       await time.setNextBlockTimestamp(withdrawable - 1n);
       await expect(as(mesh, 5).withdraw())
         .to.be.revertedWithCustomError(mesh.registry, "StillBonded")
@@ -708,10 +708,10 @@ describe("ValidatorRegistry", () => {
       const { address } = member(mesh, 0);
       for (const eligible of [true, true, true, false]) {
         await mesh.ceremony.slash(address, OFFENCE.badComplaint);
-        expect(await mesh.registry.eligible(address)).to.equal(eligible);
+        expect(await mesh.registry.eligibleAmong([address])).to.equal(eligible ? 1n : 0n);
       }
       await as(mesh, 0).addStake({ value: STAKE });
-      expect(await mesh.registry.eligible(address)).to.equal(true);
+      expect(await mesh.registry.eligibleAmong([address])).to.equal(1n);
       await expectBalanced(mesh);
     });
 

@@ -18,6 +18,7 @@ import {
   qualifiedHash,
   verificationPath,
   verificationRoot,
+  type CeremonyKind,
   type GroupKeys as Keys,
 } from "../../src/crypto/outcome.js";
 import { blsKeyHash, decodeG2, g1ToEip2537, g2ToEip2537, xHint, yHint } from "../../src/crypto/points.js";
@@ -281,6 +282,10 @@ export class CeremonyMesh {
     return this.incumbents ? verificationPath(this.incumbents.derived.keys.verificationKeys, seat) : [];
   }
 
+  get kind(): CeremonyKind {
+    return this.incumbents ? "resharing" : "generation";
+  }
+
   /** The members that deal, by seat. */
   get dealers(): readonly Member[] {
     return this.incumbents?.seated ?? this.seated;
@@ -307,7 +312,7 @@ export class CeremonyMesh {
 
   /** An honest dealing of `seat` with parts of it changed afterwards. */
   altered(seat: number, change: (dealing: Dealing) => Partial<Dealing>): Uint8Array {
-    const dealing = parseDealing(this.makeDealing(seat), this.quorum.n, this.quorum.t);
+    const dealing = parseDealing(this.makeDealing(seat), this.kind, this.quorum.n, this.quorum.t);
     return encodeDealing({ ...dealing, ...change(dealing) });
   }
 
@@ -330,7 +335,7 @@ export class CeremonyMesh {
 
   dealingOf(seat: number): Dealing {
     const posted = present(this.dealings.get(seat), `dealing of ${seat}`);
-    const parsed = this.#parsed.get(posted) ?? parseDealing(posted, this.quorum.n, this.quorum.t);
+    const parsed = this.#parsed.get(posted) ?? parseDealing(posted, this.kind, this.quorum.n, this.quorum.t);
     this.#parsed.set(posted, parsed);
     return parsed;
   }
@@ -368,19 +373,32 @@ export class CeremonyMesh {
     return present(await sent.wait(), "receipt");
   }
 
-  async satisfyAll(silent: readonly number[] = []): Promise<void> {
-    for (let seat = 1; seat <= this.seated.length; seat++) {
-      if (!silent.includes(seat)) await this.as(this.memberAt(seat)).satisfied(this.id, this.attempt, seat);
-    }
+  /** All that did not yet acknowledge what they derive, but those listed. */
+  async acknowledgeAll(silent: readonly number[] = []): Promise<Derived> {
+    const derived = await this.derive();
+    const { acknowledged } = await this.status();
+    const late = this.seated.map((_, i) => i + 1).filter((seat) => ((acknowledged >> BigInt(seat)) & 1n) === 0n);
+    await this.acknowledge(
+      late.filter((seat) => !silent.includes(seat)),
+      derived.outcomeHash,
+    );
+    return derived;
   }
 
-  /** What every honest member computes from the transactions' bytes. */
+  /** Bitmap of the dealers whose dealing is good so far. */
+  async goodDealings(): Promise<bigint> {
+    const { dealt, disqualified } = await this.status();
+    return dealt & ~disqualified;
+  }
+
+  /** What every honest member computes from the transactions' bytes; before the close, from what would count then. */
   async derive(): Promise<Derived> {
-    const { counted } = await this.status();
-    const dealers = [...this.dealings.keys()].sort((a, b) => a - b).filter((seat) => (counted >> BigInt(seat)) & 1n);
+    const { counted, dealersNeeded } = await this.status();
+    const among = counted === 0n ? await this.goodDealings() : counted;
+    const good = [...this.dealings.keys()].sort((a, b) => a - b).filter((seat) => (among >> BigInt(seat)) & 1n);
+    const dealers = good.slice(0, Number(dealersNeeded));
     const committed = dealers.map((seat) => decodeCommitments(this.dealingOf(seat)) as Commitments);
-    const kind = this.incumbents ? "resharing" : "generation";
-    const keys = deriveGroupKeys(kind, dealers, committed, this.quorum.n);
+    const keys = deriveGroupKeys(this.kind, dealers, committed, this.quorum.n);
     const shares = new Map<number, SharePair>();
     this.seated.forEach((member, i) => {
       const received = dealers.map((dealer) => {
@@ -388,7 +406,7 @@ export class CeremonyMesh {
         if (judged.verdict !== "good") throw new Error(`dealing ${dealer} is ${judged.verdict} for ${i + 1}`);
         return judged.shares;
       });
-      shares.set(i + 1, combineShares(kind, dealers, received));
+      shares.set(i + 1, combineShares(this.kind, dealers, received));
     });
     const qualified = qualifiedHash(this.id, this.attempt, dealers);
     const outcome = {
@@ -400,7 +418,10 @@ export class CeremonyMesh {
   }
 
   async acknowledge(seats: readonly number[], hash: Uint8Array): Promise<void> {
-    for (const seat of seats) await this.as(this.memberAt(seat)).acknowledge(this.id, this.attempt, seat, hash);
+    const dealings = await this.goodDealings();
+    for (const seat of seats) {
+      await this.as(this.memberAt(seat)).acknowledge(this.id, this.attempt, seat, dealings, hash);
+    }
   }
 
   /** The digest of Activation for this mesh, or for one of another id. */
@@ -439,10 +460,10 @@ export class CeremonyMesh {
     await this.advance();
   }
 
+  /** Nobody has acknowledged yet. */
   async runToAcknowledge(): Promise<Derived> {
     await this.runToComplain();
-    await this.satisfyAll();
-    await this.advance();
+    await this.advanceLate();
     return this.derive();
   }
 }

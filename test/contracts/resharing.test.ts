@@ -101,10 +101,8 @@ describe("a resharing", () => {
     await mesh.dealAll([1]);
     await mesh.advanceLate();
     expect(await mesh.stakeOf(silent)).to.equal(stake - stake / 20n);
-    await mesh.satisfyAll([4]);
+    const derived = await mesh.acknowledgeAll([4]);
     await mesh.advanceLate();
-    const derived = await mesh.derive();
-    await mesh.acknowledge([1, 2, 3], derived.outcomeHash);
     const digest = mesh.activationDigest(derived, mesh.meshId, 2n);
     await mesh.ceremony.activate(mesh.id, 1, derived.outcome, mesh.sign(derived, [1, 2, 3], digest));
     expect(await mesh.groupKeys.epoch()).to.equal(2n);
@@ -164,8 +162,7 @@ describe("a resharing", () => {
 
     // Early.
     await refused(old.deal(2n, 1, 1, bytes, []), "WrongPhase", Phase.Accept, Phase.Deal);
-    await refused(old.satisfied(2n, 1, 1), "WrongPhase", Phase.Accept, Phase.Complain);
-    await refused(old.acknowledge(2n, 1, 1, mesh.meshId), "WrongPhase", Phase.Accept, Phase.Acknowledge);
+    await refused(old.acknowledge(2n, 1, 1, 0, mesh.meshId), "WrongPhase", Phase.Accept, Phase.Acknowledge);
     // Asked for before the call: a promise that fails while another is awaited fails unheard.
     const { deadline } = await mesh.status();
     await refused(ceremony.advance(2n), "PhaseLasts", deadline);
@@ -234,10 +231,10 @@ describe("a resharing", () => {
         .to.emit(mesh.ceremony, "ComplaintUpheld")
         .withArgs(2n, 1n, 2n, 3n, BigInt(Defect[kind]));
       expect(await mesh.stakeOf(cheat)).to.equal(STAKE - STAKE / 5n);
-      await mesh.satisfyAll();
+      const derived = await mesh.acknowledgeAll();
       await mesh.advance();
       expect((await mesh.status()).counted).to.equal(0b11010n);
-      await takeOffice(mesh, await mesh.derive());
+      await takeOffice(mesh, derived);
       expect(await mesh.groupKeys.epoch()).to.equal(2n);
     });
   }
@@ -247,11 +244,14 @@ describe("a resharing", () => {
     await refreshAll(mesh);
     await takeTurn(mesh);
     const order = await permutationOf(mesh);
-    await reshareToAcknowledge(mesh);
+    await startResharing(mesh);
+    await mesh.seatAll();
+    await mesh.dealAll();
+    await mesh.advance();
     // Two of the new never acknowledge: too few, and the attempt fails by them.
     const [one, two, ...silent] = mesh.seated;
-    const hash = (await mesh.derive()).outcomeHash;
-    await mesh.acknowledge([1, 2], hash);
+    await mesh.acknowledgeAll([3, 4]);
+    await mesh.advanceLate();
     await mesh.advanceLate();
     expect((await mesh.status()).attempt).to.equal(2n);
     const others = order.filter((member) => member === one || member === two || !silent.includes(member)).slice(0, 4);

@@ -23,8 +23,7 @@ export function seatsUpTo(count: number): number[] {
 
 /** Acknowledgements of all and the activation: the committee is in office, and deals in the next ceremony. */
 export async function takeOffice(mesh: CeremonyMesh, derived: Derived): Promise<void> {
-  const all = seatsUpTo(mesh.seated.length);
-  await mesh.acknowledge(all, derived.outcomeHash);
+  await mesh.acknowledgeAll();
   await activate(mesh, derived);
 }
 
@@ -106,10 +105,8 @@ export async function newKeysToAcknowledge(mesh: CeremonyMesh): Promise<Derived>
   await mesh.seatAll();
   await mesh.dealAll();
   await mesh.advance();
-  await mesh.satisfyAll();
+  const derived = await mesh.acknowledgeAll();
   await mesh.advance();
-  const derived = await mesh.derive();
-  await mesh.acknowledge(seatsUpTo(mesh.seated.length), derived.outcomeHash);
   return derived;
 }
 
@@ -121,15 +118,15 @@ export async function reshareToDealing(mesh: CeremonyMesh): Promise<void> {
   await mesh.seatAll();
 }
 
-/** The ceremony of the turn up to acknowledgement, all honest but for dealers that do not deal. */
+/** The ceremony of the turn with all acknowledgements, all honest but for dealers that do not deal. */
 export async function reshareToAcknowledge(mesh: CeremonyMesh, silent: readonly number[] = []): Promise<Derived> {
   await startResharing(mesh);
   await mesh.seatAll();
   await mesh.dealAll(silent);
   await (silent.length === 0 ? mesh.advance() : mesh.advanceLate());
-  await mesh.satisfyAll();
+  const derived = await mesh.acknowledgeAll();
   await mesh.advance();
-  return mesh.derive();
+  return derived;
 }
 
 /** A whole handover, from the turn on. */

@@ -48,7 +48,7 @@ describe("dealing", () => {
   const random = seeded("dealing");
   const receivers = makeReceivers(N, random);
   const bytes = makeDealings(receivers, T, T, random);
-  const dealings = bytes.map((dealing) => parseDealing(dealing, N, T));
+  const dealings = bytes.map((dealing) => parseDealing(dealing, "generation", N, T));
   const [first] = dealings as [Dealing];
   const dealers = dealings.map((_, i) => i + 1);
   const committed = dealings.map(commitmentsOf);
@@ -63,7 +63,7 @@ describe("dealing", () => {
 
   it("has the length of docs/protocol.md and encodes back to the same bytes", () => {
     expect(bytes[0])
-      .to.have.length(dealingLength(N, T))
+      .to.have.length(dealingLength("generation", N, T))
       .and.length(240 + T * 80 + N * 64);
     expect(encodeDealing(first)).to.deep.equal(bytes[0]);
   });
@@ -168,6 +168,7 @@ describe("dealing", () => {
       const newKeys = newcomers.map(({ key }) => key);
       return parseDealing(
         makeDealing({ context: CONTEXT, dealer: seat, t, receivers: newKeys, constants, random }),
+        "resharing",
         n,
         t,
       );
@@ -176,6 +177,10 @@ describe("dealing", () => {
       const key = keys.verificationKeys[(oldSeats[i] as number) - 1];
       expect(dealing.g1Commitments[0]).to.deep.equal(key?.g1);
       expect(dealing.edCommitments[0]).to.deep.equal(key?.ed25519);
+      // C_0 is the committee's word, and needs no proof of its own.
+      expect(dealing.constant).to.equal(undefined);
+      expect(verifyDealingProof(CONTEXT, oldSeats[i] as number, dealing)).to.equal(true);
+      expect(verifyDealingProof(CONTEXT, 1, dealing)).to.equal(false);
     }
     const newKeys = deriveGroupKeys("resharing", oldSeats, reshared.map(commitmentsOf), n);
     expect(newKeys.bls).to.deep.equal(keys.bls);
@@ -193,7 +198,7 @@ describe("dealing", () => {
     const [good] = bytes as [Uint8Array];
     const refuse = (change: (copy: Uint8Array) => Uint8Array | void, code: string) => {
       const copy = good.slice();
-      expect(() => parseDealing(change(copy) ?? copy, N, T))
+      expect(() => parseDealing(change(copy) ?? copy, "generation", N, T))
         .to.throw(CryptoError)
         .with.property("code", code);
     };
@@ -201,10 +206,11 @@ describe("dealing", () => {
     refuse((copy) => concatBytes(copy, Uint8Array.of(0)), "length");
     refuse((copy) => flip(copy, 95, 1), "point");
     refuse((copy) => void copy.fill(0, 0, 96), "point");
-    refuse((copy) => flip(copy, 143, 1), "point");
+    refuse((copy) => flip(copy, 207, 1), "point");
     refuse((copy) => flip(copy, 240, 0x20), "point");
-    refuse((copy) => void copy.set(toBytes(g1.order, 32), 144), "scalar");
-    refuse((copy) => void copy.set(toBytes(g1.order, 32), 208), "scalar");
+    for (const at of [96, 128, 208]) refuse((copy) => void copy.set(toBytes(g1.order, 32), at), "scalar");
+    const asResharing = () => parseDealing(good, "resharing", N, T);
+    expect(asResharing).to.throw(CryptoError).with.property("code", "length");
   });
 
   it("proves nothing about infinity: a zero constant is refused", () => {
@@ -216,7 +222,7 @@ describe("dealing", () => {
   });
 
   it("a proof for one pair of points does not verify for another", () => {
-    const proof = proveDealing(CONTEXT, 1, [5n, 6n], [commit(g1, 5n), commit(g1, 7n)], random);
+    const proof = proveDealing(CONTEXT, 1, [5n, 6n], random);
     const claimed = { ...first, ephemeralKey: commit(g1, 5n), constant: commit(g1, 7n), proof };
     expect(verifyDealingProof(CONTEXT, 1, claimed)).to.equal(false);
   });
@@ -226,7 +232,7 @@ describe("share opening", () => {
   const random = seeded("opening");
   const receivers = makeReceivers(4, random);
   const [bytes] = makeDealings(receivers, 1, 3, random) as [Uint8Array];
-  const dealing = parseDealing(bytes, 4, 3);
+  const dealing = parseDealing(bytes, "generation", 4, 3);
   const { secret, key } = receivers[2] as Receiver;
   const opening = openShare(CONTEXT, 1, dealing, 3, secret, "ed25519", random);
 

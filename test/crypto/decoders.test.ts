@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 
-import { parseDealing } from "../../src/crypto/dealing.js";
+import { makeDealing, parseDealing } from "../../src/crypto/dealing.js";
 import { CryptoError } from "../../src/crypto/errors.js";
 import { type NativeG1, useNativeG1 } from "../../src/crypto/g1-decoding.js";
 import { decodeScalar, ed, g1 } from "../../src/crypto/group.js";
@@ -21,7 +21,7 @@ import {
 import { blstG1 } from "../../src/runtime/blst.js";
 import { concatBytes } from "../../src/crypto/bytes.js";
 import { errorsWithoutStacks } from "../fuzz-target.js";
-import { makeDealings, makeReceivers, seeded } from "./ceremony-fixture.js";
+import { CONTEXT, makeDealings, makeReceivers, seeded } from "./ceremony-fixture.js";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 
 const RUNS = 10_000;
@@ -50,7 +50,11 @@ describe("decoders", () => {
   const random = seeded("decoders");
   const point = g1.base.multiply(12345n);
   const g2 = bls12_381.G2.Point.BASE.multiply(12345n);
-  const [dealing] = makeDealings(makeReceivers(4, random), 1, 3, random) as [Uint8Array];
+  const receivers = makeReceivers(4, random);
+  const [dealing] = makeDealings(receivers, 1, 3, random) as [Uint8Array];
+  const keys = receivers.map(({ key }) => key);
+  const constants = { g1: 5n, ed25519: 6n };
+  const reshared = makeDealing({ context: CONTEXT, dealer: 1, t: 3, receivers: keys, constants, random });
 
   const decoders: readonly [string, Uint8Array, (bytes: Uint8Array) => Uint8Array | undefined][] = [
     ["compressed G1", point.toBytes(), (bytes) => g1.decode(bytes).toBytes()],
@@ -60,7 +64,8 @@ describe("decoders", () => {
     ["compressed G2", g2.toBytes(), (bytes) => decodeG2(bytes).toBytes()],
     ["Ed25519", ed.base.toBytes(), (bytes) => ed.decode(bytes).toBytes()],
     ["scalar", new Uint8Array(32).fill(0x33), (bytes) => (decodeScalar(g1, bytes), bytes)],
-    ["dealing", dealing, (bytes) => (parseDealing(bytes, 4, 3), undefined)],
+    ["dealing", dealing, (bytes) => (parseDealing(bytes, "generation", 4, 3), undefined)],
+    ["dealing of a share", reshared, (bytes) => (parseDealing(bytes, "resharing", 4, 3), undefined)],
   ];
 
   for (const [name, good, decode] of decoders) {

@@ -102,7 +102,7 @@ export const dealings = members.map(({ seat }) =>
   makeDealing({ context, dealer: seat, t, receivers: receivingKeys, random }),
 );
 export const counted = [1, 2, 3];
-export const parsed = dealings.map((dealing) => parseDealing(dealing, n, t));
+export const parsed = dealings.map((dealing) => parseDealing(dealing, "generation", n, t));
 export const committed = counted.map((dealer) => decodeCommitments(parsed[dealer - 1] as (typeof parsed)[number]));
 export const keys = deriveGroupKeys("generation", counted, committed as Commitments[], n);
 export const qualified = qualifiedHash(1n, 1, counted);

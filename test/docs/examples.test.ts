@@ -92,7 +92,7 @@ describe("the examples of docs/protocol.md", () => {
     const meshId = read("mesh").bytes("meshId");
     const context = { meshId, contract: ceremony.bytes("contract"), ceremony: 1n, attempt: 1 };
     for (const [i, dealing] of ceremony.list("dealings").entries()) {
-      const parsed = parseDealing(dealing, ceremony.number("n"), ceremony.number("t"));
+      const parsed = parseDealing(dealing, "generation", ceremony.number("n"), ceremony.number("t"));
       expect(verifyDealingProof(context, i + 1, parsed)).to.equal(true);
     }
     const [key, digest] = [ceremony.bytes("blsKey"), ceremony.bytes("activationDigest")];

@@ -85,12 +85,12 @@ export async function startCheat(mesh: LocalMesh, { place }: ValidatorProcess, c
       // Whoever wants to copy has to wait for somebody to copy from.
       if (others.length === 0 || dealt.has(effect.attempt)) return;
       dealt.add(effect.attempt);
-      const honest = parseDealing(effect.dealing, view.n, view.t);
+      const honest = parseDealing(effect.dealing, view.kind, view.n, view.t);
       for (const dealing of cheat.deals(honest, others, effect.seat)) {
         const changed: Deal = { ...effect, dealing };
         await send(changed);
       }
-    } else if (effect.name === "satisfied" && cheat.accuses && secret !== undefined) {
+    } else if (effect.name === "acknowledge" && view.phase === "complain" && cheat.accuses && secret !== undefined) {
       const { ceremony, attempt, receiver } = effect;
       const accused = [...view.dealings.keys()].find((seat) => seat !== receiver && !view.disqualified.has(seat));
       if (accused === undefined) return;

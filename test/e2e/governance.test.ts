@@ -68,7 +68,7 @@ describe("governance of a swarm of processes", function () {
     await succeed(["mesh", "admit", operator(), `--statement=${statement}`]);
     await newcomer.start();
     await eventually("the newcomer is a candidate", async () =>
-      (await registry.eligible(account)) ? true : undefined,
+      (await registry.eligibleAmong([account])) === 1n ? true : undefined,
     );
     expect((await registry.candidates()).map((one) => one.toLowerCase())).to.include(account.toLowerCase());
   });

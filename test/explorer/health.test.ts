@@ -73,14 +73,16 @@ describe("a ceremony told from its events", () => {
       ...mined(["CeremonyStarted", { ceremony: "2", kind: "0", seats: "3", threshold: "2" }]),
       ...mined(["Invited", of({ accounts })], ["Seated", of({ accounts })]),
       ...mined(...["1", "2", "3"].map((dealer) => ["Dealt", of({ dealer })] as const), ["Dealings", of()]),
-      ...mined(["Satisfied", of({ receiver: "1" })], ["ComplaintUpheld", of({ receiver: "2", dealer: "3" })]),
+      ...mined(["Acknowledged", of({ receiver: "1" })], ["ComplaintUpheld", of({ receiver: "2", dealer: "3" })]),
       ...mined(["Closed", of({ counted: "6" })]),
     ];
     const [attempt] = tellStory(database, rows)?.attempts ?? [];
     expect(attempt?.failures.map(({ seat, words }) => [seat, words])).to.deep.equal([
       [3, "dealt a bad share to seat 2"],
-      [3, "did not say whether its shares are good"],
+      [3, "did not say in time whether its shares are good"],
     ]);
+    // It was of an outcome of the bad dealing too.
+    expect(attempt?.participants[0]?.acknowledged).to.equal(undefined);
   });
 });
 

@@ -57,7 +57,7 @@ describe("ceremony feed", () => {
   it("gives each event in order, and dealings with their bytes", async () => {
     const list = await translated();
     const once = list.map(({ name }) => name).filter((name, index, names) => name !== names[index - 1]);
-    const phases = ["CeremonyStarted", "Invited", "Accepted", "Seated", "Dealt", "Dealings", "Satisfied", "Closed"];
+    const phases = ["CeremonyStarted", "Invited", "Accepted", "Seated", "Dealt", "Dealings", "Closed"];
     expect(once).to.deep.equal([...phases, "Acknowledged", "Activated"]);
     for (const event of list) {
       if (event.name !== "Dealt") continue;

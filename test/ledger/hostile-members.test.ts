@@ -61,8 +61,8 @@ describe("hostile members", () => {
       const addresses = await addressesOf(await mesh.anchor.getAddress(), endpoint.provider);
       const logs = await source.logs([addresses.ceremony], 0, (await source.finalised()).number);
       const dealt = logs.map(eventDecoder(addresses)).find(({ name }) => name === "Dealt") as LedgerEventNamed<"Dealt">;
-      const { n, t } = mesh.quorum;
-      expect(hexlify((await readDealing(source, addresses, dealt, n, t)).bytes)).to.equal(hexlify(dealing));
+      const shape = { kind: mesh.kind, seats: mesh.quorum.n, threshold: mesh.quorum.t };
+      expect(hexlify((await readDealing(source, addresses, dealt, shape)).bytes)).to.equal(hexlify(dealing));
     } finally {
       source.close();
       await served.close();

@@ -46,7 +46,7 @@ const happening = fc.oneof(
   }),
   fc.record({
     contract: fc.constant("ceremony"),
-    name: fc.constant("Satisfied"),
+    name: fc.constant("Acknowledged"),
     args: fc.record({
       ceremony: fc.bigInt({ min: 1n, max: 2n }),
       attempt: fc.constant(1n),

@@ -114,7 +114,12 @@ async function startCandidate(local: LocalMesh, progress: Progress): Promise<str
       }
     }
     if (running.gateway === undefined) await startGateway(workspace, running);
-    await until(running, "the gateway is in the registry", 120, () => registry.eligible(address));
+    await until(
+      running,
+      "the gateway is in the registry",
+      120,
+      async () => (await registry.eligibleAmong([address])) === 1n,
+    );
     const how = isNew ? "admitted by its certificate within the tenant's grant, and staked" : "as before";
     return { detail: `the gateway is a validator: ${how}`, value: address };
   });

@@ -61,7 +61,7 @@ async function tellMeasurements({ contracts }: LocalMesh["ledger"], progress: Pr
   await progress.step("measured", async () => {
     const ranks = Array.from({ length: Number(await registry.candidateCount()) }, (_, rank) => rank);
     const qualities = await Promise.all(ranks.map(async (rank) => Number(await measurement.qualityOf(rank))));
-    const accounts = await Promise.all(ranks.map((rank) => registry.candidateAt(rank)));
+    const accounts = await registry.candidatesAt(ranks);
     const scores = await Promise.all(accounts.map(async (account) => Number(await reputation.scoreOf(account))));
     const of = (values: readonly number[]): string => `${Math.min(...values)} to ${Math.max(...values)}`;
     const measured = `${ranks.length} candidates, by probes in epoch ${last.args.epoch}`;

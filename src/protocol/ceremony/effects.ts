@@ -30,8 +30,13 @@ export type CeremonyEffect =
       readonly opening: Opening;
     })
   | (OfAttempt & { readonly name: "malformed"; readonly dealer: number; readonly malformation: Malformation })
-  | (OfAttempt & { readonly name: "satisfied"; readonly receiver: number })
-  | (OfAttempt & { readonly name: "acknowledge"; readonly receiver: number; readonly outcomeHash: Uint8Array })
+  /** `dealings`: seats of all dealers whose dealing is good so far, ascending. */
+  | (OfAttempt & {
+      readonly name: "acknowledge";
+      readonly receiver: number;
+      readonly dealings: readonly number[];
+      readonly outcomeHash: Uint8Array;
+    })
   /** Sign `digest` with the held G1 share, exchange partial signatures, and call `activate` when `ready`. */
   | (OfAttempt & {
       readonly name: "sign-activation";

@@ -7,7 +7,7 @@
  * Dealers and receivers are two sets; in a key generation they are the same.
  */
 import { bytesToNumberBE, equalBytes, type Randomness } from "../../crypto/bytes.js";
-import { makeDealing } from "../../crypto/dealing.js";
+import { makeDealing, type Dealing } from "../../crypto/dealing.js";
 import { commit, decodeScalar, ed, encodeScalar, g1, randomScalar } from "../../crypto/group.js";
 import { decodeCommitments, judgeDealing, type Judgement } from "../../crypto/judging.js";
 import { showMalformed } from "../../crypto/malformation.js";
@@ -16,6 +16,7 @@ import {
   combineShares,
   deriveGroupKeys,
   outcomeHash,
+  qualifiedHash,
   verificationPath,
   verificationRoot,
   type GroupKeys,
@@ -63,6 +64,8 @@ export interface CeremonyStep {
 }
 
 interface Outcome {
+  /** The hash of the dealers that it counts. */
+  readonly qualified: Uint8Array;
   readonly keys: GroupKeys;
   readonly hash: Uint8Array;
 }
@@ -169,15 +172,15 @@ export class CeremonyMember {
     return [{ name: "deal", ...this.#attempt(), seat, dealing: this.#state.dealing as Uint8Array, opening }];
   }
 
-  /** Judges every dealing that still counts; complains about each bad one, or is satisfied. */
+  /** Judges every dealing that still counts; complains about each bad one, or acknowledges what those lead to. */
   #complain(): CeremonyEffect[] {
     const { random } = this.#setup;
     const receiver = this.#receiverSeat();
     const secret = this.#usableSecret();
-    if (receiver === undefined || secret === undefined || this.view.satisfied.has(receiver)) return [];
+    if (receiver === undefined || secret === undefined || this.view.acknowledged.has(receiver)) return [];
     const complaints: CeremonyEffect[] = [];
-    for (const [dealer, dealing] of this.view.dealings) {
-      if (this.view.disqualified.has(dealer)) continue;
+    for (const dealer of this.view.goodDealers()) {
+      const dealing = this.#dealingOf(dealer);
       const judgement = this.#judge(dealer, receiver, secret);
       if (judgement.verdict === "malformed") {
         const malformation = showMalformed(dealing, judgement);
@@ -188,18 +191,17 @@ export class CeremonyMember {
         complaints.push({ name: "complain", ...this.#attempt(), dealer, receiver, defect, opening });
       }
     }
-    return complaints.length > 0 ? complaints : [{ name: "satisfied", ...this.#attempt(), receiver }];
+    return complaints.length > 0 ? complaints : this.#acknowledgeOnce(this.#holdShares());
   }
 
-  /** Combined shares to disk, then the acknowledgement and the signature that shows that they work. */
+  /** What a late member still has to acknowledge, and the signature that shows that the shares work. */
   #acknowledge(now: number): CeremonyEffect[] {
-    this.#holdShares();
-    const { held } = this.#state;
-    const outcome = this.#deriveOutcome();
-    if (held === undefined || outcome === undefined) return [];
-    const receiver = held.seat;
+    const outcome = this.#holdShares();
+    const receiver = this.#receiverSeat();
+    if (outcome === undefined || receiver === undefined) return [];
     const root = verificationRoot(outcome.keys.verificationKeys);
-    const effects: CeremonyEffect[] = [
+    return [
+      ...(now > this.view.deadline ? [] : this.#acknowledgeOnce(outcome)),
       {
         name: "sign-activation",
         ...this.#attempt(),
@@ -210,10 +212,13 @@ export class CeremonyMember {
         ready: this.view.acknowledgementsOf(outcome.hash) >= quorumOf(this.view.n).a,
       },
     ];
-    if (now <= this.view.deadline && !this.view.acknowledged.has(receiver)) {
-      effects.unshift({ name: "acknowledge", ...this.#attempt(), receiver, outcomeHash: outcome.hash });
-    }
-    return effects;
+  }
+
+  #acknowledgeOnce(outcome: Outcome | undefined): CeremonyEffect[] {
+    const receiver = this.#receiverSeat();
+    if (outcome === undefined || receiver === undefined || this.view.acknowledged.has(receiver)) return [];
+    const dealings = this.view.goodDealers();
+    return [{ name: "acknowledge", ...this.#attempt(), receiver, dealings, outcomeHash: outcome.hash }];
   }
 
   /** The next phase is due: after the deadline, or when everybody has acted. Members take turns so that one pays. */
@@ -236,7 +241,7 @@ export class CeremonyMember {
       case "deal":
         return view.dealings.size === this.#dealers().length;
       case "complain":
-        return view.satisfied.size === view.seated.length;
+        return view.acknowledged.size === view.seated.length;
       default:
         return false;
     }
@@ -258,22 +263,26 @@ export class CeremonyMember {
     return index < 0 ? undefined : (index + this.view.attempt) % members.size;
   }
 
-  /** Takes the combined shares into the state, if this member got a good share of every dealing that counts. */
-  #holdShares(): void {
-    const { view } = this;
+  /**
+   * Takes the combined shares into the state, if this member got a good share of every dealing that counts.
+   * @returns what they are shares of; `undefined` if this member holds none of it
+   */
+  #holdShares(): Outcome | undefined {
     const receiver = this.#receiverSeat();
-    const secret = this.#usableSecret();
-    if (this.#state.held !== undefined || receiver === undefined || secret === undefined) return;
+    if (receiver === undefined) return undefined;
     const outcome = this.#deriveOutcome();
-    if (outcome === undefined) return;
+    if (outcome === undefined || this.#holds(outcome)) return outcome;
+    const secret = this.#usableSecret();
+    if (secret === undefined) return undefined;
     const received: SharePair[] = [];
-    for (const dealer of view.counted) {
+    const counted = this.#counted();
+    for (const dealer of counted) {
       const judgement = this.#judge(dealer, receiver, secret);
       // Missed the complaint: without this share the member sits this committee out.
-      if (judgement.verdict !== "good") return;
+      if (judgement.verdict !== "good") return undefined;
       received.push(judgement.shares);
     }
-    const shares = combineShares(view.kind, view.counted, received);
+    const shares = combineShares(this.view.kind, counted, received);
     const own = outcome.keys.verificationKeys[receiver - 1];
     const fits =
       own !== undefined &&
@@ -281,20 +290,38 @@ export class CeremonyMember {
       equalBytes(commit(ed, decodeScalar(ed, shares.ed25519)).toBytes(), own.ed25519);
     if (!fits) throw new CeremonyError("keys-changed", "the combined shares do not fit their verification keys");
     this.#state = { ...this.#state, held: { seat: receiver, outcomeHash: outcome.hash, shares } };
+    return outcome;
   }
 
-  /** Group keys and verification keys; `undefined` if a commitment that counts does not decode. */
-  #deriveOutcome(): Outcome | undefined {
-    if (this.#outcome !== undefined) return this.#outcome;
+  #holds({ hash }: Outcome): boolean {
+    const { held } = this.#state;
+    return held !== undefined && equalBytes(held.outcomeHash, hash);
+  }
+
+  /** The dealers that count; before {Closed}, those that would if nobody complained any more. None if there are too few. */
+  #counted(): readonly number[] {
     const { view } = this;
+    if (view.phase !== "complain") return view.counted;
+    const dealers = view.kind === "resharing" ? (this.#setup.incumbents?.keys.verificationKeys.length ?? 0) : view.n;
+    const needed = quorumOf(dealers).t;
+    const good = view.goodDealers();
+    return good.length < needed ? [] : good.slice(0, needed);
+  }
+
+  /** Group keys and verification keys; `undefined` if too few dealings count, or a commitment of theirs does not decode. */
+  #deriveOutcome(): Outcome | undefined {
+    const { view } = this;
+    const counted = this.#counted();
+    if (counted.length === 0) return undefined;
+    const qualified = qualifiedHash(view.ceremony, view.attempt, counted);
+    if (this.#outcome !== undefined && equalBytes(this.#outcome.qualified, qualified)) return this.#outcome;
     const committed = [];
-    for (const dealer of view.counted) {
-      const dealing = view.dealings.get(dealer);
-      const decoded = dealing && decodeCommitments(dealing);
-      if (decoded === undefined || "kind" in decoded) return undefined;
+    for (const dealer of counted) {
+      const decoded = decodeCommitments(this.#dealingOf(dealer));
+      if ("kind" in decoded) return undefined;
       committed.push(decoded);
     }
-    const keys = deriveGroupKeys(view.kind, view.counted, committed, view.n);
+    const keys = deriveGroupKeys(view.kind, counted, committed, view.n);
     const before = this.#setup.incumbents?.keys;
     if (
       view.kind === "resharing" &&
@@ -302,18 +329,22 @@ export class CeremonyMember {
     ) {
       throw new CeremonyError("keys-changed", "the resharing would change the group keys: do not acknowledge it");
     }
-    this.#outcome = { keys, hash: outcomeHash(view.qualified, keys) };
+    this.#outcome = { qualified, keys, hash: outcomeHash(qualified, keys) };
     return this.#outcome;
   }
 
   #judge(dealer: number, receiver: number, secret: bigint): Judgement {
     const known = this.#judgements.get(dealer);
     if (known !== undefined) return known;
-    const dealing = this.view.dealings.get(dealer);
-    if (dealing === undefined) throw new CeremonyError("order", `the dealing of seat ${dealer} was not read`);
-    const judgement = judgeDealing(this.#context(), dealer, dealing, receiver, secret);
+    const judgement = judgeDealing(this.#context(), dealer, this.#dealingOf(dealer), receiver, secret);
     this.#judgements.set(dealer, judgement);
     return judgement;
+  }
+
+  #dealingOf(dealer: number): Dealing {
+    const dealing = this.view.dealings.get(dealer);
+    if (dealing === undefined) throw new CeremonyError("order", `the dealing of seat ${dealer} was not read`);
+    return dealing;
   }
 
   /** The receiving secret, if the ledger has its key: a member restored from an old copy may have lost it. */

@@ -54,7 +54,6 @@ export type CeremonyEvent =
       readonly defect: GroupName;
       readonly index: number;
     })
-  | (OfAttempt & { readonly name: "Satisfied"; readonly receiver: number })
   | (OpensPhase & { readonly name: "Closed"; readonly counted: readonly number[]; readonly qualifiedHash: Uint8Array })
   | (OfAttempt & { readonly name: "Acknowledged"; readonly receiver: number; readonly outcomeHash: Uint8Array })
   | (OfAttempt & { readonly name: "AttemptFailed" })
@@ -64,6 +63,11 @@ export type CeremonyEvent =
       readonly epoch: bigint;
       readonly outcomeHash: Uint8Array;
     });
+
+/** The bitmap of `seats`, with bit `1 << seat`. */
+export function bitmapOf(seats: readonly number[]): bigint {
+  return seats.reduce((bitmap, seat) => bitmap | (1n << BigInt(seat)), 0n);
+}
 
 /** Seats of a bitmap with bit `1 << seat`, ascending. */
 export function seatsOf(bitmap: bigint): number[] {

@@ -30,9 +30,10 @@ export function newState(ceremony: bigint, attempt = 0): CeremonyState {
   return { ceremony, attempt };
 }
 
-/** Wipes the state's secrets in memory: for a state that another one has replaced on disk. */
-export function wipeState(state: CeremonyState): void {
-  state.receivingSecret?.fill(0);
+/** Wipes the state's secrets in memory: for a state that `next` has replaced on disk, but for what that one has too. */
+export function wipeState(state: CeremonyState, next?: CeremonyState): void {
+  if (state.receivingSecret !== next?.receivingSecret) state.receivingSecret?.fill(0);
+  if (state.held?.shares === next?.held?.shares) return;
   state.held?.shares.g1.fill(0);
   state.held?.shares.ed25519.fill(0);
 }

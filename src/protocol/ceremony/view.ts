@@ -36,10 +36,10 @@ export class CeremonyView {
   seated: readonly Account[] = [];
   readonly dealings = new Map<number, Dealing>();
   readonly disqualified = new Set<number>();
-  readonly satisfied = new Set<number>();
   /** Dealers that count, ascending. Empty before {Closed}. */
   counted: readonly number[] = [];
   qualified: Uint8Array = new Uint8Array();
+  /** Outcome hashes by receiver, since a dealing was disqualified last. */
   readonly acknowledged = new Map<number, Uint8Array>();
   activation: Activation | undefined;
 
@@ -64,7 +64,7 @@ export class CeremonyView {
         return this.#open("deal", event.deadline);
       case "Dealt":
         this.#expect(event.name, "deal");
-        this.dealings.set(event.dealer, readDealing(event, this.n, this.t));
+        this.dealings.set(event.dealer, readDealing(event, this.kind, this.n, this.t));
         return;
       case "Dealings":
         this.#expect(event.name, "deal");
@@ -74,18 +74,15 @@ export class CeremonyView {
       case "CommitmentMalformed":
         this.#expect(event.name, "complain");
         this.disqualified.add(event.dealer);
+        this.acknowledged.clear();
         return;
       case "ComplaintRefuted":
         return this.#expect(event.name, "complain");
-      case "Satisfied":
-        this.#expect(event.name, "complain");
-        this.satisfied.add(event.receiver);
-        return;
       case "Closed":
         this.#expect(event.name, "complain");
         return this.#close(event);
       case "Acknowledged":
-        this.#expect(event.name, "acknowledge");
+        if (this.phase !== "complain") this.#expect(event.name, "acknowledge");
         this.acknowledged.set(event.receiver, event.outcomeHash);
         return;
       case "AttemptFailed":
@@ -120,6 +117,11 @@ export class CeremonyView {
     return Array.from({ length: this.n }, (_, i) => this.keys.get(this.seated[i] ?? ""));
   }
 
+  /** Dealers whose dealing nobody has shown to be bad, ascending. */
+  goodDealers(): number[] {
+    return [...this.dealings.keys()].filter((dealer) => !this.disqualified.has(dealer)).toSorted((a, b) => a - b);
+  }
+
   /** How many receivers acknowledged this outcome. */
   acknowledgementsOf(outcome: Uint8Array): number {
     return [...this.acknowledged.values()].filter((hash) => equalBytes(hash, outcome)).length;
@@ -143,7 +145,7 @@ export class CeremonyView {
       this.seated = [];
       this.counted = [];
       this.qualified = new Uint8Array();
-      for (const collection of [this.keys, this.dealings, this.disqualified, this.satisfied, this.acknowledged]) {
+      for (const collection of [this.keys, this.dealings, this.disqualified, this.acknowledged]) {
         collection.clear();
       }
     }
@@ -183,11 +185,16 @@ export function sameCase(account: Account): Account {
 }
 
 /** The dealing, if its bytes are those that the ledger hashed. */
-function readDealing(event: Extract<CeremonyEvent, { name: "Dealt" }>, n: number, t: number): Dealing {
+function readDealing(
+  event: Extract<CeremonyEvent, { name: "Dealt" }>,
+  kind: CeremonyKind,
+  n: number,
+  t: number,
+): Dealing {
   const from = `the dealing of seat ${event.dealer}`;
   let dealing: Dealing;
   try {
-    dealing = parseDealing(event.dealing, n, t);
+    dealing = parseDealing(event.dealing, kind, n, t);
   } catch (cause) {
     if (!(cause instanceof CryptoError)) throw cause;
     throw new CeremonyError("ledger-mismatch", `${from} is not what the contract takes: ask another node`, cause);

@@ -116,6 +116,20 @@ describe("key ceremony, simulated", () => {
     });
   }
 
+  it("a dealing that falls after some acknowledged is left out of what they hold, and they acknowledge again", () => {
+    let again = 0;
+    for (const seed of ["one", "two", "three", "four", "five", "six"]) {
+      const world = finish({ n: 4, behaviours: behaviours(4, { 0: "bad-g1-share" }), seed });
+      const names = world.ledger.events.map(({ name }) => name);
+      if (names.indexOf("Acknowledged") < names.indexOf("ComplaintUpheld")) again++;
+      const held = [...world.held().values()];
+      expect(held).to.have.length(4);
+      for (const { outcomeHash } of held) expect(outcomeHash).to.deep.equal(held[0]?.outcomeHash);
+      expectWorkingKeys(world, 4);
+    }
+    expect(again).to.be.above(1);
+  });
+
   it("f of seven cheat in different ways at once", () => {
     const changed = { 1: "bad-g1-share", 5: "malformed-ed25519" } as const;
     const world = finish({ n: 7, behaviours: behaviours(7, changed), seed: "two" });

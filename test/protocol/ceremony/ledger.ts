@@ -52,7 +52,6 @@ export class Ledger {
   #keys = new Map<string, Uint8Array>();
   #dealings = new Map<number, Dealing>();
   #disqualified = new Set<number>();
-  #satisfied = new Set<number>();
   #acknowledged = new Map<number, Uint8Array>();
   #counted: number[] = [];
   readonly #ephemeral = new Set<string>();
@@ -77,16 +76,8 @@ export class Ledger {
         return this.#complain(account, effect);
       case "malformed":
         return this.#malformed(effect);
-      case "satisfied":
-        return this.#takes(account, effect.receiver, "complain", this.#satisfied.has(effect.receiver), () => {
-          this.#satisfied.add(effect.receiver);
-          this.#emit({ name: "Satisfied", receiver: effect.receiver });
-        });
       case "acknowledge":
-        return this.#takes(account, effect.receiver, "acknowledge", this.#acknowledged.has(effect.receiver), () => {
-          this.#acknowledged.set(effect.receiver, effect.outcomeHash);
-          this.#emit({ name: "Acknowledged", receiver: effect.receiver, outcomeHash: effect.outcomeHash });
-        });
+        return this.#acknowledge(account, effect);
       case "sign-activation":
         return false;
     }
@@ -114,7 +105,7 @@ export class Ledger {
   #deal(account: string, { seat, dealing: bytes, opening }: Effect<"deal">): boolean {
     if (this.phase !== "deal" || this.#dealers()[seat - 1] !== account || this.#dealings.has(seat)) return false;
     const { n } = this.#setup;
-    const dealing = parseDealing(bytes, n, quorumOf(n).t);
+    const dealing = parseDealing(bytes, this.#setup.kind, n, quorumOf(n).t);
     const ephemeralHash = keccak_256(g1ToEip2537(dealing.ephemeralKey));
     if (!verifyDealingProof(this.#context(), seat, dealing) || this.#ephemeral.has(String(ephemeralHash))) return false;
     if (this.#setup.kind === "resharing" && !this.#dealsOwnShare(seat, dealing, opening)) return false;
@@ -146,8 +137,8 @@ export class Ledger {
     if (dealing === undefined || this.#disqualified.has(dealer)) return false;
     const good = this.#judge(dealing, dealer, receiver, defect, opening);
     if (good === undefined) return false;
-    this.#slash(good ? account : this.#dealer(dealer), good ? "BadComplaint" : "BadDealing");
-    if (!good) this.#disqualified.add(dealer);
+    if (good) this.#slash(account, "BadComplaint");
+    else this.#disqualify(dealer);
     this.#emit({ name: good ? "ComplaintRefuted" : "ComplaintUpheld", dealer, receiver, defect });
     return true;
   }
@@ -173,16 +164,28 @@ export class Ledger {
     if (this.phase !== "complain" || dealing === undefined || this.#disqualified.has(dealer)) return false;
     const found = decodeCommitments(dealing);
     if (!("kind" in found) || found.kind !== kind || found.index !== index) return false;
-    this.#slash(this.#dealer(dealer), "BadDealing");
-    this.#disqualified.add(dealer);
+    this.#disqualify(dealer);
     this.#emit({ name: "CommitmentMalformed", dealer, defect: kind, index });
     return true;
   }
 
-  #takes(account: string, seat: number, phase: Phase, done: boolean, take: () => void): boolean {
-    if (this.phase !== phase || this.#seated[seat - 1] !== account || done) return false;
-    take();
+  #acknowledge(account: string, { receiver, dealings, outcomeHash: hash }: Effect<"acknowledge">): boolean {
+    if (this.phase !== "complain" && this.phase !== "acknowledge") return false;
+    if (this.#seated[receiver - 1] !== account || this.#acknowledged.has(receiver)) return false;
+    if (String(dealings) !== String(this.#good())) return false;
+    this.#acknowledged.set(receiver, hash);
+    this.#emit({ name: "Acknowledged", receiver, outcomeHash: hash });
     return true;
+  }
+
+  #good(): number[] {
+    return [...this.#dealings.keys()].filter((seat) => !this.#disqualified.has(seat)).sort((a, b) => a - b);
+  }
+
+  #disqualify(dealer: number): void {
+    this.#slash(this.#dealer(dealer), "BadDealing");
+    this.#disqualified.add(dealer);
+    this.#acknowledged.clear();
   }
 
   #advance(): boolean {
@@ -202,7 +205,7 @@ export class Ledger {
       this.#emit({ name: "Dealings", dealt: [...this.#dealings.keys()].sort((a, b) => a - b), deadline: this.#open() });
       return true;
     }
-    if (this.phase === "complain" && (over || this.#satisfied.size === this.#seated.length)) return this.#close();
+    if (this.phase === "complain" && (over || this.#acknowledged.size === this.#seated.length)) return this.#close();
     if (this.phase === "acknowledge" && over) {
       this.#fail();
       return true;
@@ -212,7 +215,7 @@ export class Ledger {
 
   #close(): boolean {
     const needed = quorumOf(this.#setup.kind === "resharing" ? this.#setup.incumbents.length : this.#setup.n).t;
-    const good = [...this.#dealings.keys()].filter((seat) => !this.#disqualified.has(seat)).sort((a, b) => a - b);
+    const good = this.#good();
     if (good.length < needed) {
       this.#fail();
       return true;
@@ -238,8 +241,7 @@ export class Ledger {
   #begin(without: readonly string[] = []): void {
     this.attempt++;
     this.phase = "accept";
-    for (const map of [this.#keys, this.#dealings, this.#disqualified, this.#satisfied, this.#acknowledged])
-      map.clear();
+    for (const map of [this.#keys, this.#dealings, this.#disqualified, this.#acknowledged]) map.clear();
     const { n, candidates } = this.#setup;
     const eligible = candidates.filter((account) => !without.includes(account));
     this.#places = Array.from({ length: n }, (_, i) => eligible[i]);

@@ -263,8 +263,6 @@ async function follow(
       if (member !== undefined) await mesh.accept(place, member);
     } else if (verb === "deal") {
       await mesh.deal(seat, what === "badly" ? mesh.spoilShare(seat, seats.indexOf(1), "g1") : mesh.makeDealing(seat));
-    } else if (verb === "satisfied") {
-      await mesh.as(mesh.memberAt(seat)).satisfied(mesh.id, 1, seat);
     } else if (verb === "complain" && what === "falsely") {
       const good = [1, 2, 3].find((dealer) => has(state.dealt & ~state.disqualified & ~state.spoiled, dealer));
       await mesh.complain(seats.indexOf(good as number), seat, "g1");
@@ -272,8 +270,9 @@ async function follow(
       // The spoiled share is that of seat 1; the others' refutations are its, in the model's words.
       await mesh.complain(seats.indexOf(Number(whom)), seats.indexOf(1), "g1");
     } else if (verb === "acknowledge") {
-      const { outcomeHash } = await mesh.derive();
-      await mesh.acknowledge([seat], what === "falsely" ? new Uint8Array(32) : outcomeHash);
+      // Nobody derives anything from a bad dealing: who acknowledges all the same does so for nothing.
+      const isFalse = what === "falsely" || (state.dealt & ~state.disqualified & state.spoiled) !== 0;
+      await mesh.acknowledge([seat], isFalse ? new Uint8Array(32) : (await mesh.derive()).outcomeHash);
     } else if (verb === "activate") {
       const signers = [1, 2, 3].map((one) => seats.indexOf(one));
       await activate(await mesh.derive(), signers);
@@ -287,7 +286,7 @@ async function follow(
       }
     }
     state = next;
-    const { phase, accepted, dealt, disqualified, refuted, satisfied, counted } = await mesh.status();
+    const { phase, accepted, dealt, disqualified, refuted, acknowledged, counted } = await mesh.status();
     const onLedger = (set: number): bigint =>
       seats.reduce((bits, one, i) => (i > 0 && has(set, one) ? bits | (1n << BigInt(i)) : bits), 0n);
     expect(phase, name).to.equal(PHASES[state.phase]);
@@ -296,8 +295,8 @@ async function follow(
     }
     if (state.phase === "abandoned") break;
     expect(count(Number(accepted)), name).to.equal(count(state.accepted));
-    expect([dealt, disqualified, refuted, satisfied], name).to.deep.equal(
-      [state.dealt, state.disqualified, state.refuted, state.satisfied].map(onLedger),
+    expect([dealt, disqualified, refuted, acknowledged], name).to.deep.equal(
+      [state.dealt, state.disqualified, state.refuted, state.acknowledged | state.misled].map(onLedger),
     );
     if (state.counted !== 0) expect(counted, name).to.equal(onLedger(state.counted));
   }

@@ -19,9 +19,8 @@ export interface State {
   readonly spoiled: number;
   readonly disqualified: number;
   readonly refuted: number;
-  readonly satisfied: number;
   readonly counted: number;
-  /** Acknowledged the outcome that honest members derive, and another one. */
+  /** Acknowledged the outcome that honest members derive, and another one, since a dealing was disqualified last. */
   readonly acknowledged: number;
   readonly misled: number;
   /** Lost stake, in any attempt. */
@@ -56,7 +55,6 @@ export const START: State = {
   spoiled: 0,
   disqualified: 0,
   refuted: 0,
-  satisfied: 0,
   counted: 0,
   acknowledged: 0,
   misled: 0,
@@ -132,33 +130,40 @@ export function moves(world: World, state: State): Move[] {
     }
     case "complain": {
       const standing = state.dealt & ~state.disqualified;
+      const done = state.acknowledged | state.misled;
       for (const seat of seats.filter((one) => has(state.seated, one) && !isAway(one))) {
-        const satisfied = state.satisfied | (1 << seat);
+        const acknowledged = state.acknowledged | (1 << seat);
         if (honest.includes(seat)) {
           const bad = standing & state.spoiled;
-          // An honest receiver refutes every bad dealing, and says that it is satisfied only when none is left.
+          // An honest receiver refutes every bad dealing, and acknowledges only when none is left. What was acknowledged before one
+          // fell is void.
           for (const dealer of seats.filter((one) => has(bad, one))) {
             owed |= 1 << seat;
             add(`complain ${seat} of ${dealer}`, {
               disqualified: state.disqualified | (1 << dealer),
               slashed: state.slashed | (1 << dealer),
+              acknowledged: 0,
+              misled: 0,
             });
           }
-          if (bad === 0 && !has(state.satisfied, seat)) {
+          if (bad === 0 && !has(done, seat)) {
             owed |= 1 << seat;
-            add(`satisfied ${seat}`, { satisfied });
+            add(`acknowledge ${seat}`, { acknowledged });
           }
           continue;
         }
-        if (!has(state.satisfied, seat)) add(`satisfied ${seat}`, { satisfied });
+        if (!has(done, seat)) {
+          add(`acknowledge ${seat}`, { acknowledged });
+          add(`acknowledge ${seat} falsely`, { misled: state.misled | (1 << seat) });
+        }
         if (!has(state.refuted, seat) && (standing & ~state.spoiled) !== 0) {
           const refuted = state.refuted | (1 << seat);
           add(`complain ${seat} falsely`, { refuted, slashed: state.slashed | (1 << seat) });
         }
       }
-      // All satisfied, or the deadline.
-      if (state.satisfied === state.seated || owed === 0) {
-        const name = state.satisfied === state.seated ? "advance" : "advance late";
+      // All have acknowledged, or the deadline.
+      if (done === state.seated || owed === 0) {
+        const name = done === state.seated ? "advance" : "advance late";
         if (count(standing) >= t) add(name, { phase: "acknowledge", counted: lowest(standing, t) });
         else fail(`${name}: failed`, (state.seated & ~standing) | state.disqualified | state.refuted);
       }

@@ -7,7 +7,13 @@ import { verificationRoot, type CeremonyKind } from "../../../src/crypto/outcome
 import { assembleSignature, type PartialSignature } from "../../../src/crypto/threshold-bls.js";
 import type { CeremonyEffect } from "../../../src/protocol/ceremony/effects.js";
 import { CeremonyMember, type Incumbents } from "../../../src/protocol/ceremony/engine.js";
-import { decodeState, encodeState, type HeldShares } from "../../../src/protocol/ceremony/state.js";
+import {
+  decodeState,
+  encodeState,
+  wipeState,
+  type CeremonyState,
+  type HeldShares,
+} from "../../../src/protocol/ceremony/state.js";
 import { blstBls } from "../../../src/runtime/blst.js";
 import { quorumOf } from "../../../src/statements/quorum.js";
 import { EIGHT_TORSION, seeded } from "../../crypto/ceremony-fixture.js";
@@ -60,6 +66,8 @@ interface Player {
   engine: CeremonyMember;
   /** The disk. */
   stored: Uint8Array | undefined;
+  /** What was stored, as it is in memory. */
+  state: CeremonyState | undefined;
   read: number;
   signature: { effect: Extract<CeremonyEffect, { name: "sign-activation" }>; partial: PartialSignature } | undefined;
   complained: boolean;
@@ -94,6 +102,7 @@ export class World {
       behaviour: setup.behaviours[i] ?? setup.incumbentBehaviours?.[inOffice.indexOf(account)] ?? "honest",
       engine: this.#start(account),
       stored: undefined,
+      state: undefined,
       read: 0,
       signature: undefined,
       complained: false,
@@ -128,6 +137,7 @@ export class World {
 
   restart(player: Player): void {
     player.engine = this.#start(player.account, player.stored);
+    player.state = undefined;
     player.read = 0;
   }
 
@@ -137,6 +147,9 @@ export class World {
     const { state, effects } = player.engine.step(this.ledger.now);
     const before = player.stored;
     player.stored = encodeState(state);
+    // As whoever writes it to a disk does.
+    if (player.state !== undefined && player.state !== state) wipeState(player.state, state);
+    player.state = state;
     const changed = before === undefined || !equalBytes(before, player.stored);
     if (mayCrash && changed && this.#setup.crashAtEveryState) return this.restart(player);
     if (mayCrash && this.#percent() < (this.#setup.crashes ?? 0)) return this.restart(player);
@@ -191,12 +204,17 @@ export class World {
     const { behaviour } = player;
     if (effect.name === "deal") {
       if (behaviour === "never-deals") return undefined;
-      const { n, t } = player.engine.view;
+      const { kind, n, t } = player.engine.view;
       if (behaviour === "other-constant") return { ...effect, dealing: this.#dealOther(player, effect) };
-      const dealing = corruptDealing(behaviour, parseDealing(effect.dealing, n, t), effect.seat, player.engine);
+      const dealing = corruptDealing(behaviour, parseDealing(effect.dealing, kind, n, t), effect.seat, player.engine);
       return { ...effect, dealing: encodeDealing(dealing) };
     }
-    if (effect.name === "satisfied" && behaviour === "false-complaint" && !player.complained) {
+    if (
+      effect.name === "acknowledge" &&
+      player.engine.view.phase === "complain" &&
+      behaviour === "false-complaint" &&
+      !player.complained
+    ) {
       player.complained = true;
       return this.#falseComplaint(player, effect);
     }
@@ -208,10 +226,11 @@ export class World {
     const context = { meshId: this.meshId, contract: this.contract, ceremony, attempt };
     const { t } = engine.view;
     const receivers = engine.view.receivingKeys();
-    return makeDealing({ context, dealer: seat, t, receivers, random: this.#random });
+    const constants = { g1: 5n, ed25519: 6n };
+    return makeDealing({ context, dealer: seat, t, receivers, constants, random: this.#random });
   }
 
-  #falseComplaint(player: Player, effect: Extract<CeremonyEffect, { name: "satisfied" }>): CeremonyEffect {
+  #falseComplaint(player: Player, effect: Extract<CeremonyEffect, { name: "acknowledge" }>): CeremonyEffect {
     const { view } = player.engine;
     const stored = decodeState(player.stored as Uint8Array).receivingSecret as Uint8Array;
     const secret = BigInt(`0x${Buffer.from(stored).toString("hex")}`);

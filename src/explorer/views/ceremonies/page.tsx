@@ -236,17 +236,12 @@ function columnsFor({ phase, dealers }: Attempt): readonly Column<Participant>[]
       ),
     });
   }
-  columns.push(
-    { title: "Found its shares good", width: 1.3, cell: ({ satisfied }) => <Did source={satisfied} no={no} /> },
-    {
-      title: "Acknowledged",
-      width: 1.3,
-      // Office begins once enough have: those that come after are not asked any more.
-      cell: ({ acknowledged, satisfied }) => (
-        <Did source={acknowledged} no={phase === "active" && satisfied !== undefined ? "not needed any more" : no} />
-      ),
-    },
-  );
+  const unasked = phase === "active" ? "not needed any more" : no;
+  columns.push({
+    title: "Acknowledged its shares",
+    width: 1.6,
+    cell: ({ acknowledged }) => <Did source={acknowledged} no={unasked} />,
+  });
   return columns;
 }
 

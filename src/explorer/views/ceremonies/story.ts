@@ -17,9 +17,9 @@ interface Person {
   seat: number;
   accepted?: Source;
   dealt?: Source;
-  satisfied?: Source;
-  complained?: boolean;
-  acknowledged?: Source;
+  /** Complained, or acknowledged an outcome, be it one that is void by now. */
+  judged?: boolean;
+  acknowledged?: Source | undefined;
   counted: boolean;
 }
 
@@ -120,8 +120,13 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
   };
   const complainant = (): Person | undefined => {
     const one = inSeat(people, numberOf(args, "receiver"));
-    if (one !== undefined) one.complained = true;
+    if (one !== undefined) one.judged = true;
     return one;
+  };
+  const disqualify = (words: string): void => {
+    fail(inSeat(dealers, numberOf(args, "dealer")), words);
+    // What was acknowledged so far was an outcome of that dealing too.
+    for (const one of people.values()) one.acknowledged = undefined;
   };
   if (textOf(args, "deadline") !== "") draft.deadline = numberOf(args, "deadline");
   switch (row.name) {
@@ -164,34 +169,25 @@ function applyStep(draft: Draft, row: EventRow, args: Args): boolean {
       break;
     case "ComplaintUpheld":
       complainant();
-      fail(inSeat(dealers, numberOf(args, "dealer")), `dealt a bad share to seat ${numberOf(args, "receiver")}`);
+      disqualify(`dealt a bad share to seat ${numberOf(args, "receiver")}`);
       break;
     case "ComplaintRefuted":
       fail(complainant(), `complained about a good share of seat ${numberOf(args, "dealer")}`);
       break;
     case "CommitmentMalformed":
-      fail(
-        inSeat(dealers, numberOf(args, "dealer")),
-        `dealt a commitment (number ${numberOf(args, "index")}) that does not decode`,
-      );
+      disqualify(`dealt a commitment (number ${numberOf(args, "index")}) that does not decode`);
       break;
-    case "Satisfied": {
-      const one = inSeat(people, numberOf(args, "receiver"));
-      if (one !== undefined) one.satisfied = source;
-      break;
-    }
     case "Closed": {
       const counted = BigInt(textOf(args, "counted") || 0);
       for (const one of dealers.values()) one.counted = ((counted >> BigInt(one.seat)) & 1n) === 1n;
       for (const one of people.values())
-        if (one.satisfied === undefined && one.complained !== true)
-          fail(one, "did not say whether its shares are good");
+        if (one.judged !== true) fail(one, "did not say in time whether its shares are good");
       draft.phase = "acknowledge";
       break;
     }
     case "Acknowledged": {
       const one = inSeat(people, numberOf(args, "receiver"));
-      if (one !== undefined) one.acknowledged = source;
+      if (one !== undefined) Object.assign(one, { acknowledged: source, judged: true });
       break;
     }
     case "AttemptFailed":
@@ -256,9 +252,9 @@ function finished(database: Database, draft: Draft): Attempt {
 const NEXT: Readonly<Record<Phase, string>> = {
   accept: "The invited post their one-time keys. Who is absent at the deadline is replaced by the next in the list.",
   deal: "Dealers post their dealings. Who has not dealt at the deadline is fined.",
-  complain: "Receivers check their shares, and complain or say that they are satisfied.",
+  complain: "Receivers check their shares, and complain, or acknowledge what the good dealings lead to.",
   acknowledge:
-    "Receivers acknowledge their new shares; with enough of them and a signature the committee takes office.",
+    "Receivers that have not acknowledged their new shares do so; with enough of them and a signature the committee takes office.",
   active: "Done: its committee took office.",
   failed: "This attempt came to nothing; the next one begins.",
 };

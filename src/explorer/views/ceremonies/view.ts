@@ -38,8 +38,7 @@ export interface Participant {
   readonly seat: number;
   readonly accepted?: Source;
   readonly dealt?: Source;
-  readonly satisfied?: Source;
-  readonly acknowledged?: Source;
+  readonly acknowledged?: Source | undefined;
   /** Whether its dealing counts. */
   readonly counted: boolean;
 }

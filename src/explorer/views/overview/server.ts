@@ -35,8 +35,8 @@ function silentIn(ceremonies: readonly CeremonyDetail[]): ReadonlyMap<string, st
         if (!seen.has(account)) silent.set(account, `${words} (ceremony ${ceremony}, attempt ${attempt})`);
       }
       for (const { account } of failures) seen.add(account);
-      for (const { account, accepted, dealt, satisfied, acknowledged } of [...dealers, ...participants]) {
-        if ((accepted ?? dealt ?? satisfied ?? acknowledged) !== undefined) seen.add(account);
+      for (const { account, accepted, dealt, acknowledged } of [...dealers, ...participants]) {
+        if ((accepted ?? dealt ?? acknowledged) !== undefined) seen.add(account);
       }
     }
   }
@@ -135,7 +135,7 @@ function overviewOf(context: ViewContext): Overview {
   // Steps of single seats are told by their ceremony, and would leave no room for what came of them.
   const recent = database.all<EventRow>(
     `SELECT * FROM events INDEXED BY eventsTold WHERE name NOT IN ('HeadPosted', 'CheckpointPosted')
-     AND name NOT IN ('Accepted', 'Dealt', 'Satisfied', 'Acknowledged') ORDER BY id DESC LIMIT ?`,
+     AND name NOT IN ('Accepted', 'Dealt', 'Acknowledged') ORDER BY id DESC LIMIT ?`,
     RECENT,
   );
   return {

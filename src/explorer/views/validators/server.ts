@@ -88,8 +88,7 @@ export function partIn(database: Database, account: string, detail: CeremonyDeta
     const did = [
       ...(one === undefined ? [] : [one.accepted !== undefined ? "accepted" : "was invited"]),
       ...(dealt ? [one === undefined ? "dealt as a member of the committee before" : "dealt"] : []),
-      ...(one?.satisfied === undefined ? [] : ["found its shares good"]),
-      ...(one?.acknowledged === undefined ? [] : ["acknowledged them"]),
+      ...(one?.acknowledged === undefined ? [] : ["acknowledged its shares"]),
     ];
     const words = [...(did.length === 0 ? [] : [did.join(", ")]), ...(bad === "" ? [] : [bad])].join("; ");
     const seat = one?.seat ?? dealer?.seat ?? 0;
