@@ -19,7 +19,8 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
     using Seats for uint40;
 
     /// @dev There is one at a time, and its storage is the next one's: storage that is written over costs a quarter of storage that is
-    /// new. So what is left of an earlier ceremony or attempt counts only where `status` says that it is of this one.
+    /// new. So what is left of an earlier ceremony or attempt counts only where `status` says that it is of this one. Receivers above
+    /// its seats are of a larger one.
     struct Ceremony {
         Status status;
         /// Bits of candidates by rank, which is their position in the order of invitation: those invited in this attempt, so that no one is
@@ -245,10 +246,14 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         return phase != Phase.None && phase < Phase.Active;
     }
 
+    /// @dev Who is invited to `seat`, or sits there; zero if nobody.
+    function _receiverAt(Ceremony storage c, uint256 seat) internal view returns (address) {
+        return seat > c.status.seats ? address(0) : c.receivers[seat].account;
+    }
+
     /// @dev The dealer at `seat`, zero if there is none: a member in office in a resharing, else a receiver.
-    function _dealerAt(Ceremony storage c, uint8 seat) internal view returns (address) {
-        if (c.status.kind != Kind.Resharing) return c.receivers[seat].account;
-        return groupKeys.memberAt(seat);
+    function _dealerAt(Ceremony storage c, bool isResharing, uint8 seat) internal view returns (address) {
+        return isResharing ? groupKeys.memberAt(seat) : _receiverAt(c, seat);
     }
 
     /// @dev Seats of the committee in office.

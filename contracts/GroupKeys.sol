@@ -60,7 +60,15 @@ contract GroupKeys is IGroupKeys, MeshContract {
         (term.epoch, term.ceremony) = (next.epoch, next.ceremony);
         (term.verificationRoot, term.committee) = (next.verificationRoot, next.committee);
         since = uint64(block.timestamp);
-        _emitTaken(next);
+        emit OfficeTaken(
+            next.generation,
+            next.epoch,
+            next.ceremony,
+            next.blsKey,
+            next.edKey,
+            next.verificationRoot,
+            next.committee
+        );
         if (isHandover) _beginProbation(next.epoch);
         else _endProbation();
     }
@@ -76,7 +84,16 @@ contract GroupKeys is IGroupKeys, MeshContract {
         since = uint64(block.timestamp);
         _endProbation();
         emit OfficeReverted(failed);
-        _emitTaken(office());
+        Office memory back = office();
+        emit OfficeTaken(
+            back.generation,
+            back.epoch,
+            back.ceremony,
+            back.blsKey,
+            back.edKey,
+            back.verificationRoot,
+            back.committee
+        );
     }
 
     /// @inheritdoc IGroupKeys
@@ -180,17 +197,5 @@ contract GroupKeys is IGroupKeys, MeshContract {
 
     function _endProbation() private {
         (_probationHead, _probationUntil) = (0, 0);
-    }
-
-    function _emitTaken(Office memory taken) private {
-        emit OfficeTaken(
-            taken.generation,
-            taken.epoch,
-            taken.ceremony,
-            taken.blsKey,
-            taken.edKey,
-            taken.verificationRoot,
-            taken.committee
-        );
     }
 }

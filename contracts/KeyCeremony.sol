@@ -83,7 +83,7 @@ contract KeyCeremony is CeremonySeats {
     /// @inheritdoc IKeyCeremony
     function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external {
         Ceremony storage c = _running(ceremony, attempt, Phase.Accept);
-        if (c.receivers[seat].account != msg.sender) revert NotSeated(msg.sender, seat);
+        _expectReceiver(c, seat);
         if (c.status.accepted.has(seat)) revert AlreadyDone(seat);
         if (!BLS12381.isValidPublicKey(key)) revert InvalidReceivingKey();
 
@@ -104,7 +104,14 @@ contract KeyCeremony is CeremonySeats {
     ) external {
         Ceremony storage c = _running(ceremony, attempt, Phase.Deal);
         Status storage status = c.status;
-        if (_dealerAt(c, seat) != msg.sender) revert NotSeated(msg.sender, seat);
+        // Read at once: each is another read of the same slot after a call.
+        (uint256 seats, uint256 threshold, uint256 dealers, bool isResharing) = (
+            status.seats,
+            status.threshold,
+            status.dealers,
+            status.kind == Kind.Resharing
+        );
+        if (_dealerAt(c, isResharing, seat) != msg.sender) revert NotSeated(msg.sender, seat);
         if (status.dealt.has(seat)) revert AlreadyDone(seat);
         // The bytes are kept nowhere but in the transaction's input, where every reader looks for them.
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert IndirectCall(msg.sender);
@@ -113,11 +120,12 @@ contract KeyCeremony is CeremonySeats {
             dealing,
             _meshId,
             abi.encodePacked(address(this), ceremony, attempt, seat),
-            status.threshold,
-            status.seats,
-            status.kind == Kind.Resharing
+            threshold,
+            seats,
+            isResharing
         );
-        _checkOpening(status, dealing, seat, opening);
+        if (isResharing) _checkOpening(dealing, threshold, seat, dealers, opening);
+        else if (opening.length != 0) revert InvalidLength(opening.length, 0);
         if (_dealings[digest.ephemeralHash] != 0) revert EphemeralKeyUsed(digest.ephemeralHash);
 
         _dealings[digest.ephemeralHash] = Dealing.record(
@@ -199,10 +207,11 @@ contract KeyCeremony is CeremonySeats {
         Ceremony storage c = _running(ceremony, attempt, phase);
         _expectReceiver(c, receiver);
         if (c.status.acknowledged.has(receiver)) revert AlreadyDone(receiver);
-        if (dealings != _good()) revert DealingsChanged(dealings, _good());
+        uint40 good = _good();
+        if (dealings != good) revert DealingsChanged(dealings, good);
 
         c.status.acknowledged = c.status.acknowledged.with(receiver);
-        _acknowledgements[_acknowledgementKey(ceremony, attempt, outcomeHash)]++;
+        _acknowledgements[_acknowledgementKey(ceremony, attempt, good, outcomeHash)]++;
         emit Acknowledged(ceremony, attempt, receiver, outcomeHash);
     }
 
@@ -217,7 +226,7 @@ contract KeyCeremony is CeremonySeats {
         bytes32 qualifiedHash = _qualifiedHash(ceremony, c.status);
         bytes32 blsKeyHash = keccak256(abi.encode(outcome.blsKey));
         bytes32 outcomeHash = keccak256(abi.encode(qualifiedHash, outcome.verificationRoot, blsKeyHash, outcome.edKey));
-        uint256 count = _acknowledgements[_acknowledgementKey(ceremony, attempt, outcomeHash)];
+        uint256 count = _acknowledgements[_acknowledgementKey(ceremony, attempt, _good(), outcomeHash)];
         uint256 needed = Quorum.acknowledgements(c.status.seats);
         if (count < needed) revert TooFewAcknowledgements(count, needed);
 
@@ -289,7 +298,11 @@ contract KeyCeremony is CeremonySeats {
         if (missing != 0) {
             _requireOver(status);
             for (uint8 seat = 1; seat <= status.dealers; seat++) {
-                if (missing.has(seat)) _slash(_dealerAt(c, seat), IValidatorRegistry.Offence.MissingDealing);
+                if (missing.has(seat))
+                    _slash(
+                        _dealerAt(c, status.kind == Kind.Resharing, seat),
+                        IValidatorRegistry.Offence.MissingDealing
+                    );
             }
         }
         if (status.dealt.count() < status.dealersNeeded) return _fail(c, ceremony, status, 0, missing);
@@ -356,24 +369,20 @@ contract KeyCeremony is CeremonySeats {
         if (block.timestamp <= status.deadline) revert PhaseLasts(status.deadline);
     }
 
-    /// @dev After Accept, when only receivers have seats.
     function _expectReceiver(Ceremony storage c, uint8 seat) private view {
-        if (c.receivers[seat].account != msg.sender) revert NotSeated(msg.sender, seat);
+        if (_receiverAt(c, seat) != msg.sender) revert NotSeated(msg.sender, seat);
     }
 
     /// @dev In a resharing, that the dealer deals its own share.
     function _checkOpening(
-        Status storage status,
         bytes calldata dealing,
+        uint256 threshold,
         uint8 seat,
+        uint256 dealers,
         bytes32[] calldata opening
     ) private view {
-        if (status.kind != Kind.Resharing) {
-            if (opening.length != 0) revert InvalidLength(opening.length, 0);
-            return;
-        }
         bytes32 root = groupKeys.verificationRoot();
-        if (!Dealing.dealsVerifiedShare(dealing, status.threshold, seat, status.dealers, opening, root)) {
+        if (!Dealing.dealsVerifiedShare(dealing, threshold, seat, dealers, opening, root)) {
             revert NotTheDealersShare(seat, root);
         }
     }
@@ -399,7 +408,7 @@ contract KeyCeremony is CeremonySeats {
     function _disqualify(Ceremony storage c, uint8 dealer) private {
         c.status.disqualified = c.status.disqualified.with(dealer);
         c.status.acknowledged = 0;
-        _slash(_dealerAt(c, dealer), IValidatorRegistry.Offence.BadDealing);
+        _slash(_dealerAt(c, c.status.kind == Kind.Resharing, dealer), IValidatorRegistry.Offence.BadDealing);
     }
 
     function _slash(address account, IValidatorRegistry.Offence offence) private {
@@ -413,19 +422,16 @@ contract KeyCeremony is CeremonySeats {
 
     /// @dev An acknowledgement counts for the dealings that were good when it came: a member that acknowledges again after one was
     /// disqualified would count twice else, for an outcome that it named too early.
-    function _acknowledgementKey(uint64 ceremony, uint32 attempt, bytes32 outcomeHash) private view returns (bytes32) {
-        return keccak256(abi.encode(ceremony, attempt, _good(), outcomeHash));
+    function _acknowledgementKey(
+        uint64 ceremony,
+        uint32 attempt,
+        uint40 good,
+        bytes32 outcomeHash
+    ) private pure returns (bytes32) {
+        return keccak256(abi.encode(ceremony, attempt, good, outcomeHash));
     }
 
     function _qualifiedHash(uint64 ceremony, Status memory status) private pure returns (bytes32) {
         return keccak256(abi.encode(ceremony, status.attempt, uint256(status.counted)));
-    }
-
-    // ---------------------------------------------------------------- views
-
-    /// @inheritdoc IKeyCeremony
-    function qualifiedHashOf(uint64 ceremony) external view returns (bytes32) {
-        Status memory status = _newest(ceremony).status;
-        return status.counted == 0 ? bytes32(0) : _qualifiedHash(ceremony, status);
     }
 }

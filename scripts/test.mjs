@@ -7,6 +7,8 @@ import { setPriority } from "node:os";
 import { join, sep } from "node:path";
 
 const SCENARIOS = "e2e";
+/** The longest scenario, a third of all: it follows on the contracts, beside the others. */
+const LONGEST = "rotation.test.ts";
 /** Folders beside the contracts' own that come with them. */
 const CONTRACTS = ["contracts", "crypto", "protocol"];
 /** Of what is not a scenario: a third of a scenario's share where both have something to do. */
@@ -31,15 +33,18 @@ if (given.length > 0) {
 }
 
 const files = readdirSync("test", { recursive: true }).filter((name) => name.endsWith(".test.ts"));
-/** The files of the folders that are asked for, as arguments of the runner. */
+/** The files whose folder and name are asked for, as arguments of the runner. */
 function chosen(isChosen) {
-  const list = files.filter((path) => isChosen(path.split(sep)[0])).map((path) => join("test", path));
+  const list = files
+    .filter((path) => isChosen(path.split(sep)[0], path.split(sep).at(-1)))
+    .map((path) => join("test", path));
   // With no file at all the runner would take every one.
   if (list.length === 0) throw new Error("a run of tests has no files");
   return ["mocha", ...list.sort()];
 }
 const contracts = chosen((folder) => CONTRACTS.includes(folder));
-const scenarios = chosen((folder) => folder === SCENARIOS);
+const scenarios = chosen((folder, name) => folder === SCENARIOS && name !== LONGEST);
+const longest = chosen((folder, name) => folder === SCENARIOS && name === LONGEST);
 const others = chosen((folder) => folder !== SCENARIOS && !CONTRACTS.includes(folder));
 const totals = { passing: 0, pending: 0, failing: 0 };
 
@@ -54,20 +59,20 @@ function count({ text }) {
   }
 }
 
-async function liveContracts() {
+async function contractsFirst() {
   const ended = [];
   for (const args of [["solidity"], contracts]) {
     const { child, ended: end } = run(args, NICENESS);
     child.stdout.pipe(process.stdout, { end: false });
     child.stderr.pipe(process.stderr, { end: false });
-    ended.push(await end);
+    ended.push({ ...(await end), isShown: true });
   }
-  return ended;
+  return [...ended, await run(longest).ended];
 }
 
-const [shown, ...silent] = await Promise.all([liveContracts(), run(others, NICENESS).ended, run(scenarios).ended]);
-for (const { text } of silent) process.stdout.write(text);
-const all = [...shown, ...silent];
+const [first, ...rest] = await Promise.all([contractsFirst(), run(others, NICENESS).ended, run(scenarios).ended]);
+const all = [...first, ...rest];
+for (const { text, isShown } of all) if (!isShown) process.stdout.write(text);
 all.forEach(count);
 if (totals.pending > 0) console.log(`${totals.pending} skipped`);
 console.log(`${totals.passing} passed, ${totals.failing} failed`);

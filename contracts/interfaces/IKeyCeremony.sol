@@ -55,7 +55,7 @@ interface IKeyCeremony {
     }
 
     /// @notice Where a ceremony stands.
-    /// @dev One word holds all that dealings, complaints and acknowledgements change.
+    /// @dev One word holds all that dealings, complaints that are right and acknowledgements change.
     struct Status {
         /// Counts from 1.
         uint24 ceremony;
@@ -265,10 +265,10 @@ interface IKeyCeremony {
     /// @notice The one-time key of a dealing with this hash was used before: make a new dealing with a fresh key.
     error EphemeralKeyUsed(bytes32 ephemeralHash);
 
-    /// @notice The first commitment is not C_0 of the proof: x, y or flags differ.
+    /// @notice New keys: the first commitment is not C_0 of the proof: x, y or flags differ.
     error ConstantMismatch();
 
-    /// @notice The proof of knowledge of e and f(0) does not hold for this mesh, ceremony, attempt and dealer.
+    /// @notice The proof of knowledge of e, for new keys of f(0) too, does not hold for this mesh, ceremony, attempt and dealer.
     error InvalidDealingProof();
 
     /// @notice The two C_0 are not the verification keys of `dealer` under `verificationRoot`.
@@ -321,7 +321,7 @@ interface IKeyCeremony {
     function accept(uint64 ceremony, uint32 attempt, uint8 seat, BLS12381.G1Point calldata key) external;
 
     /// @notice Posts the dealing of seat `seat`, packed, integers big-endian:
-    /// E.x 48 | E.y 48 | C_0.y 48 | c 32 | s_E 32 | s_0 32 | t * 48 G1 commitments | t * 32 Ed25519 commitments | n * 64
+    /// E.x 48 | E.y 48 | c 32 | s_E 32 | for new keys C_0.y 48 | s_0 32 | t * 48 G1 commitments | t * 32 Ed25519 commitments | n * 64
     /// sealed shares in seat order, zeros for an empty seat.
     /// @param opening Resharing: Merkle path of the dealer's verification keys, which must be its two C_0. Else empty.
     function deal(
@@ -415,7 +415,4 @@ interface IKeyCeremony {
 
     /// @notice keccak256 of the 128 bytes of the key with which `seat`, a place until seats are numbered, was accepted; zero if it was not.
     function receivingKeyHash(uint64 ceremony, uint8 seat) external view returns (bytes32);
-
-    /// @notice keccak256(abi.encode(ceremony, attempt, counted)), from Acknowledge on; zero before.
-    function qualifiedHashOf(uint64 ceremony) external view returns (bytes32);
 }

@@ -171,7 +171,7 @@ interface IValidatorRegistry is IEquivocations {
     /// @notice Ends the jail of the calling, active account, when its time is over.
     function unjail() external;
 
-    /// @notice Which of 256 accounts or less may be given a seat, as a bitmap with bit `1 << i` for `accounts[i]`: active, not jailed, at
+    /// @notice Which of the first 256 accounts may be given a seat, as a bitmap with bit `1 << i` for `accounts[i]`: active, not jailed, at
     /// least half of the minimum stake left, and its device, if it is one, neither revoked nor held.
     function eligibleAmong(address[] calldata accounts) external view returns (uint256 eligible);
     /// @notice Candidate number `position`, and the wei that it is drawn by: 0 where it must not be given a seat.

@@ -63,8 +63,9 @@ library ShareOpening {
         ) revert IKeyCeremony.InvalidOpeningProof();
     }
 
-    /// @dev share * G = sum of receiver^k * C_k, as share * G - (the terms from k = 1) = C_0, compared in compressed form: C_0 was
-    /// found in the subgroup when the dealing was taken, so it needs neither hint nor term.
+    /// @dev share * G = sum of receiver^k * C_k, as share * G - (the terms from k = 1) = C_0, compared in compressed form: C_0 needs
+    /// neither hint nor term. It is in the subgroup: for new keys that was looked at when the dealing was taken, in a resharing it is a
+    /// verification key that the committee before acknowledged.
     function _isG1ShareGood(
         uint256 share,
         Subject memory subject,

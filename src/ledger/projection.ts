@@ -251,7 +251,7 @@ export class Projection {
   }
 
   /**
-   * Why a candidate is not eligible; undefined where it is (`ValidatorRegistry.eligible`).
+   * Why a candidate is not eligible; undefined where it is (`ValidatorRegistry.eligibleAmong`).
    * @param block after all of which; as things stand if not given
    */
   barOf({ state, jailedUntil, stake, operator }: Member, block?: number): string | undefined {

@@ -1,6 +1,6 @@
 import { p256 } from "@noble/curves/nist.js";
 import { expect } from "chai";
-import { AbiCoder, getBytes, hexlify } from "ethers";
+import { AbiCoder, ZeroAddress, getBytes, hexlify } from "ethers";
 
 import { evidenceDigest } from "../../src/protocol/evidence.js";
 import { domainSeparator, type StatementName } from "../../src/statements/eip712.js";
@@ -275,7 +275,7 @@ describe("equivocation", () => {
     const [offender] = mesh.members;
     if (offender === undefined) throw new Error("no members");
     const own = mesh.registry.connect(offender);
-    expect(await mesh.registry.eligibleAmong([offender.address])).to.equal(1n);
+    expect(await mesh.registry.eligibleAmong([offender.address, ZeroAddress, offender.address])).to.equal(0b101n);
     const never = await next();
     await expect(own.unjail()).to.be.revertedWithCustomError(mesh.registry, "NotReleased").withArgs(0n, never);
     await mesh.registry.reportEquivocation(await contradictingHeads(mesh));

@@ -430,6 +430,16 @@ describe("KeyCeremony", () => {
       expect((await mesh.status()).phase).to.equal(Phase.Active);
     });
 
+    it("stay where a complaint is refuted, and whoever gave one may still complain rightly", async () => {
+      const mesh = await deployMesh(4);
+      await mesh.runToComplain(new Map([[2, (mesh) => mesh.spoilShare(2, 4, "g1")]]));
+      await mesh.acknowledge([1, 3, 4], new Uint8Array(32));
+      await mesh.complain(1, 3, "g1");
+      expect((await mesh.status()).acknowledged).to.equal(0b11010n);
+      await mesh.complain(2, 4, "g1");
+      expect((await mesh.status()).acknowledged).to.equal(0n);
+    });
+
     it("count once for each member, also of those that name an outcome before its dealings are what is left", async () => {
       const mesh = await deployMesh(7);
       await mesh.runToComplain(new Map([[7, (mesh) => mesh.spoilShare(7, 6, "g1")]]));

@@ -80,6 +80,32 @@ async function takeOfficeByRecovery(mesh: CeremonyMesh): Promise<void> {
 }
 
 describe("a recovery by the root CA", () => {
+  it("gives nobody a voice who sat in the larger committee before it", async () => {
+    const mesh = await deployInOffice(7, 11);
+    const former = mesh.seated;
+    const { recovery } = await contractsOf(mesh);
+    await recovery.requestRecovery(...(await signed(mesh)));
+    await passWindow(mesh);
+    await recovery.beginRecovery(1);
+    await recovery.startRecovery(1);
+    await sitDownToNewKeys(mesh);
+    const refused = async (call: Promise<unknown>): Promise<void> => {
+      await expect(call).to.be.revertedWithCustomError(mesh.ceremony, "NotSeated");
+    };
+    for (const seat of [5, 6, 7]) await refused(mesh.accept(seat, present(former[seat - 1], "former member")));
+    await mesh.seatAll();
+    for (const seat of [5, 6, 7]) {
+      await refused(mesh.as(present(former[seat - 1], "former member")).deal(mesh.id, 1, seat, "0x", []));
+    }
+    await mesh.dealAll();
+    await mesh.advance();
+    const good = await mesh.goodDealings();
+    for (const seat of [5, 6, 7]) {
+      const as = mesh.as(present(former[seat - 1], "former member"));
+      await refused(as.acknowledge(mesh.id, 1, seat, good, new Uint8Array(32).fill(1)));
+    }
+  });
+
   it("of lost keys waits for its window, and then puts those into office that the root CA named, under new keys", async () => {
     const mesh = await deployInOffice(4, 8);
     const { recovery, generations } = await contractsOf(mesh);

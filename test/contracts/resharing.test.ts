@@ -2,6 +2,7 @@
 import { expect } from "chai";
 import { getBytes } from "ethers";
 
+import { bytesToNumberBE } from "../../src/crypto/bytes.js";
 import { drawMembers } from "../../src/protocol/sortition.js";
 import { Defect, Phase, STAKE, openingStruct, present, type CeremonyMesh, type Member } from "./ceremony-fixture.js";
 import {
@@ -20,6 +21,7 @@ import {
 } from "./rotation-fixture.js";
 
 const FAR = 5_000_000_000n;
+const ONES = new Uint8Array(32).fill(0xff);
 
 /** Stakes that all differ, on the ledger and in the tree. */
 async function weighDistinctly(mesh: CeremonyMesh): Promise<void> {
@@ -79,6 +81,32 @@ describe("a resharing", () => {
       expect(await mesh.groupKeys.edKey()).to.equal(key);
     }
     expect(await mesh.groupKeys.epoch()).to.equal(3n);
+  });
+
+  it("of four after seven leaves nobody a seat of the seven: they accept nothing and acknowledge nothing", async () => {
+    const mesh = await deployInOffice(7, 12);
+    await weighDistinctly(mesh);
+    const signature = swarmSign(mesh, mesh.rotation, "Resize", { seats: 4n, expiry: FAR });
+    await mesh.rotation.resize(4, FAR, signature);
+    await takeTurn(mesh);
+    const former = mesh.seated;
+    await startResharing(mesh);
+    const refusedAt = async (call: Promise<unknown>, seat: number): Promise<void> => {
+      const { address } = present(former[seat - 1], "former member").wallet;
+      await expect(call).to.be.revertedWithCustomError(mesh.ceremony, "NotSeated").withArgs(address, seat);
+    };
+    for (const seat of [5, 6, 7]) await refusedAt(mesh.accept(seat, present(former[seat - 1], "member")), seat);
+    await mesh.seatAll();
+    await mesh.dealAll();
+    await mesh.advance();
+    for (const seat of [5, 6, 7]) {
+      const as = mesh.as(present(former[seat - 1], "former member"));
+      await refusedAt(as.acknowledge(mesh.id, 1, seat, await mesh.goodDealings(), new Uint8Array(32)), seat);
+    }
+    const derived = await mesh.acknowledgeAll();
+    await mesh.advance();
+    await takeOffice(mesh, derived);
+    expect(await mesh.groupKeys.committee()).to.deep.equal(addresses(mesh.seated));
   });
 
   it("goes on with t of the old and n - f of the new; who did not deal pays, and another takes an absent one's seat", async () => {
@@ -208,6 +236,22 @@ describe("a resharing", () => {
         .withArgs(1n, root);
     }
     await expect(dealer.deal(2n, 1, 1, foreign, [])).to.be.revertedWithCustomError(mesh.ceremony, "InvalidPathLength");
+    // Its own share, with a proof that does not hold, or one of another length.
+    const own = mesh.makeDealing(1);
+    const high = mesh.altered(1, ({ proof }) => ({ proof: { ...proof, responses: [bytesToNumberBE(ONES)] } }));
+    const flipped = own.slice();
+    flipped[127] = present(flipped[127], "byte") ^ 1;
+    for (const bytes of [high, flipped, new Uint8Array(own.length)]) {
+      await expect(dealer.deal(2n, 1, 1, bytes, mesh.openingOf(1))).to.be.revertedWithCustomError(
+        mesh.ceremony,
+        "InvalidDealingProof",
+      );
+    }
+    for (const bytes of [own.slice(1), new Uint8Array(own.length + 80)]) {
+      await expect(dealer.deal(2n, 1, 1, bytes, mesh.openingOf(1)))
+        .to.be.revertedWithCustomError(mesh.ceremony, "InvalidLength")
+        .withArgs(bytes.length, own.length);
+    }
     // A receiver of the new committee that is not of the old one has nothing to deal.
     const outsider = present(
       mesh.members.find((member) => !incumbents.seated.includes(member)),

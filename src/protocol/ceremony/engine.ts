@@ -226,7 +226,8 @@ export class CeremonyMember {
     const { view } = this;
     const turn = this.#turn();
     if (turn === undefined || !["accept", "deal", "complain", "acknowledge"].includes(view.phase)) return [];
-    if (this.#allActed?.deadline !== view.deadline) this.#allActed = undefined;
+    // Acknowledgements may become void: then it is not all of them any more.
+    if (!this.#everybodyActed() || this.#allActed?.deadline !== view.deadline) this.#allActed = undefined;
     if (this.#everybodyActed()) this.#allActed ??= { deadline: view.deadline, since: now };
     const wait = turn * (this.#setup.advanceDelay ?? 10);
     const due = now > view.deadline + wait || (this.#allActed !== undefined && now >= this.#allActed.since + wait);

@@ -130,6 +130,26 @@ describe("key ceremony, simulated", () => {
     expect(again).to.be.above(1);
   });
 
+  it("nobody ends the complaints early on acknowledgements that are void by then", () => {
+    const world = finish({ n: 4, behaviours: behaviours(4), seed: "void" });
+    const { events } = world.ledger;
+    for (const player of world.players) {
+      world.restart(player);
+      for (const event of events.slice(
+        0,
+        events.findIndex(({ name }) => name === "Closed"),
+      ))
+        player.engine.apply(event);
+    }
+    const advancing = (now: number): number =>
+      world.players.filter(({ engine }) => engine.step(now).effects.some(({ name }) => name === "advance")).length;
+    const { deadline, ceremony, attempt } = (world.players[0] as (typeof world.players)[0]).engine.view;
+    expect(advancing(deadline - 50)).to.equal(1);
+    const fallen = { name: "ComplaintUpheld", ceremony, attempt, dealer: 1, receiver: 2, defect: "g1" } as const;
+    for (const { engine } of world.players) engine.apply(fallen);
+    expect(advancing(deadline)).to.equal(0);
+  });
+
   it("f of seven cheat in different ways at once", () => {
     const changed = { 1: "bad-g1-share", 5: "malformed-ed25519" } as const;
     const world = finish({ n: 7, behaviours: behaviours(7, changed), seed: "two" });

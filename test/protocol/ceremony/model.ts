@@ -135,8 +135,8 @@ export function moves(world: World, state: State): Move[] {
         const acknowledged = state.acknowledged | (1 << seat);
         if (honest.includes(seat)) {
           const bad = standing & state.spoiled;
-          // An honest receiver refutes every bad dealing, and acknowledges only when none is left. What was acknowledged before one
-          // fell is void.
+          // An honest receiver refutes every bad dealing, and acknowledges only when none is left, and enough are. What was
+          // acknowledged before one fell is void.
           for (const dealer of seats.filter((one) => has(bad, one))) {
             owed |= 1 << seat;
             add(`complain ${seat} of ${dealer}`, {
@@ -146,7 +146,7 @@ export function moves(world: World, state: State): Move[] {
               misled: 0,
             });
           }
-          if (bad === 0 && !has(done, seat)) {
+          if (bad === 0 && count(standing) >= t && !has(done, seat)) {
             owed |= 1 << seat;
             add(`acknowledge ${seat}`, { acknowledged });
           }

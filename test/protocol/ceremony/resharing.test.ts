@@ -140,7 +140,7 @@ describe("resharing, simulated", () => {
     const seven = generate(7, "seven");
     const world = reshare(seven, {
       n: 7,
-      // The first new member is the accomplice: it is satisfied with everything, and complains about an honest dealer.
+      // The first new member is the accomplice: it finds no dealing bad, and complains about an honest dealer.
       behaviours: honest(7, { 0: "false-complaint" }),
       incumbentBehaviours: honest(7, { 2: "bad-g1-share", 5: "malformed-ed25519" }),
       firstAccount: 20,
