@@ -171,7 +171,7 @@ library Dealing {
         }
     }
 
-    function _wordAt(bytes calldata dealing, uint256 at) private pure returns (uint256) {
-        return uint256(bytes32(dealing[at:]));
+    function _wordAt(bytes calldata dealing, uint256 offset) private pure returns (uint256) {
+        return uint256(bytes32(dealing[offset:]));
     }
 }

@@ -99,20 +99,19 @@ export class MeshReader {
 
   /** The group keys in office. */
   async groupKeys(block: VerifiedHeader): Promise<ProvenKeys> {
-    const { numbers: first, blsKey, edKey, verificationRoot, size, current } = OFFICE_SLOTS;
-    const contract = this.#addresses.groupKeys;
-    const [which = 0n] = await this.#source.storage(contract, [current], block);
-    const offset = size * bitsOf(which, 0n, 8n);
-    const slots = [first, ...blsKey, edKey, verificationRoot].map((slot) => slot + offset);
-    const words = await this.#source.storage(contract, slots, block);
-    const numbers = words[0] ?? 0n;
+    const { terms, current, blsKey, edKey } = OFFICE_SLOTS;
+    const slots = [current, edKey, ...blsKey, ...terms.flat()];
+    const words = await this.#source.storage(this.#addresses.groupKeys, slots, block);
+    const [which = 0n, ed25519 = 0n] = words;
+    const term = 6 + 2 * Number(bitsOf(which, 0n, 8n));
+    const [numbers = 0n, verificationRoot = 0n] = words.slice(term, term + 2);
     return {
-      generation: bitsOf(numbers, 0n, 64n),
-      epoch: bitsOf(numbers, 64n, 64n),
-      ceremony: bitsOf(numbers, 128n, 64n),
-      blsKey: concat(words.slice(1, 5).map(wordHex)),
-      edKey: wordHex(words[5] ?? 0n),
-      verificationRoot: wordHex(words[6] ?? 0n),
+      generation: bitsOf(which, 72n, 64n),
+      epoch: bitsOf(numbers, 0n, 64n),
+      ceremony: bitsOf(numbers, 64n, 64n),
+      blsKey: concat(words.slice(2, 6).map(wordHex)),
+      edKey: wordHex(ed25519),
+      verificationRoot: wordHex(verificationRoot),
     };
   }
 

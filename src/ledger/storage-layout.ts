@@ -47,15 +47,16 @@ export const SHARD_SLOTS = {
     mappingSlot(version, mappingSlot(subject, mappingSlot(fleetId, 5n))),
 } as const;
 
-/** There are two offices, the one in office and the one before, of `size` slots each from slot 0 on. */
+/** The keys of the generation, and two terms: the committee in office and the one before. */
 export const OFFICE_SLOTS = {
-  size: 8n,
-  /** uint8 from bit 0: which of the two is in office. */
-  current: 16n,
-  /** uint64 generation, epoch and ceremony, from bit 0. */
-  numbers: 0n,
+  /** Of each term: uint64 epoch and ceremony from bit 0; and verificationRoot. */
+  terms: [
+    [0n, 1n],
+    [3n, 4n],
+  ],
+  /** uint8 from bit 0: which of the two is in office; uint64 generation from bit 72. */
+  current: 6n,
   /** Four words of the EIP-2537 encoding. */
-  blsKey: [1n, 2n, 3n, 4n],
-  edKey: 5n,
-  verificationRoot: 6n,
+  blsKey: [7n, 8n, 9n, 10n],
+  edKey: 11n,
 } as const;
