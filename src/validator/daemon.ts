@@ -8,6 +8,7 @@ import { ManifestNodes } from "../certificate/manifest-nodes.js";
 import type { X509Trust } from "../certificate/x509-leaf.js";
 import type { Bls } from "../crypto/bls.js";
 import { CryptoError } from "../crypto/errors.js";
+import { contractsAt } from "../ledger/contracts.js";
 import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
 import { Follower, type FollowerHealth } from "../ledger/follower.js";
 import { MeshReader } from "../ledger/mesh-reader.js";
@@ -443,7 +444,8 @@ class Validator implements RunningValidator {
       const deleted = await holding.deleteExpired();
       if (deleted.length > 0) log.info({ deleted }, "expired shards deleted");
     };
-    const registered = { context, projection, sender, keys, settings, bls: this.#bls, log };
+    const { registry } = contractsAt(addresses, first.provider);
+    const registered = { context, projection, registry, sender, keys, settings, bls: this.#bls, log };
     this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered));
     this.#ended.catch(() => undefined);
   }

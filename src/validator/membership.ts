@@ -3,7 +3,7 @@ import { getBytes, hexlify } from "ethers";
 
 import { provePossession } from "../crypto/bls.js";
 import { blsKeyHash } from "../crypto/points.js";
-import { INTERFACES } from "../ledger/contracts.js";
+import { INTERFACES, type MeshContracts } from "../ledger/contracts.js";
 import { publicKeyStruct, signatureStruct, tlsKeyStruct } from "../ledger/points.js";
 import type { Projection } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
@@ -19,6 +19,8 @@ import type { ValidatorKeys, ValidatorSettings } from "./settings.js";
 export interface MembershipOptions {
   readonly context: MeshContext;
   readonly projection: Projection;
+  /** The registry as it is now, which may know of an admission that is not final yet. Nothing is believed but that it is worth trying. */
+  readonly registry: Pick<MeshContracts["registry"], "validator">;
   readonly sender: TransactionSender;
   readonly keys: ValidatorKeys;
   readonly settings: ValidatorSettings;
@@ -34,7 +36,7 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
   const { projection, sender, keys, settings, log } = options;
   const member = projection.member(sender.address);
   const isOpen = Number(projection.genesis?.parameters.admission) === OPEN_ADMISSION;
-  if (member === undefined && !isOpen) {
+  if (member === undefined && !isOpen && !(await isAdmittedNow(options))) {
     throw new SwarmkeepError(`the account ${sender.address} is not admitted to this mesh`, {
       kind: "refused",
       code: "not-admitted",
@@ -59,6 +61,11 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
     await send(options, "change the validator's entry", "update", [tlsKey(options), endpoint, scope]);
     log.info({ endpoint, scope }, "registry entry changed");
   }
+}
+
+/** A member that starts right after its admission is ahead of finality. */
+async function isAdmittedNow({ registry, sender }: MembershipOptions): Promise<boolean> {
+  return (await registry.validator(sender.address)).state !== 0n;
 }
 
 function registration(options: MembershipOptions): object {

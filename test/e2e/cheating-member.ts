@@ -124,7 +124,9 @@ export async function startCheat(mesh: LocalMesh, { place }: ValidatorProcess, c
       if (!upToDate) continue;
       if (!registered) {
         registered = true;
-        await ensureRegistered({ context, projection, sender, keys, settings, bls: blstBls, log: silentLogger });
+        const { registry } = mesh.ledger.contracts;
+        const settled = { keys, settings, bls: blstBls, log: silentLogger };
+        await ensureRegistered({ context, projection, registry, sender, ...settled });
       }
       const [id, ceremony = []] = [...projection.ceremonies].at(-1) ?? [];
       if (id === undefined) continue;
