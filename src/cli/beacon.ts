@@ -32,7 +32,7 @@ export function register(group: Command): void {
 }
 
 async function verify(context: CommandContext, options: VerifyOptions): Promise<void> {
-  const chain = options.file === undefined ? await fromLedger(context, options) : await fromFile(options.file);
+  const chain = options.file === undefined ? await fromLedger(context, options) : await fromFile(options.file, options);
   if (options.key !== undefined) requireKey(chain, parseHex(options.key, "--key", 48));
   verifyBeaconChain(chain, nobleBls);
   if (options.out !== undefined) await writeAtomically(options.out, formatBeaconChain(chain), PUBLIC_FILE);
@@ -47,13 +47,17 @@ async function verify(context: CommandContext, options: VerifyOptions): Promise<
     lastBeacon: last?.value ?? null,
     keys: keys.map(({ fromEpoch, blsKey }) => ({ fromEpoch, blsKey })),
   };
+  const isFileAlone = options.file !== undefined && options.key === undefined;
+  const signer = isFileAlone
+    ? "the key that the file names (compare it with a trust bundle, or give --key)"
+    : "the swarm";
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
   context.print(
     facts,
     last === undefined
       ? "There is no beacon yet: the first committee changes when its epoch is over."
       : [
-          `${links.length} beacons, of epochs ${links[0]?.epoch} to ${last.epoch}: each follows from the one before, and the swarm signed it`,
+          `${links.length} beacons, of epochs ${links[0]?.epoch} to ${last.epoch}: each follows from the one before, and ${signer} signed it`,
           `last beacon  ${hex(last.value)}`,
           ...keys.map(({ fromEpoch, blsKey }) => `group key    ${hex(blsKey)} from epoch ${fromEpoch} on`),
         ].join("\n"),
@@ -65,8 +69,21 @@ async function fromLedger(context: CommandContext, { mesh }: VerifyOptions): Pro
   return withLedger(file, async (ledger) => beaconChainOf(ledger, await readRotationHistory(ledger)));
 }
 
-async function fromFile(path: string): Promise<BeaconChain> {
-  return parseBeaconChain(text(await readInput(path, MAXIMUM_FILE)));
+async function fromFile(path: string, { mesh }: VerifyOptions): Promise<BeaconChain> {
+  if (mesh !== undefined) {
+    throw new SwarmkeepError("--file and --mesh are two places to take the chain from", {
+      kind: "usage",
+      code: "conflicting-options",
+      advice: "Give one of them; a file is held to a group key by --key.",
+    });
+  }
+  const chain = parseBeaconChain(text(await readInput(path, MAXIMUM_FILE)));
+  if (chain.links.length > 0) return chain;
+  throw new SwarmkeepError("the file has no beacon, so there is nothing to check", {
+    kind: "refused",
+    code: "no-beacon",
+    advice: "Write it again with --out, once the first committee has changed.",
+  });
 }
 
 function requireKey({ keys }: BeaconChain, expected: Uint8Array): void {

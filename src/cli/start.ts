@@ -171,7 +171,7 @@ function commandsToTry({ workspace, running }: LocalMesh): string {
     command("devices/meter", "device", "show"),
     command("devices/lamp", "device", "reconstruct"),
     command("registrar", "shards", "check", "--fleet", "1"),
-    command("registrar", "revoke", "--index", "1"),
+    command("registrar", "revoke", "--index", "9"),
     `  curl --cacert ${folder.file("operator", "root.pem")} https://${String(running.validators[0]?.ready["est"])}/.well-known/est/cacerts`,
     command("registrar", "fleet", "provision", "second", "--identity-keys", "10", "--scope", "geo:u33"),
     command("registrar", "fleet", "register", "second"),

@@ -168,7 +168,7 @@ async function expectFunds(endpoint: Endpoint, account: string): Promise<void> {
   throw new SwarmkeepError(`the account ${account} has no funds on chain ${endpoint.chainId}`, {
     kind: "environment",
     code: "no-funds",
-    advice: "Send it enough for about 25 million gas, and run the command again.",
+    advice: "Send it enough for about 35 million gas, and run the command again.",
     details: { account, chainId: endpoint.chainId },
   });
 }

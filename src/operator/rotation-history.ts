@@ -72,13 +72,20 @@ export function drawInputsOf(projection: Projection, epoch: bigint): DrawInputs 
       details: { epoch: String(epoch) },
     });
   }
+  const offices = projection.offices();
+  const office = offices.find((one) => one.epoch === epoch);
+  // A re-key, a recovery and a reversion take an epoch too, and leave the draw aside.
+  const started = office && projection.ceremonies.get(office.ceremony)?.[0];
+  const isResharing = started?.name === "CeremonyStarted" && started.args.kind === 1n;
+  const isOfTurn = isResharing && offices.find(({ ceremony }) => ceremony === office?.ceremony) === office;
   const candidates = projection.membersAt(turn.frozenIn).slice(0, turn.candidates);
   return {
     epoch,
     beacon: getBytes(turn.beacon.value),
     seats: turn.seats,
     weights: turn.weights,
-    committee: projection.offices().find((office) => office.epoch === epoch)?.committee,
+    committee: isOfTurn ? office?.committee : undefined,
+    isDisplaced: office !== undefined && !isOfTurn,
     candidates: candidates.map((member, rank): DrawCandidate => ({
       account: member.account,
       weighedBy: turn.weighedBy[rank],

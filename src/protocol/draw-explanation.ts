@@ -29,6 +29,8 @@ export interface DrawInputs {
   readonly candidates: readonly DrawCandidate[];
   /** Accounts that took office; undefined where the turn has not come that far. */
   readonly committee: readonly string[] | undefined;
+  /** Whether the epoch began without the drawn: by a re-key, a recovery, or because office went back. */
+  readonly isDisplaced?: boolean;
 }
 
 export interface Explanation extends DrawCandidate {
@@ -60,7 +62,7 @@ export function explainDraw(inputs: DrawInputs): Explanation[] {
 }
 
 function explain(
-  { epoch, seats, weights, committee }: DrawInputs,
+  { epoch, seats, weights, committee, isDisplaced = false }: DrawInputs,
   candidate: DrawCandidate,
   rank: number,
   step: DrawStep | undefined,
@@ -85,7 +87,8 @@ function explain(
   const isSeated = committee?.some((account) => account.toLowerCase() === candidate.account.toLowerCase());
   const outcome = outcomeOf(position, seats, isSeated);
   const facts = { ...candidate, rank, weight, made, share, position, step, outcome };
-  return { ...facts, words: wordsOf(facts, epoch, seats) };
+  const stands = committee !== undefined ? "in office" : isDisplaced ? "displaced" : "drawn";
+  return { ...facts, words: wordsOf(facts, epoch, seats, stands) };
 }
 
 function outcomeOf(position: number | undefined, seats: number, isSeated: boolean | undefined): Explanation["outcome"] {
@@ -94,7 +97,15 @@ function outcomeOf(position: number | undefined, seats: number, isSeated: boolea
   return isSeated === true ? "replacement, seated" : "not drawn";
 }
 
-function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number): string {
+/** How each sentence begins, by what became of the draw. */
+const PLACES = {
+  "in office": (epoch: bigint): string => `in the committee of epoch ${epoch}`,
+  drawn: (epoch: bigint): string => `drawn for the committee of epoch ${epoch}, which is not in office yet`,
+  displaced: (epoch: bigint): string =>
+    `among the drawn of epoch ${epoch}, whose committee came by a re-key, a recovery or a reversion instead`,
+} as const;
+
+function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number, stands: keyof typeof PLACES): string {
   const { account, weighedBy, made, weight, share, position, step, outcome, barred } = facts;
   if (position === undefined || step === undefined || weighedBy === undefined || made === undefined) {
     return `${account} could not be drawn for epoch ${epoch}: ${barred ?? "it had no weight when the weights were locked"}.`;
@@ -114,7 +125,7 @@ function wordsOf(facts: Omit<Explanation, "words">, epoch: bigint, seats: number
   };
   const verdict = verdicts[outcome as keyof typeof verdicts];
   const is = outcome === "seated" || outcome === "replacement, seated" ? "is" : "is not";
-  return `${account} ${is} in the committee of epoch ${epoch}: ${verdict}. ${weighed} ${drawn}`;
+  return `${account} ${is} ${PLACES[stands](epoch)}: ${verdict}. ${weighed} ${drawn}`;
 }
 
 function percent(factor: number): string {

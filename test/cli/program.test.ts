@@ -1,11 +1,14 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import { expect } from "chai";
 
 import { toJson } from "../../src/cli/command.js";
 import { createProgram } from "../../src/cli/program.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
-import { swarmkeep } from "./command-line.js";
+import { formatBeaconChain } from "../../src/protocol/beacon-chain.js";
+import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { expectSentence, swarmkeep } from "./command-line.js";
 
 describe("the command line", () => {
   const failureOf = async (cause: Error): Promise<unknown> => {
@@ -42,6 +45,16 @@ describe("the command line", () => {
   it("prints its version where that alone is asked for", async () => {
     const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
     expect(await swarmkeep(["--version"])).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("takes a chain of beacons from one place, and calls none that is empty verified", async () => {
+    const file = join(await scratchFolder(), "beacons.json");
+    const none = { chainId: 1n, meshId: new Uint8Array(32), rotation: new Uint8Array(20), keys: [], links: [] };
+    await writeFile(file, formatBeaconChain(none));
+    expectSentence(await swarmkeep(["beacon", "verify", "--file", file]), "refused", "no-beacon");
+    const both = await swarmkeep(["beacon", "verify", "--file", file, "--mesh", file]);
+    expectSentence(both, "usage", "conflicting-options");
+    await removeScratchFolders();
   });
 
   it("prints bytes as hexadecimal digits, whichever array they come in", () => {

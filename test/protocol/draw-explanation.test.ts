@@ -60,6 +60,13 @@ describe("the explanation of a draw", () => {
     ]);
   });
 
+  it("does not take a drawn candidate for a member before its committee is in office, or where another took the epoch", () => {
+    const [drawn] = explainDraw({ ...inputs, committee: undefined });
+    expect(drawn?.words).to.match(/ is drawn for the committee of epoch \d+, which is not in office yet: /);
+    const [displaced] = explainDraw({ ...inputs, committee: undefined, isDisplaced: true });
+    expect(displaced?.words).to.match(/ is among the drawn of epoch \d+, whose committee came by a re-key/);
+  });
+
   it("gives the numbers that the draw came from, in words too", () => {
     for (const { words, account: who, rank, weight, position, step } of all) {
       expect(words).to.include(who).and.to.include("epoch 7");

@@ -40,13 +40,14 @@ export async function openWorkspace(
   options: { readonly persist: boolean; readonly fresh: boolean; readonly validators: number },
 ): Promise<Workspace> {
   let folder = await openDataFolder(path, ROLE);
-  const state = parseState(await readIfPresent(folder.file(STATE_FILE)), folder.file(STATE_FILE));
-  const continues = state?.persist === true && options.persist && !options.fresh;
-  if (state !== undefined && continues) {
-    return { folder, ...state, continues, setAside: undefined, ...(await passphraseOf(folder)) };
+  const content = await readIfPresent(folder.file(STATE_FILE));
+  // What is set aside anyway may be damaged.
+  const state = options.fresh ? undefined : parseState(content, folder.file(STATE_FILE));
+  if (state?.persist === true && options.persist) {
+    return { folder, ...state, continues: true, setAside: undefined, ...(await passphraseOf(folder)) };
   }
   let setAside: string | undefined;
-  if (state !== undefined) {
+  if (content !== undefined) {
     setAside = await folder.setAside();
     folder = await openDataFolder(path, ROLE);
   }
