@@ -236,11 +236,10 @@ function columnsFor({ phase, dealers }: Attempt): readonly Column<Participant>[]
       ),
     });
   }
-  const unasked = phase === "active" ? "not needed any more" : no;
   columns.push({
     title: "Acknowledged its shares",
     width: 1.6,
-    cell: ({ acknowledged }) => <Did source={acknowledged} no={unasked} />,
+    cell: ({ acknowledged }) => <Did source={acknowledged} no={no} />,
   });
   return columns;
 }
