@@ -256,7 +256,7 @@ abstract contract CeremonySeats is MeshContract, IKeyCeremony {
         return isResharing ? groupKeys.memberAt(seat) : _receiverAt(c, seat);
     }
 
-    /// @dev Seats of the committee in office.
+    /// @dev Seats of the committee in office. One place that asks keeps the contract below the size that a chain takes.
     function _seatsInOffice() internal view returns (uint256) {
         return groupKeys.seats();
     }

@@ -60,6 +60,7 @@ contract GroupKeys is IGroupKeys, MeshContract {
         (term.epoch, term.ceremony) = (next.epoch, next.ceremony);
         (term.verificationRoot, term.committee) = (next.verificationRoot, next.committee);
         since = uint64(block.timestamp);
+        // Straight from the call's data: {revertOffice} has the same event of what is stored.
         emit OfficeTaken(
             next.generation,
             next.epoch,

@@ -84,7 +84,8 @@ interface IKeyCeremony {
         uint40 refuted;
         /// From Acknowledge on: the dealers that count, the `dealersNeeded` lowest good seats.
         uint40 counted;
-        /// How long each phase is, of the genesis; 0 before the first ceremony.
+        /// How long each phase is, of the genesis; 0 before the first ceremony. It keeps this word from ever being zero again, which
+        /// would cost each attempt new storage.
         uint32 phaseSeconds;
     }
 

@@ -376,13 +376,18 @@ export class CeremonyMesh {
   /** All that did not yet acknowledge what they derive, but those listed. */
   async acknowledgeAll(silent: readonly number[] = []): Promise<Derived> {
     const derived = await this.derive();
-    const { acknowledged } = await this.status();
-    const late = this.seated.map((_, i) => i + 1).filter((seat) => ((acknowledged >> BigInt(seat)) & 1n) === 0n);
+    const late = await this.late();
     await this.acknowledge(
       late.filter((seat) => !silent.includes(seat)),
       derived.outcomeHash,
     );
     return derived;
+  }
+
+  /** Seats that have not acknowledged. */
+  async late(): Promise<number[]> {
+    const { acknowledged } = await this.status();
+    return this.seated.map((_, i) => i + 1).filter((seat) => ((acknowledged >> BigInt(seat)) & 1n) === 0n);
   }
 
   /** Bitmap of the dealers whose dealing is good so far. */

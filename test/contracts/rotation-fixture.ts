@@ -23,7 +23,7 @@ export function seatsUpTo(count: number): number[] {
 
 /** Acknowledgements of all and the activation: the committee is in office, and deals in the next ceremony. */
 export async function takeOffice(mesh: CeremonyMesh, derived: Derived): Promise<void> {
-  await mesh.acknowledgeAll();
+  await mesh.acknowledge(await mesh.late(), derived.outcomeHash);
   await activate(mesh, derived);
 }
 
