@@ -64,6 +64,7 @@ describe("docs/protocol.md", () => {
       healthStatement: "health statement",
       probeStep: "step of a probe's work",
       candidacy: "candidacy of a gateway",
+      presence: "presence of a validator",
       shardMap: "shard map",
     } satisfies Record<keyof typeof COSE_TYP, string>;
     for (const [name, row] of Object.entries(types)) {

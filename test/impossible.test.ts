@@ -154,7 +154,7 @@ const LINES: Readonly<Record<string, Tries>> = {
   "a restart or `kill -9` of any process loses a share, a vote or a device's key": {
     "e2e/crashes.test.ts": [
       "every failpoint of the sources is one at which some test kills its process",
-      "seven validators, killed at 18 places while they found their mesh, generate one key and keep their shares",
+      "seven validators, killed at 20 places while they found their mesh, generate one key and keep their shares",
     ],
     "e2e/outages.test.ts": [
       "power cut: all validators are killed at once, come back with their shares, and know what they signed",

@@ -47,6 +47,8 @@ export const PATH = {
   frostCommit: "/v1/frost/commit",
   counters: "/v1/counters",
   frostResult: "/v1/frost/result",
+  /** src/protocol/presence.ts. */
+  presence: "/v1/presence",
   /** Of candidates (src/protocol/probe.ts). */
   probeEcho: "/v1/probe/echo",
   probeWork: "/v1/probe/work",

@@ -24,6 +24,7 @@ export const COSE_TYP = {
   healthStatement: 65006,
   probeStep: 65007,
   candidacy: 65008,
+  presence: 65009,
   shardMap: 65010,
 } as const;
 

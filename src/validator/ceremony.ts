@@ -90,9 +90,11 @@ export class CeremonyRunner {
 
   /** Goes on as far as the projection has come. */
   async advance(finalised: FinalisedBlock): Promise<void> {
-    const { projection } = this.#options.standing;
+    const { projection, isDisputed } = this.#options.standing;
     await this.#followOffice();
     await this.#erase();
+    // Another process acts in its place; it is the office after this one's that it may take again.
+    if (isDisputed) return;
     const id = [...projection.ceremonies.keys()].at(-1);
     if (id === undefined) {
       this.#startFirst(finalised);

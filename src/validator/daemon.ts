@@ -50,6 +50,8 @@ import { meshContext } from "./mesh-context.js";
 import { openEndpoints, openMeshSource } from "./mesh-source.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
+import { PresenceBook } from "./presence-book.js";
+import { Presences } from "./presence.js";
 import { Probed } from "./probed.js";
 import { probeMetrics } from "./probing.js";
 import { PskStore } from "./psk-store.js";
@@ -61,6 +63,7 @@ import { openIpfsKeys, openShardStore } from "./shard-store.js";
 import type { Signer } from "./signer.js";
 import { type FinalisedBlock, Standing, notInOffice } from "./standing.js";
 import { VoteRecord, Voting } from "./voting.js";
+import { LedgerWatch } from "./ledger-watch.js";
 import { MapProver } from "./map-prover.js";
 import { WordProver } from "./word-prover.js";
 import { X509Files } from "./x509-files.js";
@@ -126,6 +129,7 @@ class Validator implements RunningValidator {
   readonly #clock: Clock;
   readonly #bls: Bls;
   readonly #standing = new Standing(new Projection());
+  readonly #watch: LedgerWatch;
   readonly #stop = new AbortController();
   #server: RunningServer | undefined;
   #side: RunningSideServer | undefined;
@@ -134,7 +138,6 @@ class Validator implements RunningValidator {
   #office: InOfficeParts | undefined;
   /** While others are in office. */
   #following: Following | undefined;
-  #lastGoodLook = 0;
   #ended: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #cleanUp: (() => Promise<void> | void)[] = [];
@@ -143,6 +146,7 @@ class Validator implements RunningValidator {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#bls = options.bls ?? blstBls;
+    this.#watch = new LedgerWatch(this.#standing.projection, this.#clock);
     this.account = options.keys.wallet.address;
   }
 
@@ -237,6 +241,19 @@ class Validator implements RunningValidator {
       clock: this.#clock,
       log,
     });
+    const presences = new Presences({
+      standing,
+      book: await PresenceBook.open(folder.file("presence.cbor")),
+      identity: keys.tls,
+      account: this.account,
+      separator: context.separators.anchor,
+      channel,
+      signatures: checks.device,
+      clock: this.#clock,
+      log,
+    });
+    /** Votes in office are this process's to give while nobody doubts that it is the one. */
+    const officeVoting = (): Voting | undefined => (standing.doubt === undefined ? this.#office?.voting : undefined);
     const ceremony = new CeremonyRunner({
       context,
       standing,
@@ -247,14 +264,17 @@ class Validator implements RunningValidator {
       identity: keys.tls,
       channel,
       record,
-      officeVoting: () => this.#office?.voting,
+      officeVoting,
       bls: this.#bls,
       clock: this.#clock,
       log,
       onOffice: async (committee, signer, office) => {
         const takeover = projection.takeoverOf(office);
         const { timestamp } = await source.block(takeover?.blockNumber ?? 0);
-        await inheritance.begin(office, takeover?.before, timestamp, signer !== undefined);
+        const earlier = takeover?.before;
+        const before = earlier && { office: earlier, isDisputed: presences.wasDisputed(earlier) };
+        await inheritance.begin(office, before, timestamp, signer !== undefined);
+        await presences.begin(office, committee, signer !== undefined);
         standing.signer?.wipe();
         standing.committee = committee;
         standing.signer = signer;
@@ -278,7 +298,7 @@ class Validator implements RunningValidator {
       standing,
       source,
       calls: ceremony.calls,
-      voting: () => this.#office?.voting,
+      voting: officeVoting,
       turnSeconds: TURN_SECONDS,
       log,
     });
@@ -300,6 +320,7 @@ class Validator implements RunningValidator {
       measuring.close();
       rotation.close();
       inheritance.close();
+      presences.close();
       ceremony.close();
     });
 
@@ -380,6 +401,7 @@ class Validator implements RunningValidator {
         heads,
         holding,
         maps: new MapProver(reader),
+        presences,
         probed: new Probed({ context, standing, identity: keys.tls, account: this.account }),
         files,
         topics: () => this.#office?.signing.topics ?? {},
@@ -411,6 +433,10 @@ class Validator implements RunningValidator {
       this.#plain = await startPlainServer({ ...parseListen(settings.crlListen), routes: fileRoutes(files), log });
     }
     const signed = metrics.gauge("swarmkeep_certificates_signed_count", "Certificates this validator helped to sign");
+    const blockAge = metrics.gauge(
+      "swarmkeep_finalised_block_age_seconds",
+      "How old the last finalised block was by this machine's clock when it was first seen",
+    );
     const finalisedBlock = metrics.gauge("swarmkeep_finalised_block_number", "The last finalised block that was read");
 
     const follower = new Follower<LedgerEvent>({
@@ -432,11 +458,15 @@ class Validator implements RunningValidator {
       await issued.forgetBefore(oldest - 1);
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
+      blockAge.set(this.#watch.blockAge ?? 0);
       await mark.move(finalised);
       await ceremony.advance(finalised);
       await rotation.advance(finalised);
-      await this.#office?.maker.advance(finalised);
-      own.advance(this.#office?.signing, this.#stop.signal);
+      await presences.advance(finalised);
+      if (standing.doubt === undefined) {
+        await this.#office?.maker.advance(finalised);
+        own.advance(this.#office?.signing, this.#stop.signal);
+      }
       this.#following?.advance(finalised);
       await measuring.advance(finalised).catch((error: unknown) => {
         log.warn({ error }, "a step of the measurements failed; it is tried again with the next block");
@@ -446,7 +476,13 @@ class Validator implements RunningValidator {
     };
     const { registry } = contractsAt(addresses, first.provider);
     const registered = { context, projection, registry, sender, keys, settings, bls: this.#bls, log };
-    this.#ended = this.#follow(follower, onBlock, () => ensureRegistered(registered));
+    this.#ended = this.#follow(follower, onBlock, {
+      expectAlone: () => presences.expectAlone(projection.member(this.account)),
+      register: () => ensureRegistered(registered),
+    }).catch(async (error: unknown) => {
+      await mark.keepContradicted(error);
+      throw error;
+    });
     this.#ended.catch(() => undefined);
   }
 
@@ -476,7 +512,7 @@ class Validator implements RunningValidator {
   async #follow(
     follower: Follower<LedgerEvent>,
     onBlock: (finalised: FinalisedBlock) => Promise<void>,
-    register: () => Promise<void>,
+    first: { readonly expectAlone: () => Promise<void>; readonly register: () => Promise<void> },
   ): Promise<void> {
     const { log } = this.#options;
     const standing = this.#standing;
@@ -486,11 +522,12 @@ class Validator implements RunningValidator {
         for (const event of batch.events) standing.projection.apply(event);
         standing.finalised = batch.through;
         if (!batch.upToDate) continue;
-        if (this.#isFresh(batch.through)) standing.silence = undefined;
+        standing.silence = this.#watch.look(follower.health);
         if (!isRegistered) {
           isRegistered = true;
+          await first.expectAlone();
           // Not awaited: the ledger goes on being read while the transaction is on its way.
-          register().catch((error: unknown) => {
+          first.register().catch((error: unknown) => {
             isRegistered = false;
             log.error({ error }, "not registered");
             if (error instanceof SwarmkeepError && error.code === "not-admitted") this.#stop.abort(error);
@@ -509,37 +546,23 @@ class Validator implements RunningValidator {
     if (reason instanceof SwarmkeepError) throw reason;
   }
 
-  /** Whether a block is young enough to sign about. Before genesis was read nothing is signed anyway. */
-  #isFresh({ timestamp }: FinalisedBlock): boolean {
-    const { genesis } = this.#standing.projection;
-    return genesis === undefined || seconds(this.#clock) <= timestamp + Number(genesis.parameters.headLifetimeSeconds);
-  }
-
-  /**
-   * The ledger may be away, or make no blocks, for as long as a head lives: then nobody's revocation is missed that a verifier
-   * would still accept. When endpoints contradict each other nothing is signed at once.
-   */
-  #look({ ok, error, finalised }: FollowerHealth): void {
-    const standing = this.#standing;
-    const now = this.#clock.now();
-    const lifetime = Number(standing.projection.genesis?.parameters.headLifetimeSeconds ?? 0n) * 1000;
-    if (ok && finalised !== undefined && this.#isFresh(finalised)) {
-      this.#lastGoodLook = now;
-      return;
-    }
-    const contradicts = error?.code === "endpoints-disagree" || error?.code === "bad-proof";
-    if (contradicts || now > this.#lastGoodLook + lifetime) {
-      standing.silence = error?.message ?? "the ledger makes no blocks";
-      this.#options.log.warn({ error, finalised: finalised?.number }, "signing nothing until the ledger is back");
-    }
+  /** Falls silent at once; it speaks again with a block whose events were read. */
+  #look(health: FollowerHealth): void {
+    const silence = this.#watch.look(health);
+    if (silence === undefined || silence === this.#standing.silence) return;
+    this.#standing.silence = silence;
+    this.#options.log.warn({ error: health.error, finalised: health.finalised?.number }, `signing nothing: ${silence}`);
   }
 
   #health(heads: HeadStore): { ok: boolean; [field: string]: unknown } {
-    const { finalised, committee, signer, silence } = this.#standing;
+    const { finalised, committee, signer } = this.#standing;
+    const silence = this.#standing.silence ?? this.#standing.doubt;
+    const { blockAge } = this.#watch;
     return {
       ok: silence === undefined,
       account: this.account,
       silence: silence ?? null,
+      blockAgeSeconds: blockAge === undefined ? null : Math.round(blockAge),
       finalisedBlock: finalised?.number ?? null,
       finalisedTime: finalised?.timestamp ?? null,
       generation: committee?.generation ?? null,

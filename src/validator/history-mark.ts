@@ -1,4 +1,7 @@
-/** The last finalised block that this validator acted upon, on disk: a restart must not be the way to another history. */
+/**
+ * The last finalised block that this validator acted upon, on disk: a restart must not be the way to another history. Where history
+ * changed under it, the block that is another one now: it goes on once that is back, or somebody has removed the file.
+ */
 import type { LedgerSource } from "../ledger/source.js";
 import { LedgerError } from "../ledger/errors.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
@@ -25,13 +28,23 @@ export class HistoryMark {
     if (now.hash === hash) return;
     throw new LedgerError(
       "reorganised",
-      `block ${number} was final as ${hash} when this validator last ran and is ${now.hash} now`,
-      { number, before: hash, now: now.hash },
+      `block ${number} was final as ${hash} when this validator last ran and is ${now.hash} now; it signs again once you have looked into it and removed ${this.#path}`,
+      { number, before: hash, now: now.hash, path: this.#path },
     );
   }
 
-  async move({ number, hash }: FinalisedBlock): Promise<void> {
-    if (number < this.#marked + INTERVAL) return;
+  async move(block: FinalisedBlock): Promise<void> {
+    if (block.number >= this.#marked + INTERVAL) await this.#write(block);
+  }
+
+  /** Keeps the block for which the ledger has another one now, if that is what `error` says. */
+  async keepContradicted(error: unknown): Promise<void> {
+    if (!(error instanceof LedgerError) || error.code !== "reorganised") return;
+    const { number, before } = error.details;
+    await this.#write({ number: Number(number), hash: String(before) });
+  }
+
+  async #write({ number, hash }: Pick<FinalisedBlock, "number" | "hash">): Promise<void> {
     this.#marked = number;
     await writeAtomically(this.#path, `${JSON.stringify({ number, hash })}\n`);
   }

@@ -26,11 +26,11 @@ import { SwarmkeepError } from "../statements/errors.js";
 import { quorumOf } from "../statements/quorum.js";
 import type { IssuedBook } from "./issued.js";
 import { type MemberChannel, type Peers, registeredPeers } from "./peers.js";
+import { pollMembers } from "./polling.js";
 import type { Standing } from "./standing.js";
 
 /** Milliseconds for those that have not answered, once n - f have. */
 const GRACE_MILLISECONDS = 4_000;
-const RETRY = { first: 100, most: 1_000 } as const;
 
 export interface InheritanceOptions {
   readonly standing: Standing;
@@ -42,6 +42,13 @@ export interface InheritanceOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** Who was in office before. */
+interface Before {
+  readonly office: Office;
+  /** Whether another process signed in this validator's place then, so that its own book is not all of it. */
+  readonly isDisputed: boolean;
 }
 
 interface Pending {
@@ -66,12 +73,12 @@ export class Inheritance {
    * @param time of the block in which it did, seconds.
    * @param holdsSeat whether this validator sits in it.
    */
-  async begin(office: Office, before: Office | undefined, time: number, holdsSeat: boolean): Promise<void> {
+  async begin(office: Office, before: Before | undefined, time: number, holdsSeat: boolean): Promise<void> {
     this.close();
     const { path, standing } = this.#options;
     const { parameters } = standing.projection.genesis ?? {};
     const done = await lastDone(path);
-    this.#tells = done === nameOf(office) || (before !== undefined && done === nameOf(before));
+    this.#tells = done === nameOf(office) || (before !== undefined && done === nameOf(before.office));
     if (done === nameOf(office) || !holdsSeat || parameters === undefined) return;
     if (before === undefined) {
       await writeAtomically(path, `${nameOf(office)}\n`);
@@ -118,24 +125,30 @@ export class Inheritance {
     this.#pending = undefined;
   }
 
-  async #inherit(pending: Pending, before: Office, patience: number): Promise<void> {
-    const { issued, path, log, account, standing } = this.#options;
+  async #inherit(pending: Pending, { office: before, isDisputed }: Before, patience: number): Promise<void> {
+    const { issued, path, log, account, standing, clock } = this.#options;
     const { office, stop } = pending;
     const accounts = new Map(
       before.committee.flatMap((member, i) => (member === ZeroAddress ? [] : [[i + 1, member] as const])),
     );
     const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
+    // Its own book counts as its report, unless another process signed in its place.
+    const isWhole = own !== undefined && !isDisputed;
     const { n, f } = quorumOf(before.committee.length);
     const peers = registeredPeers(standing.projection, accounts, own, this.#options.channel);
     try {
-      const reports = await this.#gather(peers, Number(office.ceremony), {
-        // Its own book counts as its report.
-        needed: n - f - (own === undefined ? 0 : 1),
+      // Each is away, or still in office by what it has read, until it answers.
+      const reports = await pollMembers({
+        seats: peers.seats,
+        ask: (seat, signal) => this.#report(peers, seat, Number(office.ceremony), signal),
+        needed: n - f - (isWhole ? 1 : 0),
+        graceMilliseconds: GRACE_MILLISECONDS,
         // A committee that office was taken from again may be gone for good.
-        patience: office.ceremony < before.ceremony ? patience : Infinity,
+        ...(office.ceremony < before.ceremony ? { patienceMilliseconds: patience } : {}),
+        clock,
         signal: stop.signal,
       });
-      const all = own === undefined ? reports : [...reports, issued.records(0, Number.MAX_SAFE_INTEGER)];
+      const all = isWhole ? [...reports, issued.records(0, Number.MAX_SAFE_INTEGER)] : reports;
       const records = inheritedRecords(all, f);
       failpoint("inheritance.before-write");
       await issued.inherit(records);
@@ -148,49 +161,6 @@ export class Inheritance {
     } finally {
       peers.close();
     }
-  }
-
-  /** The reports of all who answer: of at least `needed`, and of those that answer within the grace after that. */
-  async #gather(
-    peers: Peers,
-    ceremony: number,
-    { needed, patience, signal }: { needed: number; patience: number; signal: AbortSignal },
-  ): Promise<readonly (readonly IssuedRecord[])[]> {
-    const { clock } = this.#options;
-    const reports: (readonly IssuedRecord[])[] = [];
-    const enough = new AbortController();
-    const stop = AbortSignal.any([signal, enough.signal]);
-    let grace = false;
-    const after = (milliseconds: number): void => {
-      clock.sleep(milliseconds, stop).then(
-        () => enough.abort(),
-        () => undefined,
-      );
-    };
-    if (patience !== Infinity) after(patience);
-    const look = (): void => {
-      if (reports.length === peers.seats.length) enough.abort();
-      else if (reports.length >= needed && !grace) {
-        grace = true;
-        after(GRACE_MILLISECONDS);
-      }
-    };
-    look();
-    await Promise.all(
-      peers.seats.map(async (seat) => {
-        for (let delay: number = RETRY.first; !stop.aborted; delay = Math.min(2 * delay, RETRY.most)) {
-          try {
-            reports.push(await this.#report(peers, seat, ceremony, stop));
-            return look();
-          } catch {
-            // Away, or still in office by what it has read: it is asked again.
-            await clock.sleep(delay, stop).catch(() => undefined);
-          }
-        }
-      }),
-    );
-    signal.throwIfAborted();
-    return reports;
   }
 
   async #report(peers: Peers, seat: number, ceremony: number, signal: AbortSignal): Promise<readonly IssuedRecord[]> {

@@ -34,6 +34,7 @@ import { type FrostTopics, topicOf } from "./frost-signing.js";
 import type { MapProver } from "./map-prover.js";
 import { currentMap, signMap } from "./map-signing.js";
 import type { InOfficeParts } from "./office.js";
+import type { Presences } from "./presence.js";
 import type { Probed } from "./probed.js";
 import type { PskStore } from "./psk-store.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
@@ -55,6 +56,7 @@ export interface RouteOptions {
   readonly holding: Holding;
   readonly maps: MapProver;
   readonly probed: Probed;
+  readonly presences: Presences;
   readonly files: X509Files;
   /** What this member signs with the Ed25519 group key on others' request. */
   readonly topics: () => FrostTopics;
@@ -288,6 +290,12 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
         expectValidator(caller);
         return { body: options.inheritance.answer(body) };
       },
+    },
+    { method: "GET", path: PATH.presence, handle: () => ({ body: options.presences.current }) },
+    {
+      method: "POST",
+      path: PATH.presence,
+      handle: ({ body }, caller) => ({ body: options.presences.receive(body, caller) }),
     },
     {
       method: "POST",

@@ -26,14 +26,18 @@ export class Standing {
   signer: Signer | undefined;
   /** Why this validator signs nothing at present; undefined when it may. */
   silence: string | undefined = "the ledger has not been read yet";
+  /** Why it may not be this process that has to sign in this validator's place (`presence.ts`); undefined when it is. */
+  doubt: string | undefined = "it has not looked yet whether another process answers in its place";
+  /** Whether another process is known to have signed there, until another committee takes office. */
+  isDisputed = false;
 
   constructor(projection: Projection) {
     this.projection = projection;
   }
 
-  /** @throws SwarmkeepError `not-in-office` or `ledger-away` */
+  /** @throws SwarmkeepError `not-in-office`, `ledger-away` or `place-in-doubt` */
   inOffice(): InOffice {
-    const { committee, signer, projection, finalised, silence } = this;
+    const { committee, signer, projection, finalised, silence, doubt } = this;
     if (silence !== undefined || finalised === undefined) {
       throw new SwarmkeepError(`this validator signs nothing now: ${silence ?? "the ledger has not been read yet"}`, {
         kind: "network",
@@ -42,6 +46,13 @@ export class Standing {
       });
     }
     if (committee === undefined || signer === undefined) throw notInOffice();
+    if (doubt !== undefined) {
+      throw new SwarmkeepError(`this validator signs nothing now: ${doubt}`, {
+        kind: "network",
+        code: "place-in-doubt",
+        advice: "Ask another validator, or this one again in a moment.",
+      });
+    }
     return { committee, signer, projection, finalised };
   }
 }

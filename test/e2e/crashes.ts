@@ -9,11 +9,11 @@ import type { ValidatorProcess } from "./validator-process.js";
 export const FOUNDING_FAILPOINTS: readonly (readonly string[])[] = [
   ["journal.before-segment", "ceremony.before-persist", "voting.after-append"],
   ["journal.after-segment", "ceremony.after-persist", "voting.before-append"],
-  ["ceremony.before-send", "journal.before-write"],
+  ["ceremony.before-send", "journal.before-write", "presence.after-write"],
   ["atomic-file.before-write", "atomic-file.after-write", "journal.before-sync"],
   ["atomic-file.before-rename", "atomic-file.after-rename", "journal.after-sync"],
   ["atomic-file.after-sync", "client.before-send", "server.before-send"],
-  ["client.after-answer", "server.before-handle"],
+  ["client.after-answer", "server.before-handle", "presence.before-write"],
 ];
 
 /** Where validators die while a device enrols. */
