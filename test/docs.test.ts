@@ -100,7 +100,9 @@ describe("docs/protocol.md", () => {
     const paths = rows.flatMap((cells) =>
       /^(GET|POST)$/.test(cells[1] ?? "") ? [(cells[2] as string).split(/[?<]/)[0]] : [],
     );
-    expect(paths.map((path) => path?.replace(/\/$/, "")).toSorted()).to.deep.equal(Object.values(PATH).toSorted());
+    // One may be had and told: it has two rows.
+    const named = new Set(paths.map((path) => path?.replace(/\/$/, "")));
+    expect([...named].toSorted()).to.deep.equal(Object.values(PATH).toSorted());
   });
 });
 

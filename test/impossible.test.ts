@@ -151,6 +151,17 @@ const LINES: Readonly<Record<string, Tries>> = {
       "answer ${RUNS} random and ${RUNS} mutated inputs with a value of one encoding, or a typed error",
     ],
   },
+  "two processes sign in one validator's place, or one from an old folder does": {
+    "e2e/copies.test.ts": [
+      "a copy beside the original ends before it signs or registers anything, and says where the original answers",
+      "a copy that cannot reach the original takes its place, and the original signs nothing any more, after a restart too",
+      "an old folder that is put back is noticed, and signs nothing; the newest one signs on",
+    ],
+    "validator/presence.test.ts": [
+      "nothing is signed until n - f with this one know it; a restart is none the worse, and an old folder or a copy is told",
+      "too few answers settle nothing, and members that lie silence nobody",
+    ],
+  },
   "a restart or `kill -9` of any process loses a share, a vote or a device's key": {
     "e2e/crashes.test.ts": [
       "every failpoint of the sources is one at which some test kills its process",

@@ -33,6 +33,7 @@ export interface StartOptions {
   readonly failpoint?: string;
   /** In place of the mesh's own. */
   readonly meshFile?: string;
+  readonly environment?: Record<string, string>;
 }
 
 type Process = ReturnType<typeof daemon>;
@@ -68,11 +69,12 @@ export class ValidatorProcess {
     await this.spawn(options).ready;
   }
 
-  spawn({ failpoint, meshFile }: StartOptions = {}): Process {
+  spawn({ failpoint, meshFile, environment }: StartOptions = {}): Process {
     if (this.#process !== undefined) throw new Error(`validator ${this.place.number} runs already`);
     const { folder, meshFile: own } = this.place;
     const args = ["validator", "run", "--json", "--data", folder, "--mesh", meshFile ?? own];
-    const started = daemon(args, this.logFile, failpoint === undefined ? {} : { SWARMKEEP_FAILPOINT: failpoint });
+    const armed = failpoint === undefined ? {} : { SWARMKEEP_FAILPOINT: failpoint };
+    const started = daemon(args, this.logFile, { ...environment, ...armed });
     this.#process = started;
     void started.ended.then(() => {
       if (this.#process === started) this.#process = undefined;

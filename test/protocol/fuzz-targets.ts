@@ -7,6 +7,13 @@ import {
 } from "../../src/protocol/standard-issuance.js";
 import * as counters from "../../src/protocol/counters.js";
 import * as probe from "../../src/protocol/probe.js";
+import {
+  type SignedPresence,
+  decodePresence,
+  decodePresenceAnswer,
+  encodePresence,
+  encodePresenceAnswer,
+} from "../../src/protocol/presence.js";
 import { type Report, decodeReport, encodeReport } from "../../src/protocol/measurement-round.js";
 import { type FuzzTarget, fuzzTarget } from "../fuzz-target.js";
 
@@ -14,6 +21,12 @@ const word = new Uint8Array(32).fill(7);
 const [partial, evidence] = [new Uint8Array(96).fill(1), new Uint8Array(64).fill(2)];
 const key32 = new Uint8Array(32);
 const commitment = { seat: 1, session: new Uint8Array(16), hiding: key32, binding: key32 };
+
+const presence = encodePresence(
+  { account: new Uint8Array(20), number: 5, run: new Uint8Array(16) },
+  word,
+  () => evidence,
+);
 
 function target<T>(
   name: string,
@@ -192,4 +205,12 @@ export const protocolTargets: readonly FuzzTarget[] = [
     api.encodeIssueAnswer,
     (bytes) => api.decodeIssueAnswer(bytes, false),
   ),
+  fuzzTarget(
+    "decodePresence",
+    [presence],
+    (bytes) => decodePresence(bytes, word),
+    ({ account, number, run, signature }: SignedPresence) =>
+      encodePresence({ account, number, run }, word, () => signature),
+  ),
+  target<Uint8Array | null>("decodePresenceAnswer", [presence, null], encodePresenceAnswer, decodePresenceAnswer),
 ];
