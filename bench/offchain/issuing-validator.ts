@@ -82,6 +82,7 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
   if (g1 === undefined || ed25519 === undefined) throw new Error("there is no share of seat 1");
   const pkcs8 = await generateTlsKey();
   standing.silence = undefined;
+  standing.doubt = undefined;
   standing.finalised = finalised;
   standing.committee = {
     generation: GENERATION,

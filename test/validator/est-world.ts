@@ -147,7 +147,13 @@ export async function estWorld(holders: readonly Holder[]): Promise<EstWorld> {
     accounts: new Map(),
     edKey: keys.ed25519,
   };
-  Object.assign(standing, { finalised: { number: 1, timestamp: NOW }, committee, signer, silence: undefined });
+  Object.assign(standing, {
+    finalised: { number: 1, timestamp: NOW },
+    committee,
+    signer,
+    silence: undefined,
+    doubt: undefined,
+  });
 
   const orders: StandardRequest[] = [];
   const state = { asked: 0, now: NOW, orders };
