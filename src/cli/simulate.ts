@@ -15,9 +15,11 @@ import {
 } from "../operator/holder-loss.js";
 import { PUBLIC_FILE, PUBLIC_FOLDER, makeFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError, exitCode } from "../runtime/errors.js";
+import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE } from "../statements/quorum.js";
 import { action, asSwarmkeepError, parseCount, renderError } from "./command.js";
 
 const MAXIMUM_DRAWS = 1_000_000;
+const MAXIMUM_EPOCHS = 1_000_000_000;
 
 interface Options {
   readonly share: string;
@@ -58,14 +60,16 @@ function program(): Command {
       action<Options>(async (context, options) => {
         const settings: SybilOptions = {
           shares: numbers(options.share, "--share", (text) => Number(text)),
-          seats: numbers(options.seats, "--seats", (text) => parseCount(text, "--seats", 32)),
-          epochs: parseCount(options.epochs, "--epochs"),
-          candidates: parseCount(options.candidates, "--candidates", 32_768),
+          seats: numbers(options.seats, "--seats", (text) =>
+            parseCount(text, "--seats", MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE),
+          ),
+          epochs: parseCount(options.epochs, "--epochs", MAXIMUM_EPOCHS, 1),
+          candidates: parseCount(options.candidates, "--candidates", 32_768, MINIMUM_COMMITTEE),
           draws: parseCount(options.draws, "--draws", MAXIMUM_DRAWS),
           seed: options.seed,
         };
         const rows = checked(() => simulateSybil(settings));
-        const plots = await plotted(options.out, () => sybilCharts(settings.shares, settings.epochs));
+        const plots = await plotted(options.out, () => sybilCharts(settings));
         context.print(
           { ...settings, rows: rows.map((row) => ({ ...row })), plots },
           [describeSybil(rows, settings), ...plots.map((path) => `plot  ${path}`)].join("\n"),

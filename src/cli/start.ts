@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 
 import { SwarmkeepError } from "../runtime/errors.js";
+import type { MeshFile } from "../runtime/mesh-file.js";
 import { quorumOf } from "../statements/quorum.js";
 import { type CommandContext, action } from "./command.js";
 import { type Progress, jsonProgressOn, progressOn } from "./progress.js";
@@ -11,6 +12,7 @@ import { bringFleet } from "./start/fleet-story.js";
 import { tellGatewayStory } from "./start/gateway-story.js";
 import { tellRotationStory } from "./start/rotation-story.js";
 import { tellShardStory } from "./start/shard-story.js";
+import { withLedger } from "./sessions.js";
 import { type LocalMesh, type Running, bringUp } from "./start/local-mesh.js";
 import { type Workspace, openWorkspace } from "./start/workspace.js";
 
@@ -61,7 +63,7 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
     const took = `Done in ${((performance.now() - begun) / 1000).toFixed(0)} s.`;
     progress.say(options.once === true ? `\n${took}` : `\n${took} ${commandsToTry(local)}`);
     if (options.once === true) return;
-    sayWhichValidatorsEnd(running, progress);
+    sayWhichValidatorsEnd(local, progress);
     const failure = await Promise.race([interrupted.happened, running.node?.ended]);
     if (failure !== undefined) throw failure;
   } finally {
@@ -105,17 +107,34 @@ function sayWhatBecameOfTheLast({ setAside, continues }: Workspace, progress: Pr
 }
 
 /** Whoever kills validators here wants to see what becomes of the swarm, so that it is not stopped for them. */
-function sayWhichValidatorsEnd({ validators }: Running, progress: Progress): void {
-  const { n, t } = quorumOf(validators.length);
-  let left = n;
-  const say = (failure: SwarmkeepError | undefined, words: readonly string[]): void => {
-    if (failure === undefined) return;
-    left -= 1;
-    const consequence =
-      left < t ? `${left} of ${n} are left, and nothing is signed without ${t}` : `the other ${left} of ${n} go on`;
-    progress.say(`\n${failure.message}; ${consequence}. Start it again with:\n\n  ${NPM_COMMAND} ${words.join(" ")}`);
-  };
-  for (const { ended, words } of validators) void ended.then((failure) => say(failure, words));
+function sayWhichValidatorsEnd({ running, mesh }: LocalMesh, progress: Progress): void {
+  const gone = new Set<string>();
+  const { validators, gateway } = running;
+  for (const { ended, words, ready } of gateway === undefined ? validators : [...validators, gateway]) {
+    void ended.then(async (failure) => {
+      if (failure === undefined) return;
+      const account = String(ready["account"]).toLowerCase();
+      gone.add(account);
+      const consequence = await consequenceOf(account, gone, mesh).catch(
+        () => "what becomes of the committee is not known",
+      );
+      if (running.stopping) return;
+      const again = `Start it again with:\n\n  ${NPM_COMMAND} ${words.join(" ")}`;
+      progress.say(`\n${failure.message}; ${consequence}. ${again}`);
+    });
+  }
+}
+
+/** What the end of a validator means for the committee that the ledger has in office. */
+async function consequenceOf(account: string, gone: ReadonlySet<string>, mesh: MeshFile): Promise<string> {
+  const committee = await withLedger(mesh, ({ contracts }) => contracts.groupKeys.committee());
+  const members = committee.map((member) => member.toLowerCase());
+  const { n, t } = quorumOf(members.length);
+  if (!members.includes(account)) return `it is not one of the ${n} in office, who go on`;
+  const left = members.filter((member) => !gone.has(member)).length;
+  return left < t
+    ? `${left} of the ${n} in office are left, and nothing is signed without ${t}`
+    : `the other ${left} of the ${n} in office go on`;
 }
 
 /** Validators and explorer before the chain that they follow; everything is tried, whatever fails. */

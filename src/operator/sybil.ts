@@ -143,26 +143,49 @@ function probability(value: number): string {
 const PLOT_SEATS = [4, 7, 10, 13, 16, 19, 22, 25, 28, 31] as const;
 const LEAST_SHOWN = 1e-12;
 
-/** The cumulative probability over the size of the committee, one line a share, in open mode. */
-export function sybilCharts(shares: readonly number[], epochs: number): { name: string; svg: string }[] {
-  return (["capture", "halt"] as const).map((outcome) => ({
-    name: `sybil-${outcome}.svg`,
-    svg: renderChart({
-      title: `${outcome === "capture" ? "t seats (capture)" : "f + 1 seats (halt)"} at least once in ${epochs} draws, open admission`,
-      x: { label: "seats of the committee", from: 4, to: 31, ticks: PLOT_SEATS },
-      y: {
-        label: "probability",
-        logarithmic: true,
-        from: LEAST_SHOWN,
-        to: 1,
-        ticks: [1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12],
-      },
-      series: shares.map((share) => ({
-        name: `${(100 * share).toFixed(0)}% of the weight`,
-        points: PLOT_SEATS.map(
-          (n) => [n, cumulative(committeeOdds(n, share, { mode: "open" })[outcome], epochs)] as const,
-        ),
-      })),
-    }),
-  }));
+/**
+ * Probabilities over the size of the committee, one line a share: of either outcome, in either admission mode, in one epoch and at
+ * least once in all of them.
+ */
+export function sybilCharts({
+  shares,
+  epochs,
+  candidates,
+}: Pick<SybilOptions, "shares" | "epochs" | "candidates">): { name: string; svg: string }[] {
+  const outcomes = { capture: "t seats (capture)", halt: "f + 1 seats (halt)" } as const;
+  const modes = {
+    open: { admission: { mode: "open" }, words: "open admission" },
+    permissioned: {
+      admission: { mode: "permissioned", candidates },
+      words: `${candidates} operators of equal weight`,
+    },
+  } as const;
+  const spans = { "": [epochs, `at least once in ${epochs} draws`], "-epoch": [1, "in one draw"] } as const;
+  return (["capture", "halt"] as const).flatMap((outcome) =>
+    (["open", "permissioned"] as const).flatMap((mode) =>
+      (["", "-epoch"] as const).map((suffix) => {
+        const { admission, words } = modes[mode];
+        const [draws, span] = spans[suffix];
+        const sizes = PLOT_SEATS.filter((n) => mode === "open" || n <= candidates);
+        return {
+          name: `sybil-${outcome}-${mode}${suffix}.svg`,
+          svg: renderChart({
+            title: `${outcomes[outcome]} ${span}, ${words}`,
+            x: { label: "seats of the committee", from: 4, to: 31, ticks: PLOT_SEATS },
+            y: {
+              label: "probability",
+              logarithmic: true,
+              from: LEAST_SHOWN,
+              to: 1,
+              ticks: [1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12],
+            },
+            series: shares.map((share) => ({
+              name: `${(100 * share).toFixed(0)}% of the weight`,
+              points: sizes.map((n) => [n, cumulative(committeeOdds(n, share, admission)[outcome], draws)] as const),
+            })),
+          }),
+        };
+      }),
+    ),
+  );
 }

@@ -69,6 +69,29 @@ export function verifyBeaconChain(chain: BeaconChain, bls: Pick<Bls, "verify">):
   }
 }
 
+/**
+ * Holds a chain to group keys that are known otherwise.
+ * @param expected of generations in their order, 48 bytes each; a chain may know fewer of them.
+ * @throws SwarmkeepError `wrong-key`
+ */
+export function expectBeaconKeys({ keys }: BeaconChain, expected: readonly Uint8Array[]): void {
+  let next = 0;
+  for (const { fromEpoch, blsKey } of keys) {
+    while (next < expected.length && !equalBytes(expected[next] as Uint8Array, blsKey)) next += 1;
+    if (next < expected.length) continue;
+    throw new SwarmkeepError(
+      `epochs from ${fromEpoch} on are under another group key than the ${expected.length === 1 ? "one" : "next of those"} given`,
+      {
+        kind: "refused",
+        code: "wrong-key",
+        advice:
+          "Compare with the group keys of a trust bundle, a re-key's after those before it: swarmkeep cert show <bundle>.",
+        details: { fromEpoch: String(fromEpoch), found: bytesToHex(blsKey) },
+      },
+    );
+  }
+}
+
 /** The beacon that a signature makes. @throws CryptoError for what is no point */
 export function beaconValue(signature: Uint8Array): Uint8Array {
   return keccak_256(g2ForLedger(signature));

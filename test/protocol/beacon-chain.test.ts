@@ -5,6 +5,7 @@ import {
   type BeaconChain,
   type BeaconLink,
   beaconValue,
+  expectBeaconKeys,
   formatBeaconChain,
   parseBeaconChain,
   verifyBeaconChain,
@@ -111,6 +112,25 @@ describe("the chain of beacons", () => {
     for (const broken of ["", "[]", "null", "7", text.slice(0, -10), '{"format":1}']) {
       expect(() => parseBeaconChain(broken), broken).to.throw(SwarmkeepError, "no chain of beacons");
     }
+  });
+
+  it("is held to group keys that are known otherwise, each generation's after the one before", () => {
+    const [old, next, other] = [OLD, NEW, filled(32, 9)].map((secret) => nobleBls.publicKey(secret)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    for (const known of [
+      [old, next],
+      [other, old, next],
+      [old, next, other],
+    ]) {
+      expectBeaconKeys(chain, known);
+    }
+    for (const known of [[old], [next], [next, old], [other], []]) {
+      expect(() => expectBeaconKeys(chain, known)).to.throw(SwarmkeepError, "under another group key");
+    }
+    expectBeaconKeys({ ...chain, keys: chain.keys.slice(0, 1) }, [old]);
   });
 
   it("is read from no altered file as another chain that verifies", () => {

@@ -116,11 +116,13 @@ describe("the simulation of an attacker", () => {
   });
 
   it("draws charts that are the same each time", () => {
-    const [capture, halt] = sybilCharts([0.1, 0.2], YEAR);
-    expect(capture?.svg).to.equal(sybilCharts([0.1, 0.2], YEAR)[0]?.svg);
-    for (const chart of [capture, halt]) {
-      expect(chart?.svg).to.match(/^<svg [^>]+>\n(<.+>\n)+<\/svg>\n$/);
-      expect(chart?.svg).not.to.include("NaN");
+    const settings = { shares: [0.1, 0.2], epochs: YEAR, candidates: 20 };
+    const charts = sybilCharts(settings);
+    expect(charts).to.deep.equal(sybilCharts(settings));
+    expect(new Set(charts.map(({ name }) => name)).size, "outcome, mode and span").to.equal(8);
+    for (const { svg } of charts) {
+      expect(svg).to.match(/^<svg [^>]+>\n(<.+>\n)+<\/svg>\n$/);
+      expect(svg).not.to.include("NaN");
     }
   });
 });
