@@ -22,6 +22,8 @@ interface VerifyOptions extends TrustOptions {
   readonly scope?: string;
   readonly exactScope?: boolean;
   readonly proof?: string;
+  /** False with `--no-revocation`. */
+  readonly revocation: boolean;
 }
 
 export function register(group: Command): void {
@@ -44,6 +46,7 @@ export function register(group: Command): void {
     .option("--scope <scope>", "where it must count; needed for a presentation")
     .option("--exact-scope", "the certificate's scope must be that very one")
     .option("--proof <file>", "revocation proof of a certificate; a presentation carries its own")
+    .option("--no-revocation", "judge a certificate without one: a revoked one is accepted")
     .action(
       action<VerifyOptions>(async (context, options, file) => {
         const encoded = await readObject(file as string);
@@ -128,8 +131,14 @@ function expectScope(found: string, options: VerifyOptions): void {
 }
 
 async function judgeRevocation(index: number, { trust, checks, memory }: CommandTrust, options: VerifyOptions) {
-  if (options.proof === undefined) return { revocation: "not checked: no --proof", possession: "not proven" };
-  const proof = decodeDrlProof(await readObject(options.proof));
+  if (!options.revocation && options.proof === undefined)
+    return { revocation: "not checked", possession: "not proven" };
+  const file = needed(
+    options.proof,
+    "--proof",
+    "without a revocation proof a revoked certificate looks like any other",
+  );
+  const proof = decodeDrlProof(await readObject(file));
   verifyDrlHead(proof, trust, nowSeconds(), memory, checks);
   checkNotRevoked(proof, index);
   return { head: describeHead(proof.head), possession: "not proven" };

@@ -10,6 +10,7 @@ import { type DataFolder, openDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { type CommandContext, action } from "./command.js";
+import { checkedRpc } from "./options.js";
 
 interface ExplorerCommandOptions {
   readonly rpc?: string;
@@ -65,13 +66,7 @@ async function targetOf(options: ExplorerCommandOptions): Promise<Target> {
       "Give 0x and 40 hexadecimal digits.",
     );
   }
-  if (!/^(https?|wss?):$/.test(URL.parse(rpc)?.protocol ?? "")) {
-    throw usage(
-      `--rpc takes a URL, not ${JSON.stringify(rpc.slice(0, 80))}`,
-      "bad-url",
-      "Give the address of a node, such as http://127.0.0.1:8545.",
-    );
-  }
+  checkedRpc(rpc, ["http", "https", "ws", "wss"]);
   return { rpc, anchor, chainId: await expectMesh(rpc, anchor), firstBlock: first ?? 0 };
 }
 

@@ -11,7 +11,7 @@ import { LOCAL_PARAMETERS, PUBLIC_PARAMETERS } from "../operator/parameters.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { fingerprintOf } from "../runtime/mesh-file.js";
 import { type CommandContext, action, parseCount, readInput } from "./command.js";
-import { type KeystoreOptions, fastKeystore, keystoreCost } from "./options.js";
+import { type KeystoreOptions, checkedRpc, fastKeystore, keystoreCost } from "./options.js";
 import { registerGovernance } from "./mesh-govern.js";
 import { registerRecover } from "./mesh-recover.js";
 import { meshFileOf, text, withLedger, withOperator } from "./sessions.js";
@@ -101,6 +101,7 @@ interface DeployOptions {
 async function deploy(context: CommandContext, options: DeployOptions): Promise<void> {
   const chainId = BigInt(parseCount(options.chainId, "--chain-id"));
   const confirmations = parseCount(options.confirmations, "--confirmations", 1_000);
+  for (const url of options.rpc) checkedRpc(url);
   if (options.rpc.length === 1 && options.ownNode !== true) {
     throw new SwarmkeepError("a single endpoint is believed only if it is a node of one's own", {
       kind: "usage",

@@ -47,6 +47,17 @@ export function collectValidator(endpoint: string, before: readonly string[] | u
   return [...(before ?? []), endpoint];
 }
 
+/** The address of a node, if it is one. @throws SwarmkeepError `bad-url` */
+export function checkedRpc(url: string, schemes: readonly string[] = ["http", "https"]): string {
+  const { protocol = "", hostname = "" } = URL.parse(url) ?? {};
+  if (schemes.some((scheme) => protocol === `${scheme}:`) && hostname !== "") return url;
+  throw new SwarmkeepError(`--rpc takes a URL of ${schemes.join(" or ")}, not ${JSON.stringify(url.slice(0, 80))}`, {
+    kind: "usage",
+    code: "bad-url",
+    advice: "Give the address of a node, such as http://127.0.0.1:8545.",
+  });
+}
+
 /** The scope as it is, if it is one. @throws SwarmkeepError `bad-scope` */
 export function checkedScope(scope: string): string {
   if (isScope(scope)) return scope;

@@ -22,7 +22,7 @@ import { preSharedKeyIdentity, validatorPreSharedKey } from "../protocol/pre-sha
 import { type Clock, seconds } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type Quorum, quorumOf } from "../statements/quorum.js";
-import type { DeviceStore } from "./store.js";
+import { type DeviceStore, damagedFile } from "./store.js";
 
 /**
  * Opens a client of one validator; no connection yet. `createClient` of src/net is the one over TLS.
@@ -87,7 +87,13 @@ export class Mesh {
     const { store } = options;
     const mesh = new Mesh(options, await store.latencies(), await store.certifiedMembers());
     const bundle = await store.bundle();
-    if (bundle !== undefined) mesh.#trust = mesh.#verify(bundle, undefined, undefined);
+    if (bundle === undefined) return mesh;
+    try {
+      mesh.#trust = mesh.#verify(bundle, undefined, undefined);
+    } catch (error) {
+      // It was verified before it was stored.
+      throw error instanceof Refusal ? damagedFile(store.bundlePath, error) : error;
+    }
     return mesh;
   }
 

@@ -22,7 +22,10 @@ import { join } from "node:path";
 
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
+import { decodeBundle } from "../certificate/bundle.js";
+import { decodeCertificate } from "../certificate/certificate.js";
 import type { DeviceKey } from "../certificate/cose-key.js";
+import { decodeDrlProof } from "../certificate/drl.js";
 import { PUBLIC_FILE, readIfPresent, readLimited, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { type DataFolder, hasDataFolder, openDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
@@ -60,6 +63,7 @@ export type PemFile = (typeof PEM_FILES)[number];
 export interface DeviceStore {
   readonly folder: DataFolder;
   readonly provisioning: Provisioning;
+  /** @throws SwarmkeepError `device-folder-damaged`, as the others that read */
   bundle(): Promise<Uint8Array | undefined>;
   saveBundle(bundle: Uint8Array): Promise<void>;
   certificate(): Promise<Uint8Array | undefined>;
@@ -78,6 +82,7 @@ export interface DeviceStore {
   /** Accounts, 40 hexadecimal digits each. @throws SwarmkeepError `device-folder-damaged` */
   certifiedMembers(): Promise<ReadonlySet<string>>;
   saveCertifiedMembers(accounts: ReadonlySet<string>): Promise<void>;
+  readonly bundlePath: string;
   /** Path of the memory of revocation heads (`head-file.ts`). */
   readonly headPath: string;
   close(): Promise<void>;
@@ -152,10 +157,10 @@ export async function readDeviceFiles(path: string): Promise<DeviceFiles> {
   const request = await read("request.json");
   return {
     provisioning: decodeProvisioning(content, join(path, "provisioning.json")),
-    bundle: await read("bundle.cbor"),
-    certificate: await read("certificate.cbor"),
+    bundle: await readSound(join(path, "bundle.cbor"), decodeBundle),
+    certificate: await readSound(join(path, "certificate.cbor"), decodeCertificate),
     x509: await read("certificate.pem"),
-    proof: await read("proof.cbor"),
+    proof: await readSound(join(path, "proof.cbor"), decodeDrlProof),
     pendingRequest: request === undefined ? undefined : parseRequest(join(path, "request.json"), request),
   };
 }
@@ -181,10 +186,11 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
   return {
     folder,
     provisioning,
+    bundlePath: paths.bundle,
     headPath: folder.file("head.json"),
-    bundle: () => readIfPresent(paths.bundle),
+    bundle: () => readSound(paths.bundle, decodeBundle),
     saveBundle: (bundle) => writeAtomically(paths.bundle, bundle),
-    certificate: () => readIfPresent(paths.certificate),
+    certificate: () => readSound(paths.certificate, decodeCertificate),
     async saveCertificate(certificate) {
       failpoint("device.before-certificate");
       await writeAtomically(paths.certificate, certificate);
@@ -198,7 +204,7 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
       if (content === undefined) await rm(folder.file(`${name}.pem`), { force: true });
       else await writeAtomically(folder.file(`${name}.pem`), content, PUBLIC_FILE);
     },
-    proof: () => readIfPresent(paths.proof),
+    proof: () => readSound(paths.proof, decodeDrlProof),
     saveProof: (proof) => writeAtomically(paths.proof, proof),
     async pendingRequest() {
       const content = await readIfPresent(paths.request);
@@ -232,7 +238,20 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
   };
 }
 
-function damaged(path: string, cause: unknown): SwarmkeepError {
+/** What a file holds, if that can be read: what lies on a device's disk may have been damaged by anything. */
+async function readSound(path: string, decode: (content: Uint8Array) => unknown): Promise<Uint8Array | undefined> {
+  const content = await readIfPresent(path);
+  if (content === undefined) return undefined;
+  try {
+    decode(content);
+  } catch (cause) {
+    throw damagedFile(path, cause);
+  }
+  return content;
+}
+
+/** The error for a file of the device's folder that does not hold what it has to. */
+export function damagedFile(path: string, cause: unknown): SwarmkeepError {
   return new SwarmkeepError(`${path} is not what this program writes`, {
     kind: "environment",
     code: "device-folder-damaged",
@@ -259,7 +278,7 @@ function parseRequest(path: string, content: Uint8Array): PendingRequest {
     if (!isWhole) throw new TypeError("a field is missing or out of range");
     return { ...fields, x509Names: fields.x509Names, key: { type: key.type, bytes: hexToBytes(key.bytes) } };
   } catch (error) {
-    throw damaged(path, error);
+    throw damagedFile(path, error);
   }
 }
 
@@ -269,9 +288,9 @@ function parseAccounts(path: string, content: Uint8Array): string[] {
     if (Array.isArray(accounts) && accounts.every((one) => /^[0-9a-f]{40}$/.test(String(one))))
       return accounts as string[];
   } catch (error) {
-    throw damaged(path, error);
+    throw damagedFile(path, error);
   }
-  throw damaged(path, new TypeError("not a list of accounts"));
+  throw damagedFile(path, new TypeError("not a list of accounts"));
 }
 
 /** Measurements only order the next questions: what cannot be read is as good as none. */

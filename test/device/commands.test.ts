@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -120,6 +120,38 @@ describe("commands of a device", function () {
     );
     expect(await succeed(["cert", "show", presentation])).to.match(/^presentation\n/);
     await fail(["device", "renew", "--attempts", "1"], 5, "too-few-validators");
+
+    const certificate = join(folder, "device", "certificate.cbor");
+    const proof = join(folder, "device", "proof.cbor");
+    await fail(["cert", "verify", certificate], 2, "option-missing");
+    expect(await succeed(["cert", "verify", certificate, "--no-revocation"])).to.match(/^accepted\n[^]*not checked/);
+    expect(await succeed(["cert", "verify", certificate, "--proof", proof])).to.match(/^accepted\n[^]*head/);
+  }).timeout(120_000);
+
+  it("name the file of the device's folder that is damaged, and what to do", async () => {
+    await init(identityKey());
+    await succeed(["device", "enroll"]);
+    await succeed(["device", "prove", CHALLENGE, "--out", join(folder, "presentation")]);
+    for (const name of ["bundle.cbor", "certificate.cbor", "proof.cbor"]) {
+      const path = join(folder, "device", name);
+      const whole = await readFile(path);
+      for (const damage of [whole.subarray(0, -1), Buffer.alloc(0), Buffer.from("no CBOR")]) {
+        await writeFile(path, damage);
+        expect(await fail(["device", "show"], 3, "device-folder-damaged"))
+          .to.include(path)
+          .and.include("Remove the file");
+      }
+      await writeFile(path, whole);
+    }
+    // It can be read, and is not what the root signed.
+    const path = join(folder, "device", "bundle.cbor");
+    const whole = await readFile(path);
+    const altered = Uint8Array.from(whole);
+    altered[altered.length - 1] = (altered[altered.length - 1] as number) ^ 1;
+    await writeFile(path, altered);
+    expect(await fail(["device", "renew", "--attempts", "1"], 3, "device-folder-damaged")).to.include(path);
+    await rm(path);
+    await succeed(["device", "renew"]);
   }).timeout(120_000);
 
   it("enrol by pre-shared key, over channels that it secures", async () => {
