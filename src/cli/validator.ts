@@ -8,6 +8,7 @@ import {
   type ValidatorSettings,
   initialiseValidator,
   openKeys,
+  checkSettings,
   readSettings,
   writeMemberFile,
 } from "../validator/settings.js";
@@ -70,23 +71,24 @@ export function register(group: Command): void {
     .addOption(fastKeystore())
     .action(
       action<InitOptions>(async (context, options) => {
-        // Before the folder is this role's: whoever mistyped may want it for another.
+        // All before the folder is made, and this role's: whoever mistyped may want it for another.
+        const sidePort = number(options.sidePort);
+        const postEvery = number(options.postEvery);
+        const settings: ValidatorSettings = {
+          listen: options.listen,
+          endpoint: options.endpoint ?? options.listen,
+          scope: options.scope,
+          ...(options.stake === undefined ? {} : { stakeWei: parseAmount(options.stake, "--stake").toString() }),
+          ...(options.estListen === undefined ? {} : { estListen: options.estListen }),
+          ...(sidePort === undefined ? {} : { sidePort }),
+          ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
+          ...(postEvery === undefined ? {} : { postEvery }),
+          ...ipfsSettings(options),
+        };
+        checkSettings(settings);
         const passphrase = await context.passphrase();
         const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
         try {
-          const sidePort = number(options.sidePort);
-          const postEvery = number(options.postEvery);
-          const settings: ValidatorSettings = {
-            listen: options.listen,
-            endpoint: options.endpoint ?? options.listen,
-            scope: options.scope,
-            ...(options.stake === undefined ? {} : { stakeWei: parseAmount(options.stake, "--stake").toString() }),
-            ...(options.estListen === undefined ? {} : { estListen: options.estListen }),
-            ...(sidePort === undefined ? {} : { sidePort }),
-            ...(options.crlListen === undefined ? {} : { crlListen: options.crlListen }),
-            ...(postEvery === undefined ? {} : { postEvery }),
-            ...ipfsSettings(options),
-          };
           const news = networkNews(options);
           const account = await initialiseValidator(folder, passphrase, {
             settings,
@@ -112,9 +114,10 @@ export function register(group: Command): void {
     .action(
       action<RunOptions>(async (context, options) => {
         const mesh = await readMeshFile(options.mesh);
-        const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
+        const path = context.dataFolder(ROLE);
+        const settings = await readSettings(path);
+        const folder = await openDataFolder(path, ROLE);
         try {
-          const settings = await readSettings(folder.path);
           const keys = await openKeys(folder, await context.passphrase());
           const log = createLogger({ name: ROLE });
           // The other commands do without all that it loads.

@@ -1,7 +1,8 @@
-/** What a contract meant when it refused a call: its custom error by name and arguments, in one sentence. */
+/** What a contract meant when it refused a call: the sentence that its source has for the custom error, with the arguments. */
 import { AbiCoder, type ErrorDescription } from "ethers";
 
 import { CONTRACT_NAMES, INTERFACES } from "./contracts.js";
+import { ERROR_NOTICES } from "./error-notices.js";
 import { LedgerError } from "./errors.js";
 import { plainFields } from "./events.js";
 
@@ -9,11 +10,32 @@ import { plainFields } from "./events.js";
 const ERROR_STRING = "0x08c379a0";
 const PANIC = "0x4e487b71";
 
-/** "InvalidStake(amount: 1, minimum: 5)" for "the contract refused: ...". */
-function describe(error: ErrorDescription): string {
-  const args = plainFields(error.fragment.inputs, error.args);
-  const list = Object.entries(args).map(([name, value]) => `${name}: ${String(value)}`);
-  return `${error.name}(${list.join(", ")})`;
+/** States and phases by their numbers, as the contracts count them, by error and argument. */
+const STATES = ["none", "admitted", "active", "exiting", "exited"];
+const PHASES = ["none", "accept", "deal", "complain", "acknowledge", "active", "abandoned"];
+const ROUND_PHASES = ["none", "commit", "reveal", "settle", "settled"];
+const STAGES = ["none", "requested", "cancelled", "begun"];
+const NAMES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "WrongState(address,uint8,uint8)": { state: STATES, expected: STATES },
+  "WrongPhase(uint8,uint8)": { actual: PHASES, expected: PHASES },
+  "WrongPhase(uint64,uint8,uint8)": { phase: ROUND_PHASES, expected: ROUND_PHASES },
+  "WrongStage(uint8,uint8)": { stage: STAGES, expected: STAGES },
+};
+
+/** "grp:x lies in none of the grant's scopes (ScopeNotGranted)" for "the ledger refused to ...: ...". */
+function describe({ name, signature }: ErrorDescription, args: Readonly<Record<string, unknown>>): string {
+  const argumentsOf = (text: string): string[] => [...text.matchAll(/`(\w+)`/g)].map((match) => match[1] as string);
+  const notice = ERROR_NOTICES[name]?.find((text) => argumentsOf(text).every((argument) => argument in args));
+  if (notice === undefined) {
+    const list = Object.entries(args).map(([argument, value]) => `${argument}: ${String(value)}`);
+    return `${name}(${list.join(", ")})`;
+  }
+  const valueOf = (argument: string): string => {
+    const word = NAMES[signature]?.[argument]?.[Number(args[argument])];
+    return word === undefined ? String(args[argument]) : JSON.stringify(word);
+  };
+  const sentence = notice.replace(/`(\w+)`/g, (_, argument: string) => valueOf(argument)).replace(/\.$/, "");
+  return `${sentence.replace(/[{}]/g, "")} (${name})`;
 }
 
 /**
@@ -34,7 +56,7 @@ export function revertError(data: string | undefined, action: string, cause?: un
     const error = INTERFACES[name].parseError(data);
     if (error === null) continue;
     const args = plainFields(error.fragment.inputs, error.args);
-    return new LedgerError("reverted", message(describe(error)), { error: error.name, args }, cause);
+    return new LedgerError("reverted", message(describe(error, args)), { error: error.name, args }, cause);
   }
   return new LedgerError("reverted", message(`unknown error ${data.slice(0, 10)}`), { data }, cause);
 }

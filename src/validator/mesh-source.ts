@@ -22,7 +22,7 @@ export function openEndpoints(mesh: MeshFile): readonly [Endpoint, ...Endpoint[]
   });
 }
 
-/** @throws LedgerError `endpoints-disagree`, `too-few-endpoints`; `no-mesh` if the anchor is of another mesh */
+/** @throws LedgerError `endpoints-disagree`, `too-few-endpoints`, `no-mesh`; SwarmkeepError `wrong-mesh` */
 export async function openMeshSource(
   mesh: MeshFile,
   endpoints: readonly Endpoint[],
@@ -43,8 +43,13 @@ async function agreedMesh(
       const contract = contractsAt(addresses, provider).anchor;
       const found = await contract.meshId();
       if (found !== hexlify(meshId)) {
-        const message = `the anchor ${anchor} is of mesh ${found}, and the mesh file says ${hexlify(meshId)}`;
-        throw new LedgerError("no-mesh", message, { anchor, found });
+        const expected = hexlify(meshId);
+        throw new SwarmkeepError(`the trust anchor at ${anchor} is of mesh ${found}, not of ${expected}`, {
+          kind: "usage",
+          code: "wrong-mesh",
+          advice: "Use the mesh file that belongs to this ledger.",
+          details: { anchor, found, expected },
+        });
       }
       const { finalityBlocks } = await contract.parameters();
       return { addresses, finalityBlocks: Number(finalityBlocks) };

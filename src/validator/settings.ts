@@ -6,7 +6,7 @@ import { Wallet, id } from "ethers";
 
 import { blstBls } from "../runtime/blst.js";
 import { type AccountKeystoreContent, readAccountKeystore, writeAccountKeystore } from "../runtime/account-keystore.js";
-import { readIfPresent, readLimited, writeAtomically } from "../runtime/atomic-file.js";
+import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { readBlsKeystore, writeBlsKeystore } from "../runtime/bls-keystore.js";
 import type { DataFolder } from "../runtime/data-folder.js";
 import { type KdfCost, type Sealer, STRONG_KDF, openSealer } from "../runtime/sealed-file.js";
@@ -141,10 +141,19 @@ export async function openKeys(folder: DataFolder, passphrase: string): Promise<
   return { wallet: new Wallet(privateKey), blsSecret: secretKey, tls, sealer };
 }
 
-/** @throws SwarmkeepError `settings-damaged`, `bad-endpoint`, `bad-scope`, and those of files */
+/** @throws SwarmkeepError `no-validator`, `settings-damaged`, `bad-endpoint`, `bad-scope`, and those of files */
 export async function readSettings(path: string): Promise<ValidatorSettings> {
   const file = join(path, SETTINGS_FILE);
-  const text = Buffer.from(await readLimited(file, 65_536)).toString("utf8");
+  const content = await readIfPresent(file, 65_536);
+  if (content === undefined) {
+    throw new SwarmkeepError(`there is no validator in ${path}`, {
+      kind: "usage",
+      code: "no-validator",
+      advice: "Run `swarmkeep validator init` first, or name its folder with --data.",
+      details: { path },
+    });
+  }
+  const text = Buffer.from(content).toString("utf8");
   let settings: ValidatorSettings;
   try {
     settings = { ...(JSON.parse(text) as ValidatorSettings) };
@@ -160,7 +169,8 @@ export async function readSettings(path: string): Promise<ValidatorSettings> {
   return settings;
 }
 
-function checkSettings(settings: ValidatorSettings): void {
+/** @throws SwarmkeepError `settings-damaged`, `bad-endpoint`, `bad-scope`, and that of IPFS settings */
+export function checkSettings(settings: ValidatorSettings): void {
   const { listen, endpoint, scope, stakeWei, sidePort, crlListen, estListen, postEvery, shardQuotaBytes } = settings;
   parseEndpoint(String(endpoint));
   if (settings.ipfs !== undefined) checkIpfsSettings(settings.ipfs);

@@ -88,6 +88,11 @@ async function revoke(
   const { ledger, running } = local;
   const wasRevoked = await ledger.contracts.revocations.isRevoked(gate.index);
   const begun = performance.now();
+  const shown = await gate.agent.certificate();
+  if (wasRevoked && shown !== undefined && shown.expires <= Date.now() / 1000) {
+    const detail = "the gate was revoked before, and its certificate has ended since: it has nothing left to show";
+    return progress.step("revoke", async () => ({ detail, value: undefined }));
+  }
   await progress.step("revoke", async () => {
     if (wasRevoked) return { detail: "the gate was revoked before", value: undefined };
     // The committee may change while it is asked.

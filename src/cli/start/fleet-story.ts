@@ -51,6 +51,8 @@ export const FLEET_POLICY: FleetPolicy = {
   joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
   graceSeconds: DAY,
 };
+/** More than a start takes. */
+const SHOWN_SECONDS = 1_800;
 const BATCH = "first";
 /** Devices of the fleet beside the three that appear here. */
 const OTHERS = 997;
@@ -249,15 +251,42 @@ async function enrolDevice(
     const { agent, keystore } = await openDevice(path, workspace.passphrase);
     running.closers.push(() => agent.close());
     const { index } = agent.provisioning;
-    const known = await agent.certificate();
-    const certificate = known ?? (await patiently(() => agent.enrol(options)));
-    const size = known === undefined ? await sizeOf(path) : 0;
+    const { certificate, since } = await certify(local, agent, options);
     const detail =
-      known === undefined
-        ? `${how}: ${size} bytes for ${expiry(certificate)}, ${await judgedByOpenssl(path)}`
-        : "as before";
+      since === "now"
+        ? `${how}: ${await sizeOf(path)} bytes for ${expiry(certificate)}, ${await judgedByOpenssl(path)}`
+        : since;
     return { detail: `${name} (device ${index}) ${detail}`, value: { name, agent, keystore, index } };
   });
+}
+
+/** Since when a device has its certificate, in words. */
+type Since = "now" | "as before" | "as before, with a new certificate in place of one that has ended";
+
+/**
+ * A certificate that lasts for what is shown, except for a device that is revoked: this start may come days after the last one.
+ * Within its fleet's grace a device renews; later it enrols again.
+ */
+export async function certify(
+  { ledger }: LocalMesh,
+  agent: Agent,
+  options?: EnrolOptions,
+): Promise<{ readonly certificate: Certificate; readonly since: Since }> {
+  const known = await agent.certificate();
+  if (known === undefined) return { certificate: await patiently(() => agent.enrol(options)), since: "now" };
+  const isLasting = known.expires > Date.now() / 1000 + SHOWN_SECONDS;
+  if (isLasting || (await ledger.contracts.revocations.isRevoked(agent.provisioning.index))) {
+    return { certificate: known, since: "as before" };
+  }
+  const certificate = await patiently(async () => {
+    try {
+      return await agent.renew({ attempts: 1 });
+    } catch (error) {
+      if (error instanceof SwarmkeepError && error.kind === "refused") return agent.enrol(options);
+      throw error;
+    }
+  });
+  return { certificate, since: "as before, with a new certificate in place of one that has ended" };
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -17,7 +17,7 @@ import { LIGHT_KDF } from "../../runtime/sealed-file.js";
 import { DEVICE_CLASS, KEY_TYPE } from "../../statements/cose.js";
 import { initialiseValidator, readAccount } from "../../validator/settings.js";
 import type { Progress } from "../progress.js";
-import { DEVICE_SCOPE, FLEET_POLICY, type Fleet, patiently } from "./fleet-story.js";
+import { DEVICE_SCOPE, FLEET_POLICY, type Fleet, certify, patiently } from "./fleet-story.js";
 import { type LocalMesh, SCOPE, gatewayFolder, startGateway, until } from "./local-mesh.js";
 
 const ETHER = 10n ** 18n;
@@ -75,9 +75,8 @@ async function enrolGateway(local: LocalMesh, { registrar }: Fleet, progress: Pr
     }
     const { agent } = await openDevice(path, workspace.passphrase);
     try {
-      const known = await agent.certificate();
-      if (known === undefined) await patiently(() => agent.enrol());
-      const how = known === undefined ? "by its identity key: of the class that may be a validator" : "as before";
+      const { since } = await certify(local, agent);
+      const how = since === "now" ? "by its identity key: of the class that may be a validator" : since;
       return { detail: `gateway (device ${agent.provisioning.index}) ${how}`, value: undefined };
     } finally {
       await agent.close();
