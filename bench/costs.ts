@@ -77,6 +77,21 @@ ${table(
     return [String(n), ...[rotation, measurement, total].map(grouped), ...inDollars(total)];
   }),
 )}
+## A day altogether
+
+    gas per day = the day's of above + 86,400 / epochSeconds x the epoch's
+
+With the defaults: a committee a day, and each way of posting.
+
+${table(
+  ["validators", "posted", "gas a day", ...prices()],
+  COMMITTEES.flatMap((n) =>
+    POST_EVERY.map(([postEvery]) => {
+      const total = Math.round(posts(postEvery) + work) + gas(`rotation${n}`) + gas(`measurement${n}`);
+      return [String(n), `\`postEvery\` ${postEvery}`, grouped(total), ...inDollars(total)];
+    }),
+  ),
+)}
 ## Once
 
     gas = deployment + genesis + n x registerValidator + keyGeneration

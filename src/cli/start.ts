@@ -57,7 +57,7 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
     const local = await Promise.race([story, interrupted.happened]);
     if (local === undefined) {
       progress.giveUp();
-      if (options.once === true) throw stoppedEarly();
+      if (options.once === true) throw stoppedEarly(workspace);
       return;
     }
     const took = `Done in ${((performance.now() - begun) / 1000).toFixed(0)} s.`;
@@ -79,11 +79,11 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
 }
 
 /** Whoever runs it `--once`, as a check, takes exit code 0 for all that was to be shown. */
-function stoppedEarly(): SwarmkeepError {
+function stoppedEarly({ persist }: Workspace): SwarmkeepError {
   return new SwarmkeepError("it was stopped before all was shown", {
     kind: "environment",
     code: "interrupted",
-    advice: "Run it again and let it end by itself; with --persist the next start goes on with this mesh.",
+    advice: `Run it again and let it end by itself; the next start ${persist ? "with --persist goes on with this mesh" : "begins a new mesh"}.`,
   });
 }
 

@@ -39,7 +39,10 @@ const CODES = {
   /** A transaction does not fit its limits: fee or gas above the cap, no funds. */
   unsendable: ["environment", "Fund the account, or raise the limit."],
   /** The local node ended, or did not start. */
-  "node-ended": ["environment", "Mend what it says and start again; `swarmkeep start --fresh` takes another port."],
+  "node-ended": [
+    "environment",
+    "Mend what it says and start again; `swarmkeep start --fresh` begins anew at another port, with the old data set aside.",
+  ],
 } as const satisfies Record<string, readonly [ErrorKind, advice: string]>;
 
 export type LedgerErrorCode = keyof typeof CODES;

@@ -82,7 +82,9 @@ export async function startLocalNode(options: LocalNodeOptions = {}): Promise<Lo
     child.once("exit", (code, signal) => {
       const taken = lines.some((line) => /address (is )?already in use|EADDRINUSE/i.test(line));
       const reason = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "no output";
-      if (taken) end(`cannot listen: another program has port ${options.port} of this machine`);
+      const unread = lines.some((line) => /failed to parse json file/i.test(line));
+      if (unread) end(`cannot read the chain's state in ${options.stateFile}: the file is damaged`);
+      else if (taken) end(`cannot listen: another program has port ${options.port} of this machine`);
       else end(signal === null ? `ended with ${code}: ${reason}` : `was ended by ${signal}`);
     });
   });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 
 import { readIfPresent, writeAtomically } from "../../runtime/atomic-file.js";
-import { type DataFolder, openDataFolder } from "../../runtime/data-folder.js";
+import { type DataFolder, openDataFolder, setAside as setFolderAside } from "../../runtime/data-folder.js";
 import { SwarmkeepError } from "../../runtime/errors.js";
 
 const ROLE = "local-mesh";
@@ -39,14 +39,20 @@ export async function openWorkspace(
   path: string,
   options: { readonly persist: boolean; readonly fresh: boolean; readonly validators: number },
 ): Promise<Workspace> {
-  let folder = await openDataFolder(path, ROLE);
+  let setAside: string | undefined;
+  let folder = await openDataFolder(path, ROLE).catch(async (error: unknown) => {
+    const isDamaged = error instanceof SwarmkeepError && error.code === "folder-damaged";
+    if (!isDamaged || !options.fresh) throw error;
+    // Nobody has it open: that comes before what is in it.
+    setAside = await setFolderAside(path);
+    return openDataFolder(path, ROLE);
+  });
   const content = await readIfPresent(folder.file(STATE_FILE));
   // What is set aside anyway may be damaged.
   const state = options.fresh ? undefined : parseState(content, folder.file(STATE_FILE));
   if (state?.persist === true && options.persist) {
     return { folder, ...state, continues: true, setAside: undefined, ...(await passphraseOf(folder)) };
   }
-  let setAside: string | undefined;
   if (content !== undefined) {
     setAside = await folder.setAside();
     folder = await openDataFolder(path, ROLE);
