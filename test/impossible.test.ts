@@ -158,8 +158,9 @@ const LINES: Readonly<Record<string, Tries>> = {
       "an old folder that is put back is noticed, and signs nothing; the newest one signs on",
     ],
     "validator/presence.test.ts": [
-      "nothing is signed until n - f with this one know it; a restart is none the worse, and an old folder or a copy is told",
-      "too few answers settle nothing, and members that lie silence nobody",
+      "an old folder is told, however often it is started, and signs again in another office",
+      "of two that start from one folder at most one signs, and the other goes on a period after that one ended",
+      "too few answers settle nothing, and what a liar shows that this validator did not sign counts for nothing",
     ],
   },
   "a restart or `kill -9` of any process loses a share, a vote or a device's key": {

@@ -82,7 +82,7 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
   if (g1 === undefined || ed25519 === undefined) throw new Error("there is no share of seat 1");
   const pkcs8 = await generateTlsKey();
   standing.silence = undefined;
-  standing.doubt = undefined;
+  standing.doubts = () => undefined;
   standing.finalised = finalised;
   standing.committee = {
     generation: GENERATION,
@@ -101,6 +101,7 @@ export async function openIssuingValidator(requests: number): Promise<IssuingVal
     identity: await tlsIdentity(pkcs8),
     bls: blstBls,
     nowMilliseconds: () => performance.now(),
+    expectSpeaking: () => undefined,
   });
   const folder = await mkdtemp(join(tmpdir(), "swarmkeep-bench-"));
   const journal = await openJournal(join(folder, "issued"));

@@ -240,6 +240,12 @@ export class Projection {
     return this.#members.get(account.toLowerCase())?.latest;
   }
 
+  /** Every pin that a validator's TLS key had, in hex: of the present key and of those before it. */
+  tlsPins(account: string): readonly string[] {
+    const history = this.#members.get(account.toLowerCase())?.values() ?? [];
+    return history.flatMap(({ contact }) => contact?.tlsPin.toLowerCase() ?? []);
+  }
+
   /** All candidates in the order of their admission, as they stand. */
   members(): readonly Member[] {
     return [...this.#members.values()].flatMap((history) => history.latest ?? []);

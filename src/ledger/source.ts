@@ -69,6 +69,11 @@ export class LedgerSource {
     );
   }
 
+  /** Time of the newest block, final or not, as the first endpoint that answers has it: seconds since 1970. */
+  async newestTime(): Promise<number> {
+    return this.#any(async (endpoint) => (await headerOf(endpoint, "latest")).timestamp);
+  }
+
   /**
    * A block that is final, by number.
    * @throws LedgerError `endpoints-disagree`, `behind` if an endpoint does not have it, `bad-header`.
@@ -177,7 +182,7 @@ async function blockOf(endpoint: Endpoint, number: number): Promise<VerifiedHead
   throw new LedgerError("bad-answer", `${endpoint.label} gave block ${header.number} for block ${number}`);
 }
 
-/** @param tag a block's number in hex, or `finalized`. */
+/** @param tag a block's number in hex, `finalized` or `latest`. */
 async function headerOf(endpoint: Endpoint, tag: string): Promise<VerifiedHeader> {
   const answer = await endpoint.send("eth_getBlockByNumber", [tag, false]);
   if (answer !== null) return verifyHeader(answer);

@@ -1,24 +1,28 @@
 /**
  * Presences (docs/protocol.md, section 9.1): how a validator finds out that it is not the only one who signs in its place, from a
- * copy of its data folder, or that its folder is an old one. Each process gives itself a random name, and tells the other
- * members a number that only rises, signed with the registered TLS key. Who is told a number keeps the newest, and
- * shows it to whoever comes with one that is not newer. No I/O.
+ * copy of its data folder, or that its folder is an old one. It tells the other members a number that only rises, signed
+ * with the registered TLS key, each with a nonce of its own. Who is told a number keeps the newest, and shows it to whoever
+ * comes with one that is not newer. No I/O.
  */
 import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
 import { bytesToSign, decodeSignedObject, encodeSignedObject } from "../certificate/cose.js";
-import { bytes, nullable, tuple, uint } from "../certificate/reader.js";
+import { boolean, bytes, nullable, tuple, uint } from "../certificate/reader.js";
 import { COSE_ALG, COSE_TYP } from "../statements/cose.js";
 
-/** Bytes of the random name of a process. */
-export const RUN_LENGTH = 16;
+/** Bytes of a nonce. */
+export const NONCE_LENGTH = 16;
+/** Bytes of the SubjectPublicKeyInfo of a P-256 key. */
+const SPKI_LENGTH = 91;
 
 export interface Presence {
   /** The validator's, 20 bytes. */
   readonly account: Uint8Array;
-  /** Higher than all before it, over restarts too. */
+  /** The highest that it told, by what its folder knows. */
   readonly number: number;
-  /** Names the process, 16 bytes. */
-  readonly run: Uint8Array;
+  /** Random, 16 bytes: two processes with one number have two nonces. */
+  readonly nonce: Uint8Array;
+  /** Whether the number is taken hereby. One that only asks has that of before, and takes none. */
+  readonly isTaken: boolean;
 }
 
 export interface SignedPresence extends Presence {
@@ -28,21 +32,26 @@ export interface SignedPresence extends Presence {
 }
 
 const KIND = { typ: COSE_TYP.presence, algorithm: COSE_ALG.es256 } as const;
-const LIMITS: CborLimits = { maximumLength: 256, maximumDepth: 3 };
+const LIMITS: CborLimits = { maximumLength: 512, maximumDepth: 3 };
 
-const readPresence = tuple<Presence>({ account: bytes(20), number: uint(), run: bytes(RUN_LENGTH) });
+const readPresence = tuple<Presence>({
+  account: bytes(20),
+  number: uint(),
+  nonce: bytes(NONCE_LENGTH),
+  isTaken: boolean,
+});
 
 /**
- * A presence as it travels: COSE_Sign1 over CBOR [account, number, run].
+ * A presence as it travels: COSE_Sign1 over CBOR [account, number, nonce, whether it is taken].
  * @param separator of the TrustAnchor.
  * @param sign with the registered TLS key.
  */
 export function encodePresence(
-  { account, number, run }: Presence,
+  { account, number, nonce, isTaken }: Presence,
   separator: Uint8Array,
   sign: (message: Uint8Array) => Uint8Array,
 ): Uint8Array {
-  const payload = encodeCbor([account, number, run]);
+  const payload = encodeCbor([account, number, nonce, isTaken]);
   return encodeSignedObject({ ...KIND, payload, signature: sign(bytesToSign(KIND, separator, payload)) });
 }
 
@@ -53,14 +62,24 @@ export function decodePresence(encoded: Uint8Array, separator: Uint8Array): Sign
   return { ...presence, message: bytesToSign(KIND, separator, payload), signature: bytes(64)(signature, "presence") };
 }
 
-const readAnswer = nullable(bytes(1, LIMITS.maximumLength));
+/** A presence that a member was told before. */
+export interface ShownPresence {
+  /** As it was told. */
+  readonly encoded: Uint8Array;
+  /** SubjectPublicKeyInfo of the TLS key that signed it, DER: the registry may have another one by now. */
+  readonly tlsKey: Uint8Array;
+}
 
-/** @param known a presence that is as new as the one that was told, or newer; null where there is none. */
-export function encodePresenceAnswer(known: Uint8Array | null): Uint8Array {
-  return encodeCbor(known);
+const readAnswer = nullable(
+  tuple<ShownPresence>({ encoded: bytes(1, LIMITS.maximumLength), tlsKey: bytes(SPKI_LENGTH) }),
+);
+
+/** @param known the newest presence of the validator that asks, if that is newer than what it told; else null. */
+export function encodePresenceAnswer(known: ShownPresence | null): Uint8Array {
+  return encodeCbor(known === null ? null : [known.encoded, known.tlsKey]);
 }
 
 /** @throws Refusal `malformed` */
-export function decodePresenceAnswer(encoded: Uint8Array): Uint8Array | null {
-  return readAnswer(decodeCbor(encoded, "presenceAnswer", LIMITS), "presenceAnswer");
+export function decodePresenceAnswer(encoded: Uint8Array): ShownPresence | null {
+  return readAnswer(decodeCbor(encoded, "presenceAnswer", { ...LIMITS, maximumLength: 1_024 }), "presenceAnswer");
 }

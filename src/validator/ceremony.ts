@@ -90,11 +90,9 @@ export class CeremonyRunner {
 
   /** Goes on as far as the projection has come. */
   async advance(finalised: FinalisedBlock): Promise<void> {
-    const { projection, isDisputed } = this.#options.standing;
+    const { projection } = this.#options.standing;
     await this.#followOffice();
     await this.#erase();
-    // Another process acts in its place; it is the office after this one's that it may take again.
-    if (isDisputed) return;
     const id = [...projection.ceremonies.keys()].at(-1);
     if (id === undefined) {
       this.#startFirst(finalised);
@@ -159,7 +157,11 @@ export class CeremonyRunner {
     const names = { generation: Number(office.generation), epoch: Number(office.epoch) };
     const committee = committeeOf(names, keys, settled.member.view.seated);
     log.info({ ...names, seat: state.held?.seat }, "a committee is in office");
-    await onOffice(committee, this.#signer(committee, state), office);
+    const signer = this.#signer(committee, state, () => {
+      standing.expectLedger();
+      standing.expectPlace();
+    });
+    await onOffice(committee, signer, office);
     this.#office = office;
   }
 
@@ -178,7 +180,7 @@ export class CeremonyRunner {
     this.calls.send({ to: context.addresses.ceremony, data, action, name: action }, finalised.timestamp);
   }
 
-  #signer(committee: Committee, state: CeremonyState | undefined): Signer | undefined {
+  #signer(committee: Committee, state: CeremonyState | undefined, expectSpeaking: () => void): Signer | undefined {
     const { context, identity, bls, clock } = this.#options;
     if (state?.held === undefined) return undefined;
     const { seat, shares } = state.held;
@@ -190,6 +192,7 @@ export class CeremonyRunner {
       identity,
       bls,
       nowMilliseconds: () => clock.now(),
+      expectSpeaking,
     });
   }
 
@@ -213,8 +216,10 @@ export class CeremonyRunner {
     const { standing, record, channel, bls, clock, log } = this.#options;
     const { view } = running.member;
     if (this.#activating === undefined) {
+      if (standing.silence !== undefined) return;
       const committee = committeeOf({ generation: 0, epoch: 0 }, effect.outcome, view.seated);
-      const signer = this.#signer(committee, running.stored);
+      // A place in the next committee is decided by who has the share: two of them do not.
+      const signer = this.#signer(committee, running.stored, () => void standing.expectLedger());
       if (signer === undefined) return;
       const { projection } = standing;
       const succession = this.#successionVote(effect, running);

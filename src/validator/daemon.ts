@@ -47,6 +47,7 @@ import { MeasuringRunner } from "./measuring.js";
 import { MemberCertificates, memberTopic } from "./member-certificates.js";
 import { ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
+import type { LedgerSource } from "../ledger/source.js";
 import { openEndpoints, openMeshSource } from "./mesh-source.js";
 import type { InOfficeParts } from "./office.js";
 import { registeredPeers } from "./peers.js";
@@ -252,8 +253,10 @@ class Validator implements RunningValidator {
       clock: this.#clock,
       log,
     });
-    /** Votes in office are this process's to give while nobody doubts that it is the one. */
-    const officeVoting = (): Voting | undefined => (standing.doubt === undefined ? this.#office?.voting : undefined);
+    /** What runs in office, while this process may sign. */
+    const speaking = (): InOfficeParts | undefined =>
+      standing.silence === undefined && standing.doubts() === undefined ? this.#office : undefined;
+    const officeVoting = (): Voting | undefined => speaking()?.voting;
     const ceremony = new CeremonyRunner({
       context,
       standing,
@@ -274,11 +277,11 @@ class Validator implements RunningValidator {
         const earlier = takeover?.before;
         const before = earlier && { office: earlier, isDisputed: presences.wasDisputed(earlier) };
         await inheritance.begin(office, before, timestamp, signer !== undefined);
-        await presences.begin(office, committee, signer !== undefined);
         standing.signer?.wipe();
         standing.committee = committee;
         standing.signer = signer;
         leaveOffice();
+        presences.begin(office, committee, signer !== undefined);
         if (signer !== undefined) takeOffice(committee, signer);
         else
           this.#following = new Following({
@@ -433,9 +436,9 @@ class Validator implements RunningValidator {
       this.#plain = await startPlainServer({ ...parseListen(settings.crlListen), routes: fileRoutes(files), log });
     }
     const signed = metrics.gauge("swarmkeep_certificates_signed_count", "Certificates this validator helped to sign");
-    const blockAge = metrics.gauge(
-      "swarmkeep_finalised_block_age_seconds",
-      "How old the last finalised block was by this machine's clock when it was first seen",
+    const clockAhead = metrics.gauge(
+      "swarmkeep_clock_ahead_seconds",
+      "Seconds by which this machine's clock is ahead of the newest block's time: its age, where the clock is right",
     );
     const finalisedBlock = metrics.gauge("swarmkeep_finalised_block_number", "The last finalised block that was read");
 
@@ -458,15 +461,13 @@ class Validator implements RunningValidator {
       await issued.forgetBefore(oldest - 1);
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
-      blockAge.set(this.#watch.blockAge ?? 0);
+      await this.#compareClock(source);
+      clockAhead.set(this.#watch.clockAhead ?? 0);
       await mark.move(finalised);
       await ceremony.advance(finalised);
       await rotation.advance(finalised);
-      await presences.advance(finalised);
-      if (standing.doubt === undefined) {
-        await this.#office?.maker.advance(finalised);
-        own.advance(this.#office?.signing, this.#stop.signal);
-      }
+      await speaking()?.maker.advance(finalised);
+      own.advance(speaking()?.signing, this.#stop.signal);
       this.#following?.advance(finalised);
       await measuring.advance(finalised).catch((error: unknown) => {
         log.warn({ error }, "a step of the measurements failed; it is tried again with the next block");
@@ -480,9 +481,10 @@ class Validator implements RunningValidator {
       expectAlone: () => presences.expectAlone(projection.member(this.account)),
       register: () => ensureRegistered(registered),
     }).catch(async (error: unknown) => {
-      await mark.keepContradicted(error);
+      await mark.keepContradicted(error).catch((cause: unknown) => log.error({ error: cause }, "it is not on disk"));
       throw error;
     });
+    this.#cleanUp.push(() => mark.close());
     this.#ended.catch(() => undefined);
   }
 
@@ -516,16 +518,19 @@ class Validator implements RunningValidator {
   ): Promise<void> {
     const { log } = this.#options;
     const standing = this.#standing;
-    let isRegistered = false;
+    let [isAlone, isRegistered] = [false, false];
     try {
       for await (const batch of follower) {
         for (const event of batch.events) standing.projection.apply(event);
         standing.finalised = batch.through;
         if (!batch.upToDate) continue;
         standing.silence = this.#watch.look(follower.health);
+        if (!isAlone) {
+          await first.expectAlone();
+          isAlone = true;
+        }
         if (!isRegistered) {
           isRegistered = true;
-          await first.expectAlone();
           // Not awaited: the ledger goes on being read while the transaction is on its way.
           first.register().catch((error: unknown) => {
             isRegistered = false;
@@ -554,15 +559,24 @@ class Validator implements RunningValidator {
     this.#options.log.warn({ error: health.error, finalised: health.finalised?.number }, `signing nothing: ${silence}`);
   }
 
+  /** Of the newest block nothing else is believed, and it may be away. */
+  async #compareClock(source: LedgerSource): Promise<void> {
+    const before = this.#watch.clockWarning;
+    this.#watch.compare(await source.newestTime().catch(() => undefined));
+    const { clockWarning } = this.#watch;
+    if (clockWarning !== undefined && before === undefined) this.#options.log.warn(clockWarning);
+  }
+
   #health(heads: HeadStore): { ok: boolean; [field: string]: unknown } {
     const { finalised, committee, signer } = this.#standing;
-    const silence = this.#standing.silence ?? this.#standing.doubt;
-    const { blockAge } = this.#watch;
+    const silence = this.#standing.silence ?? this.#standing.doubts();
+    const { clockAhead, clockWarning } = this.#watch;
     return {
       ok: silence === undefined,
       account: this.account,
       silence: silence ?? null,
-      blockAgeSeconds: blockAge === undefined ? null : Math.round(blockAge),
+      clockAheadSeconds: clockAhead === undefined ? null : Math.round(clockAhead),
+      clockWarning: clockWarning ?? null,
       finalisedBlock: finalised?.number ?? null,
       finalisedTime: finalised?.timestamp ?? null,
       generation: committee?.generation ?? null,

@@ -14,6 +14,7 @@ const INTERVAL = 16;
 export class HistoryMark {
   readonly #path: string;
   #marked = 0;
+  #newest: FinalisedBlock | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -34,6 +35,7 @@ export class HistoryMark {
   }
 
   async move(block: FinalisedBlock): Promise<void> {
+    this.#newest = block;
     if (block.number >= this.#marked + INTERVAL) await this.#write(block);
   }
 
@@ -41,7 +43,13 @@ export class HistoryMark {
   async keepContradicted(error: unknown): Promise<void> {
     if (!(error instanceof LedgerError) || error.code !== "reorganised") return;
     const { number, before } = error.details;
+    this.#newest = undefined;
     await this.#write({ number: Number(number), hash: String(before) });
+  }
+
+  /** Marks the block that was acted upon last. */
+  async close(): Promise<void> {
+    if (this.#newest !== undefined && this.#newest.number > this.#marked) await this.#write(this.#newest);
   }
 
   async #write({ number, hash }: Pick<FinalisedBlock, "number" | "hash">): Promise<void> {

@@ -78,7 +78,8 @@ export class Inheritance {
     const { path, standing } = this.#options;
     const { parameters } = standing.projection.genesis ?? {};
     const done = await lastDone(path);
-    this.#tells = done === nameOf(office) || (before !== undefined && done === nameOf(before.office));
+    const knewBefore = before !== undefined && !before.isDisputed && done === nameOf(before.office);
+    this.#tells = done === nameOf(office) || knewBefore;
     if (done === nameOf(office) || !holdsSeat || parameters === undefined) return;
     if (before === undefined) {
       await writeAtomically(path, `${nameOf(office)}\n`);

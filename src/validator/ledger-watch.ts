@@ -10,20 +10,34 @@ import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 export class LedgerWatch {
   readonly #projection: Pick<Projection, "genesis">;
   readonly #clock: Clock;
-  /** The newest final block, and when this process first saw it or a look at it last went well, milliseconds. */
+  /** The newest final block, and when this process first saw it, milliseconds. */
   #newest = { number: -1, since: -Infinity };
   #lastGoodLook = -Infinity;
-  /** Seconds by which the clock is ahead of the newest final block's time, as that was first seen. */
-  #ahead: number | undefined;
+  #clockAhead: number | undefined;
 
   constructor(projection: Pick<Projection, "genesis">, clock: Clock) {
     this.#projection = projection;
     this.#clock = clock;
   }
 
-  /** Seconds from the newest final block's time to this clock, when it was first seen: finality, and what the clock is off. */
-  get blockAge(): number | undefined {
-    return this.#ahead;
+  /** Seconds from the time of the newest block, final or not, to this clock, when that was last looked at. */
+  get clockAhead(): number | undefined {
+    return this.#clockAhead;
+  }
+
+  /** What is wrong with the clock, or may be: blocks are some seconds old when they are seen, and none is from the future. */
+  get clockWarning(): string | undefined {
+    const ahead = this.#clockAhead ?? 0;
+    if (ahead < -CLOCK_SKEW_SECONDS) {
+      return `this machine's clock is ${seconds(-ahead)} behind the time of the newest block: set it right`;
+    }
+    if (ahead <= CLOCK_SKEW_SECONDS) return undefined;
+    return `the newest block is ${seconds(ahead)} old by this machine's clock: the clock is ahead, or the ledger's node is behind`;
+  }
+
+  /** @param time of the newest block, seconds since 1970; undefined where nobody told it. */
+  compare(time: number | undefined): void {
+    if (time !== undefined) this.#clockAhead = this.#clock.now() / 1000 - time;
   }
 
   /** Takes what the follower saw. @returns why nothing may be signed; undefined where something may */
@@ -31,25 +45,24 @@ export class LedgerWatch {
     const now = this.#clock.now();
     if (finalised !== undefined && finalised.number > this.#newest.number) {
       this.#newest = { number: finalised.number, since: now };
-      this.#ahead = now / 1000 - finalised.timestamp;
     }
     if (ok) this.#lastGoodLook = now;
     // At once: one of them lies.
     if (error?.code === "endpoints-disagree" || error?.code === "bad-proof") return error.message;
     const { genesis } = this.#projection;
     // Before genesis was read nothing is signed anyway.
-    if (genesis === undefined || this.#ahead === undefined || finalised === undefined) return undefined;
+    if (genesis === undefined || finalised === undefined) return undefined;
     // For as long as a head lives nobody's revocation is missed that a verifier would still accept.
     const lifetime = Number(genesis.parameters.headLifetimeSeconds);
     if (now > this.#lastGoodLook + 1000 * lifetime) return error?.message ?? "the ledger does not answer";
-    if (this.#ahead < -CLOCK_SKEW_SECONDS) {
-      return `this machine's clock is ${seconds(-this.#ahead)} behind the time of the newest final block: set it right`;
-    }
-    if (this.#ahead > lifetime + CLOCK_SKEW_SECONDS) {
-      return `the newest final block is ${seconds(this.#ahead)} old by this machine's clock: the clock is ahead, or the ledger's node is behind`;
-    }
     if (now > this.#newest.since + 1000 * lifetime) return "the ledger makes no blocks";
-    return undefined;
+    const age = now / 1000 - finalised.timestamp;
+    if (age > lifetime + CLOCK_SKEW_SECONDS) {
+      return `the newest final block is ${seconds(age)} old by this machine's clock: the clock is ahead, or the ledger's node is behind`;
+    }
+    return (this.#clockAhead ?? 0) < -CLOCK_SKEW_SECONDS || age < -CLOCK_SKEW_SECONDS
+      ? `this machine's clock is ${seconds(Math.max(-age, -(this.#clockAhead ?? 0)))} behind the time of the newest block: set it right`
+      : undefined;
   }
 }
 

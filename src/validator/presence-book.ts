@@ -1,24 +1,24 @@
 /**
- * What has to outlive a validator's process about presences (docs/protocol.md, section 9.1): its own number, the office in which its place
- * was found disputed, and the newest presence that it was told of each other member.
+ * What has to outlive a validator's process about presences (docs/protocol.md, section 9.1): its own number, the offices in which its
+ * place was found disputed, and the newest presence that it was told of each other member.
  */
 import { hexlify } from "ethers";
 
 import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
-import { bytes, list, nullable, text, tuple, uint } from "../certificate/reader.js";
+import { bytes, list, text, tuple, uint } from "../certificate/reader.js";
+import { NONCE_LENGTH, type ShownPresence } from "../protocol/presence.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError } from "../statements/errors.js";
 
-/** Members whose presences are kept; those that told nothing for longest go first. */
+/** Members whose presences are kept, of several committees; those that told nothing for longest go first. */
 const KEPT = 256;
+/** Offices that are remembered as disputed. */
+const DISPUTED = 8;
 const LIMITS: CborLimits = { maximumLength: 262_144, maximumDepth: 4 };
 
-export interface KnownPresence {
+export interface KnownPresence extends ShownPresence {
   readonly number: number;
-  /** Names the process. */
-  readonly run: Uint8Array;
-  /** As it was told. */
-  readonly encoded: Uint8Array;
+  readonly nonce: Uint8Array;
 }
 
 interface StoredPresence extends KnownPresence {
@@ -28,15 +28,25 @@ interface StoredPresence extends KnownPresence {
 
 interface Stored {
   readonly number: number;
-  readonly disputed: string | null;
+  readonly disputed: readonly string[];
   readonly known: readonly StoredPresence[];
 }
 
 const readStored = tuple<Stored>({
   number: uint(),
-  disputed: nullable(text("the name of an office", (name) => name.length <= 100)),
+  disputed: list(
+    text("the name of an office", (name) => name.length <= 100),
+    0,
+    DISPUTED,
+  ),
   known: list(
-    tuple<StoredPresence>({ account: bytes(20), number: uint(), run: bytes(16), encoded: bytes(1, 256) }),
+    tuple<StoredPresence>({
+      account: bytes(20),
+      number: uint(),
+      nonce: bytes(NONCE_LENGTH),
+      encoded: bytes(1, 512),
+      tlsKey: bytes(91),
+    }),
     0,
     KEPT,
   ),
@@ -45,9 +55,10 @@ const readStored = tuple<Stored>({
 export class PresenceBook {
   readonly #path: string;
   #number = 0;
-  #disputed: string | null = null;
+  #disputed: readonly string[] = [];
   /** By account, in lower case; those told last are last. */
   readonly #known = new Map<string, StoredPresence>();
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(path: string) {
     this.#path = path;
@@ -80,9 +91,9 @@ export class PresenceBook {
     return this.#number;
   }
 
-  /** The office in which this validator's place is disputed. */
-  get disputed(): string | undefined {
-    return this.#disputed ?? undefined;
+  /** Whether another process is known to have signed in this validator's place in an office. */
+  isDisputed(office: string): boolean {
+    return this.#disputed.includes(office);
   }
 
   /** The newest presence of another member. */
@@ -90,33 +101,50 @@ export class PresenceBook {
     return this.#known.get(account.toLowerCase());
   }
 
-  /** Keeps another member's presence: in memory now, and on disk with the next number of its own. */
-  keep(account: string, presence: KnownPresence): void {
+  /** Keeps another member's presence: on disk when this returns. */
+  async keep(account: string, { number, nonce, encoded, tlsKey }: KnownPresence): Promise<void> {
     const name = account.toLowerCase();
-    const { number, run, encoded } = presence;
     this.#known.delete(name);
-    this.#known.set(name, { account: Buffer.from(name.slice(2), "hex"), number, run, encoded });
+    this.#known.set(name, { account: Buffer.from(name.slice(2), "hex"), number, nonce, encoded, tlsKey });
     const [oldest] = this.#known.keys();
     if (this.#known.size > KEPT && oldest !== undefined) this.#known.delete(oldest);
+    await this.#write();
   }
 
   /** The next number: on disk, so that it is never told again. */
   async next(): Promise<number> {
-    this.#number += 1;
-    const number = this.#number;
+    const number = ++this.#number;
     await this.#write();
     return number;
   }
 
-  /** Writes down that in an office somebody else has told `number` in this validator's name. */
+  /** Writes down that somebody else has told `number` in this validator's name, in an office. */
   async dispute(office: string, number: number): Promise<void> {
-    this.#disputed = office;
+    this.#disputed = [...this.#disputed.filter((one) => one !== office), office].slice(-DISPUTED);
     this.#number = Math.max(this.#number, number);
     await this.#write();
   }
 
-  async #write(): Promise<void> {
-    const known = [...this.#known.values()].map(({ account, number, run, encoded }) => [account, number, run, encoded]);
-    await writeAtomically(this.#path, encodeCbor([this.#number, this.#disputed, known]));
+  /** The dispute is over: whatever the other process signed counts no more. */
+  async settle(office: string): Promise<void> {
+    this.#disputed = this.#disputed.filter((one) => one !== office);
+    await this.#write();
+  }
+
+  /** One after another, each with all that is known by then. */
+  #write(): Promise<void> {
+    const write = async (): Promise<void> => {
+      const known = [...this.#known.values()].map((one) => [
+        one.account,
+        one.number,
+        one.nonce,
+        one.encoded,
+        one.tlsKey,
+      ]);
+      await writeAtomically(this.#path, encodeCbor([this.#number, [...this.#disputed], known]));
+    };
+    const written = this.#written.then(write, write);
+    this.#written = written.catch(() => undefined);
+    return written;
   }
 }

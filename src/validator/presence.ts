@@ -1,12 +1,12 @@
 /**
  * Sees to it that one process signs in this validator's place, from the newest data folder there is (docs/protocol.md, section 9.1). Before
- * it signs for a committee it has asked the other members whether they know of a newer presence in its name, and while it
- * signs it tells them a higher number every some seconds. A second process from a copy of the folder, and one from an old
- * folder, come with numbers that are not newer, and learn of it.
+ * it signs for a committee it asks the other members whether they know of a newer presence in its name, and takes the
+ * next number; while it signs it takes another one every some seconds. A second process from a copy of the folder, and one
+ * from an old folder, come with numbers that are not newer, and learn of it.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
-import { getBytes } from "ethers";
+import { getBytes, hexlify } from "ethers";
 
 import type { DeviceSignatures } from "../certificate/signatures.js";
 import { equalBytes } from "../crypto/bytes.js";
@@ -17,7 +17,8 @@ import { type TlsIdentity, signWithTlsKey } from "../net/tls-identity.js";
 import { PATH } from "../protocol/api.js";
 import { verifyEvidence } from "../protocol/evidence.js";
 import {
-  RUN_LENGTH,
+  NONCE_LENGTH,
+  type ShownPresence,
   type SignedPresence,
   decodePresence,
   decodePresenceAnswer,
@@ -27,6 +28,7 @@ import {
 import type { Clock } from "../runtime/clock.js";
 import { failpoint } from "../runtime/failpoint.js";
 import type { Logger } from "../runtime/log.js";
+import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { quorumOf } from "../statements/quorum.js";
 import { type Caller, expectValidator } from "./caller.js";
@@ -34,12 +36,18 @@ import type { Committee } from "./committee.js";
 import { type MemberChannel, type Peers, registeredPeers } from "./peers.js";
 import { pollMembers } from "./polling.js";
 import type { PresenceBook } from "./presence-book.js";
-import type { FinalisedBlock, Standing } from "./standing.js";
+import type { Standing } from "./standing.js";
 
-/** Ledger time between two numbers: a folder older than that is known to be old. */
-const INTERVAL_SECONDS = 10;
-/** For the answer at this validator's own endpoint, by whoever has it. */
-const TIMEOUT_MILLISECONDS = 3_000;
+/** Milliseconds between two numbers: a folder older than that is known to be old. */
+const INTERVAL = 10_000;
+/** Milliseconds for which it signs on after enough members have taken a number. */
+const LEASE = 60_000;
+/** Numbers of its own that a process knows again. */
+const REMEMBERED = 1_024;
+/** Milliseconds for those that have not answered, once enough have. */
+const GRACE = 1_000;
+/** Milliseconds for the answer at this validator's own endpoint, by whoever has it. */
+const TIMEOUT = 3_000;
 
 export interface PresencesOptions {
   readonly standing: Standing;
@@ -55,30 +63,44 @@ export interface PresencesOptions {
   readonly log: Logger;
 }
 
+/** What this process tells of itself. */
+interface Told {
+  readonly number: number;
+  readonly nonce: Uint8Array;
+  readonly encoded: Uint8Array;
+}
+
 /** While this validator sits in a committee in office. */
 interface Seated {
   readonly office: string;
   readonly peers: Peers;
+  /** Other members whose answers are enough: with this one they could sign. */
+  readonly needed: number;
   readonly stop: AbortController;
-  /** Ledger time from which the next number is due. */
-  next: number;
 }
+
+const DISPUTED =
+  "another process has signed in its place: this data folder is an old one, or a copy of one that is in use. Stop the other process, or put the newest folder in this one's place";
 
 export class Presences {
   readonly #options: PresencesOptions;
   readonly #account: Uint8Array;
-  readonly #run = Uint8Array.from(randomBytes(RUN_LENGTH));
-  /** What is told at present. */
-  #current: { readonly number: number; readonly encoded: Uint8Array };
-  /** Whether enough members have said that nothing newer is known, since this process began or its place was disputed. */
-  #isConfirmed = false;
+  #current: Told;
+  /** What this process told, by number and nonce; the oldest first. */
+  readonly #own = new Set<string>();
+  /** Nobody else answers at this validator's endpoint. */
+  #isAlone = false;
+  /** Until when it may sign, since enough members took a number; milliseconds. */
+  #leased = -Infinity;
+  /** The highest number that another process was seen with, and when it last rose. */
+  #dispute: { number: number; since: number } | undefined;
   #seated: Seated | undefined;
 
   constructor(options: PresencesOptions) {
     this.#options = options;
     this.#account = getBytes(options.account);
-    // Not told to anybody: the first number of this process is the next one.
-    this.#current = this.#signed(options.book.number);
+    this.#current = this.#made(options.book.number, false);
+    options.standing.doubts = () => this.#doubt();
   }
 
   /** This process, to whoever asks. */
@@ -92,64 +114,51 @@ export class Presences {
    * @throws SwarmkeepError `another-instance`
    */
   async expectAlone(registered: Member | undefined): Promise<void> {
-    const { standing, log } = this.#options;
     if (registered?.contact !== undefined) {
       const { endpoint } = registered.contact;
       const other = await this.#answerAt(endpoint, getBytes(registered.contact.tlsPin)).catch((error: unknown) => {
-        log.debug({ error, endpoint }, "nobody answers at the registered endpoint");
+        this.#options.log.debug({ error, endpoint }, "nobody answers at the registered endpoint");
         return undefined;
       });
-      if (other !== undefined && !equalBytes(other.run, this.#run)) throw anotherInstance(endpoint);
+      if (other !== undefined && !this.#isOwn(other)) throw anotherInstance(endpoint);
     }
-    standing.doubt = undefined;
+    this.#isAlone = true;
   }
 
   /** Whether another process is known to have signed in this validator's place while a committee was in office. */
   wasDisputed(office: Office): boolean {
-    return this.#options.book.disputed === nameOf(office);
+    return this.#options.book.isDisputed(nameOf(office));
   }
 
-  /** A committee took office. @param holdsSeat whether this validator sits in it. */
-  async begin(office: Office, committee: Committee, holdsSeat: boolean): Promise<void> {
+  /** A committee took office. @param holdsSeat whether this validator sits in it. Returns at once. */
+  begin(office: Office, committee: Committee, holdsSeat: boolean): void {
     this.close();
-    const { standing, book, channel, account, log } = this.#options;
-    const name = nameOf(office);
+    const { standing, book, channel, account, clock, log } = this.#options;
+    this.#dispute = undefined;
     standing.isDisputed = false;
-    standing.doubt = undefined;
     if (!holdsSeat) return;
     const isOwn = (one: string): boolean => one.toLowerCase() === account.toLowerCase();
     const own = [...committee.accounts].find(([, one]) => isOwn(one))?.[0];
     const peers = registeredPeers(standing.projection, committee.accounts, own, channel);
-    const seated = { office: name, peers, stop: new AbortController(), next: 0 };
+    const { t } = quorumOf(committee.keys.verificationKeys.length);
+    const seated = { office: nameOf(office), peers, needed: t - 1, stop: new AbortController() };
     this.#seated = seated;
     // A restart does not settle it.
-    if (book.disputed === name) return this.#disputed();
-    if (!this.#isConfirmed)
-      standing.doubt = "it asks the other members whether another process has signed in its place";
-    await this.#raise();
-    if (this.#isConfirmed) return this.#tellAll(seated);
-    this.#confirm(seated, committee).catch((error: unknown) => {
-      if (!seated.stop.signal.aborted) log.error({ error }, "the other members were not asked");
+    if (book.isDisputed(seated.office)) this.#dispute = { number: book.number, since: clock.now() };
+    standing.isDisputed = this.#dispute !== undefined;
+    this.#run(seated).catch((error: unknown) => {
+      if (!seated.stop.signal.aborted) log.error({ error }, "the other members are not told of this process any more");
     });
-  }
-
-  /** Goes on with the ledger: another number, if it is time for one. */
-  async advance({ timestamp }: FinalisedBlock): Promise<void> {
-    const seated = this.#seated;
-    if (seated === undefined || this.#options.standing.isDisputed || timestamp < seated.next) return;
-    seated.next = timestamp + INTERVAL_SECONDS;
-    await this.#raise();
-    this.#tellAll(seated);
   }
 
   /**
    * Takes the presence that another validator tells.
-   * @returns the answer. @throws Refusal; SwarmkeepError `not-a-validator`, `bad-presence`
+   * @returns the answer. @throws Refusal; SwarmkeepError `not-a-validator`, `bad-presence`, `statement-unknown`
    */
-  receive(body: Uint8Array, caller: Caller): Uint8Array {
-    const { book, standing, signatures } = this.#options;
+  async receive(body: Uint8Array, caller: Caller): Promise<Uint8Array> {
+    const { book, standing, signatures, separator } = this.#options;
     const { account, tlsKey } = expectValidator(caller);
-    const told = decodePresence(body, this.#options.separator);
+    const told = decodePresence(body, separator);
     const isOwn = equalBytes(told.account, getBytes(account));
     if (!isOwn || !verifyEvidence(tlsKey, told.message, told.signature, signatures)) {
       throw new SwarmkeepError(`the presence is not that of ${account}, which tells it`, {
@@ -159,13 +168,23 @@ export class Presences {
         details: { account },
       });
     }
-    const known = book.known(account);
-    if (known !== undefined && told.number <= known.number) {
-      return encodePresenceAnswer(equalBytes(told.run, known.run) ? null : known.encoded);
+    const members = [...(standing.committee?.accounts.values() ?? [])];
+    if (!members.some((one) => one.toLowerCase() === account.toLowerCase())) {
+      throw new SwarmkeepError(`by what this validator has read, ${account} is not in office`, {
+        kind: "refused",
+        code: "statement-unknown",
+        advice: "Tell it again when this member's ledger has come as far.",
+        details: { account },
+      });
     }
-    const members = standing.committee?.accounts.values() ?? [];
-    if ([...members].some((one) => one.toLowerCase() === account.toLowerCase())) {
-      book.keep(account, { number: told.number, run: told.run, encoded: body });
+    const known = book.known(account);
+    const isSame = known !== undefined && known.number === told.number && equalBytes(known.nonce, told.nonce);
+    // One that asks has the number that it told last, or that a process before it did.
+    const isNewer =
+      known === undefined || told.number > known.number || (!told.isTaken && told.number === known.number);
+    if (!isNewer && !isSame) return encodePresenceAnswer(known);
+    if (told.isTaken && !isSame) {
+      await book.keep(account, { number: told.number, nonce: told.nonce, encoded: body, tlsKey });
     }
     return encodePresenceAnswer(null);
   }
@@ -176,75 +195,132 @@ export class Presences {
     this.#seated = undefined;
   }
 
-  #signed(number: number): { readonly number: number; readonly encoded: Uint8Array } {
-    const { identity, separator } = this.#options;
-    const presence = { account: this.#account, number, run: this.#run };
-    return { number, encoded: encodePresence(presence, separator, (message) => signWithTlsKey(identity, message)) };
+  /** Why it may not be this process that has to sign; undefined when it is. */
+  #doubt(): string | undefined {
+    if (!this.#isAlone) return "it has not looked yet whether another process answers in its place";
+    if (this.#dispute !== undefined) return DISPUTED;
+    if (this.#seated === undefined || this.#options.clock.now() <= this.#leased) return undefined;
+    return this.#leased === -Infinity
+      ? "it asks the other members whether another process has signed in its place"
+      : "too few of the other members have heard of it for a minute";
   }
 
-  async #raise(): Promise<void> {
-    failpoint("presence.before-write");
-    this.#current = this.#signed(await this.#options.book.next());
-    failpoint("presence.after-write");
-  }
-
-  #tellAll(seated: Seated): void {
-    for (const seat of seated.peers.seats) {
-      this.#tell(seated, seat, seated.stop.signal).catch((error: unknown) => {
-        if (!seated.stop.signal.aborted) this.#options.log.debug({ error, seat }, "a member was not told");
-      });
+  /** Asks, takes a number, and then another one again and again, until another committee takes office. */
+  async #run(seated: Seated): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = seated.stop;
+    while (!signal.aborted) {
+      try {
+        await (this.#dispute === undefined ? this.#hold(seated) : this.#waitOut(seated));
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn({ error }, "no number was taken; it is tried again");
+        await clock.sleep(INTERVAL, signal);
+      }
     }
   }
 
-  /** Enough members for one that was told the newest number and is honest to be among them: n - f with this one. */
-  async #confirm(seated: Seated, committee: Committee): Promise<void> {
-    const { clock, standing, log } = this.#options;
-    const { n, f } = quorumOf(committee.keys.verificationKeys.length);
-    const answers = await pollMembers({
+  async #hold(seated: Seated): Promise<void> {
+    const { clock, log } = this.#options;
+    const isFirst = this.#leased === -Infinity;
+    // Later nobody needs to be asked: whoever signed in its place since has taken a number.
+    if (isFirst && !(await this.#gather(seated, this.#ask()))) return;
+    if (!(await this.#gather(seated, await this.#take()))) return;
+    if (isFirst) log.info({ number: this.#current.number }, "nobody else signs in this place");
+    this.#leased = clock.now() + LEASE;
+    await clock.sleep(INTERVAL, seated.stop.signal);
+  }
+
+  /** Tells enough members. @returns whether nobody of them knows of another process */
+  async #gather(seated: Seated, told: Told): Promise<boolean> {
+    const { clock } = this.#options;
+    this.#current = told;
+    await pollMembers({
       seats: seated.peers.seats,
-      ask: (seat, signal) => this.#tell(seated, seat, signal),
-      needed: n - f - 1,
-      graceMilliseconds: 0,
+      ask: (seat, signal) => this.#tell(seated, told, seat, signal),
+      needed: seated.needed,
+      graceMilliseconds: GRACE,
       clock,
       signal: seated.stop.signal,
     });
-    if (standing.isDisputed || this.#seated !== seated) return;
-    this.#isConfirmed = true;
-    standing.doubt = undefined;
-    log.info({ number: this.#current.number, members: answers.length }, "nobody else has signed in this place");
+    return this.#dispute === undefined;
   }
 
-  /** Tells one member, and hears whether it knows of a newer presence. */
-  async #tell(seated: Seated, seat: number, signal: AbortSignal): Promise<void> {
-    const { standing, book, log } = this.#options;
-    const { number, encoded } = this.#current;
-    const answer = decodePresenceAnswer(await seated.peers.post(seat, PATH.presence, encoded, signal));
-    const other = answer === null ? undefined : this.#inOwnName(answer);
-    // What an earlier process told has a lower number than this one was told under: the book sees to it.
-    if (other === undefined || other.number < number || this.#seated !== seated) return;
-    const isFirst = !standing.isDisputed;
-    this.#disputed();
-    await book.dispute(seated.office, other.number);
-    if (!isFirst) return;
-    const told = { seat, own: number, other: other.number };
-    log.fatal(told, `this validator signs nothing until another committee takes office: ${standing.doubt}`);
+  /** Tells one member, and hears whether it knows of another process. */
+  async #tell(seated: Seated, told: Told, seat: number, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    const answer = decodePresenceAnswer(await seated.peers.post(seat, PATH.presence, told.encoded, signal));
+    if (answer === null || this.#seated !== seated) return;
+    const other = this.#inOwnName(answer);
+    if (other.number < told.number || this.#isOwn(other)) return;
+    if (this.#dispute === undefined) {
+      log.fatal({ seat, own: told.number, other: other.number }, `this validator signs nothing now: ${DISPUTED}`);
+      this.#leased = -Infinity;
+    }
+    if (this.#dispute === undefined || other.number > this.#dispute.number) {
+      this.#dispute = { number: other.number, since: clock.now() };
+      this.#options.standing.isDisputed = true;
+      await this.#options.book.dispute(seated.office, other.number);
+    }
   }
 
-  #disputed(): void {
-    const { standing } = this.#options;
-    this.#isConfirmed = false;
-    standing.isDisputed = true;
-    standing.doubt =
-      "another process has signed in its place: this data folder is an old one, or a copy of one that is in use. Stop the other process, or put the newest folder in this one's place";
+  /**
+   * While the place is disputed: asks on, until the other one's number has not risen for as long as anything counts that it
+   * may have signed.
+   */
+  async #waitOut(seated: Seated): Promise<void> {
+    const { clock, standing, book, log } = this.#options;
+    await clock.sleep(INTERVAL, seated.stop.signal);
+    await this.#gather(seated, this.#ask());
+    const period = Number(standing.projection.genesis?.parameters.certificatePeriodSeconds ?? 0n);
+    const dispute = this.#dispute;
+    if (dispute === undefined || clock.now() < dispute.since + 1000 * (period + CLOCK_SKEW_SECONDS)) return;
+    await book.settle(seated.office);
+    this.#dispute = undefined;
+    standing.isDisputed = false;
+    log.warn({ other: dispute.number }, "the other process has not signed for a certificate period: this one goes on");
   }
 
-  /** A presence that this validator's own key signed, by another process. */
-  #inOwnName(encoded: Uint8Array): SignedPresence | undefined {
-    const { separator, identity, signatures } = this.#options;
+  /** With the number of before, so that asking, however often, makes no folder a newer one. */
+  #ask(): Told {
+    return this.#made(this.#options.book.number, false);
+  }
+
+  async #take(): Promise<Told> {
+    failpoint("presence.before-write");
+    const told = this.#made(await this.#options.book.next(), true);
+    failpoint("presence.after-write");
+    return told;
+  }
+
+  #made(number: number, isTaken: boolean): Told {
+    const { identity, separator } = this.#options;
+    const nonce = Uint8Array.from(randomBytes(NONCE_LENGTH));
+    this.#own.add(keyOf({ number, nonce }));
+    const [oldest] = this.#own;
+    if (this.#own.size > REMEMBERED && oldest !== undefined) this.#own.delete(oldest);
+    const presence = { account: this.#account, number, nonce, isTaken };
+    const encoded = encodePresence(presence, separator, (message) => signWithTlsKey(identity, message));
+    return { number, nonce, encoded };
+  }
+
+  #isOwn(presence: Pick<SignedPresence, "number" | "nonce">): boolean {
+    return this.#own.has(keyOf(presence));
+  }
+
+  /** @throws SwarmkeepError `bad-presence` for one that no key of this validator's signed */
+  #inOwnName({ encoded, tlsKey }: ShownPresence): SignedPresence {
+    const { separator, standing, account, identity, signatures } = this.#options;
     const presence = decodePresence(encoded, separator);
-    const isOwn = equalBytes(presence.account, this.#account) && !equalBytes(presence.run, this.#run);
-    if (isOwn && verifyEvidence(identity.spki, presence.message, presence.signature, signatures)) return presence;
-    return undefined;
+    const pin = createHash("sha256").update(tlsKey).digest();
+    const isKey = equalBytes(pin, identity.pin) || standing.projection.tlsPins(account).includes(hexlify(pin));
+    const isSigned = verifyEvidence(tlsKey, presence.message, presence.signature, signatures);
+    if (isKey && isSigned && equalBytes(presence.account, this.#account)) return presence;
+    throw new SwarmkeepError("the presence that was shown is not one of this validator's", {
+      kind: "refused",
+      code: "bad-presence",
+      advice: "Ask another member: an honest one shows none.",
+    });
   }
 
   /** The process that holds the registered key at an endpoint. */
@@ -252,7 +328,7 @@ export class Presences {
     const client = createClient({
       endpoint: parseEndpoint(endpoint),
       trust: { kind: "pin", pin },
-      timeoutMilliseconds: TIMEOUT_MILLISECONDS,
+      timeoutMilliseconds: TIMEOUT,
     });
     try {
       const { body } = await client.request({ method: "GET", path: PATH.presence });
@@ -263,6 +339,7 @@ export class Presences {
   }
 }
 
+const keyOf = ({ number, nonce }: Pick<SignedPresence, "number" | "nonce">): string => `${number} ${hexlify(nonce)}`;
 const nameOf = ({ generation, epoch, ceremony }: Office): string => `${generation}/${epoch}/${ceremony}`;
 
 function anotherInstance(endpoint: string): SwarmkeepError {

@@ -32,6 +32,8 @@ export interface SignerOptions {
   readonly identity: TlsIdentity;
   readonly bls: Bls;
   readonly nowMilliseconds: () => number;
+  /** Throws while this validator may not sign: asked before every signature, whoever wants it. */
+  readonly expectSpeaking: () => void;
 }
 
 export class Signer {
@@ -51,13 +53,15 @@ export class Signer {
 
   /** A partial BLS signature over `message`. */
   partial(message: Uint8Array): PartialAnswer {
+    this.#options.expectSpeaking();
     const partial = this.#options.bls.sign(this.#options.shares.g1, message);
     return { seat: this.seat, partial, evidence: this.#evidence(statementId(message), partial) };
   }
 
   /** As `partial`, with the evidence signed in the thread pool: this thread has the next BLS signature to make meanwhile. */
   async partialInPool(message: Uint8Array): Promise<PartialAnswer> {
-    const { bls, shares, identity } = this.#options;
+    const { bls, shares, identity, expectSpeaking } = this.#options;
+    expectSpeaking();
     const partial = bls.sign(shares.g1, message);
     const evidence = await signWithTlsKeyInPool(identity, this.#evidenceDigest(statementId(message), partial));
     return { seat: this.seat, partial, evidence };
@@ -70,6 +74,7 @@ export class Signer {
 
   /** Round one of FROST over `message`: a session that signs this message once, or nothing. `asker` names who asked for it. */
   commit(message: Uint8Array, asker: string): { readonly session: Uint8Array; readonly commitment: NonceCommitment } {
+    this.#options.expectSpeaking();
     // The Ed25519 group key signs two kinds of bytes, which cannot be taken for one another (section 2.2).
     if (message[0] !== FIRST_BYTE.sigStructure && message[0] !== FIRST_BYTE.tbs) {
       throw new RangeError("the Ed25519 group key signs Sig_structures and TBS structures only");
@@ -80,6 +85,7 @@ export class Signer {
 
   /** Round two. @throws SwarmkeepError `session-unknown`; CryptoError for commitments that do not fit. */
   share(session: Uint8Array, commitments: readonly NonceCommitment[]): ShareAnswer {
+    this.#options.expectSpeaking();
     const found = this.#sessions.take(session);
     if (found === undefined) {
       throw new SwarmkeepError("this signing session is unknown, used or too old", {

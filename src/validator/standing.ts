@@ -27,8 +27,8 @@ export class Standing {
   /** Why this validator signs nothing at present; undefined when it may. */
   silence: string | undefined = "the ledger has not been read yet";
   /** Why it may not be this process that has to sign in this validator's place (`presence.ts`); undefined when it is. */
-  doubt: string | undefined = "it has not looked yet whether another process answers in its place";
-  /** Whether another process is known to have signed there, until another committee takes office. */
+  doubts: () => string | undefined = () => "it has not looked yet whether another process answers in its place";
+  /** Whether another process is known to have signed there while the committee was in office. */
   isDisputed = false;
 
   constructor(projection: Projection) {
@@ -37,24 +37,33 @@ export class Standing {
 
   /** @throws SwarmkeepError `not-in-office`, `ledger-away` or `place-in-doubt` */
   inOffice(): InOffice {
-    const { committee, signer, projection, finalised, silence, doubt } = this;
-    if (silence !== undefined || finalised === undefined) {
-      throw new SwarmkeepError(`this validator signs nothing now: ${silence ?? "the ledger has not been read yet"}`, {
-        kind: "network",
-        code: "ledger-away",
-        advice: "Ask another validator, or this one again in a moment.",
-      });
-    }
+    const { committee, signer, projection } = this;
+    const finalised = this.expectLedger();
     if (committee === undefined || signer === undefined) throw notInOffice();
-    if (doubt !== undefined) {
-      throw new SwarmkeepError(`this validator signs nothing now: ${doubt}`, {
-        kind: "network",
-        code: "place-in-doubt",
-        advice: "Ask another validator, or this one again in a moment.",
-      });
-    }
+    this.expectPlace();
     return { committee, signer, projection, finalised };
   }
+
+  /** @throws SwarmkeepError `ledger-away` while what is seen of the ledger is not good enough to sign about */
+  expectLedger(): FinalisedBlock {
+    const { silence, finalised } = this;
+    if (silence === undefined && finalised !== undefined) return finalised;
+    throw silent("ledger-away", silence ?? "the ledger has not been read yet");
+  }
+
+  /** @throws SwarmkeepError `place-in-doubt` while another process may be the one that signs in this validator's place */
+  expectPlace(): void {
+    const doubt = this.doubts();
+    if (doubt !== undefined) throw silent("place-in-doubt", doubt);
+  }
+}
+
+function silent(code: string, why: string): SwarmkeepError {
+  return new SwarmkeepError(`this validator signs nothing now: ${why}`, {
+    kind: "network",
+    code,
+    advice: "Ask another validator, or this one again in a moment.",
+  });
 }
 
 export function notInOffice(): SwarmkeepError {

@@ -87,8 +87,8 @@ describe("a validator that is not the one that signed last", function () {
   });
 
   it("a copy that cannot reach the original takes its place, and the original signs nothing any more, after a restart too", async () => {
-    const copy = await copied("elsewhere");
     await original.signal("SIGSTOP");
+    const copy = await copied("elsewhere");
     try {
       await copy.start();
       await copy.inOffice();

@@ -8,6 +8,7 @@ import {
 import * as counters from "../../src/protocol/counters.js";
 import * as probe from "../../src/protocol/probe.js";
 import {
+  type ShownPresence,
   type SignedPresence,
   decodePresence,
   decodePresenceAnswer,
@@ -23,7 +24,7 @@ const key32 = new Uint8Array(32);
 const commitment = { seat: 1, session: new Uint8Array(16), hiding: key32, binding: key32 };
 
 const presence = encodePresence(
-  { account: new Uint8Array(20), number: 5, run: new Uint8Array(16) },
+  { account: new Uint8Array(20), number: 5, nonce: new Uint8Array(16), isTaken: true },
   word,
   () => evidence,
 );
@@ -209,8 +210,13 @@ export const protocolTargets: readonly FuzzTarget[] = [
     "decodePresence",
     [presence],
     (bytes) => decodePresence(bytes, word),
-    ({ account, number, run, signature }: SignedPresence) =>
-      encodePresence({ account, number, run }, word, () => signature),
+    ({ account, number, nonce, isTaken, signature }: SignedPresence) =>
+      encodePresence({ account, number, nonce, isTaken }, word, () => signature),
   ),
-  target<Uint8Array | null>("decodePresenceAnswer", [presence, null], encodePresenceAnswer, decodePresenceAnswer),
+  target<ShownPresence | null>(
+    "decodePresenceAnswer",
+    [{ encoded: presence, tlsKey: new Uint8Array(91) }, null],
+    encodePresenceAnswer,
+    decodePresenceAnswer,
+  ),
 ];

@@ -65,7 +65,7 @@ function world(): { standing: Standing; signed: Uint8Array[] } {
     committee: {},
     signer: { partial: (message: Uint8Array) => signed.push(message) },
     silence: undefined,
-    doubt: undefined,
+    doubts: () => undefined,
   };
   Object.assign(standing, parts);
   return { standing, signed };

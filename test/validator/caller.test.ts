@@ -78,7 +78,7 @@ describe("who calls a validator", () => {
     const contact = { tlsPin: hexlify(identity.pin), endpoint: "127.0.0.1:1", scope: "", blsKey: {} };
     apply("registry", "ValidatorRegistered", { account: ACCOUNT, stake: 1n, ...contact });
     const committee = { generation: 1, keys: trust.keys, accounts: new Map([[2, ACCOUNT.toLowerCase()]]) };
-    Object.assign(standing, { committee, signer: {}, silence: undefined, doubt: undefined });
+    Object.assign(standing, { committee, signer: {}, silence: undefined, doubts: () => undefined });
     finalise();
   });
 

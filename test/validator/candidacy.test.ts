@@ -37,7 +37,7 @@ function world(candidates: bigint, expiry = BigInt(NOW + 9)) {
     committee: { generation: 1, keys: trust.keys },
     signer: { partial: (message: Uint8Array) => signed.push(message) },
     silence: undefined,
-    doubt: undefined,
+    doubts: () => undefined,
   });
   const options = {
     context: { separators: { anchor: externalAad, registry: separator } },

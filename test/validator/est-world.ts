@@ -138,6 +138,7 @@ export async function estWorld(holders: readonly Holder[]): Promise<EstWorld> {
     identity,
     bls: nobleBls,
     nowMilliseconds: () => Date.now(),
+    expectSpeaking: () => undefined,
   });
   const committee = {
     generation: 1,
@@ -152,7 +153,7 @@ export async function estWorld(holders: readonly Holder[]): Promise<EstWorld> {
     committee,
     signer,
     silence: undefined,
-    doubt: undefined,
+    doubts: () => undefined,
   });
 
   const orders: StandardRequest[] = [];

@@ -48,12 +48,35 @@ describe("a validator's look at the ledger", () => {
     expect(world(LIFETIME + 61).look(1)).to.equal(
       "the newest final block is 101 s old by this machine's clock: the clock is ahead, or the ledger's node is behind",
     );
+    expect(world(-60).look(1)).to.equal(undefined);
     expect(world(-61).look(1)).to.equal(
-      "this machine's clock is 61 s behind the time of the newest final block: set it right",
+      "this machine's clock is 61 s behind the time of the newest block: set it right",
     );
-    const { watch, look } = world(-90);
-    look(1);
-    expect(watch.blockAge).to.equal(-90);
+  });
+
+  it("compares the clock with the newest block where finality takes long: behind is silence, ahead a warning", () => {
+    // Final a quarter of an hour later.
+    const { watch, look } = world();
+    for (const [skew, warning, silence] of [
+      [0, undefined, undefined],
+      [59, undefined, undefined],
+      [-59, undefined, undefined],
+      [90, /^the newest block is 90 s old by this machine's clock/, undefined],
+      [-90, /^this machine's clock is 90 s behind/, /^this machine's clock is 90 s behind/],
+    ] as const) {
+      watch.compare(START - skew);
+      const silent = look(1, START - skew - LIFETIME / 2);
+      expect(watch.clockAhead).to.equal(skew);
+      for (const [text, expected] of [
+        [watch.clockWarning, warning],
+        [silent, skew === 90 ? /./ : silence],
+      ] as const) {
+        if (expected === undefined) expect(text, `${skew}`).to.equal(undefined);
+        else expect(text, `${skew}`).to.match(expected);
+      }
+    }
+    watch.compare(undefined);
+    expect(watch.clockAhead, "a node that does not answer changes nothing").to.equal(-90);
   });
 
   it("is not good once no block has come for as long as a head lives, though the node answers", async () => {

@@ -18,7 +18,7 @@ import {
   encodePresence,
   encodePresenceAnswer,
 } from "../../src/protocol/presence.js";
-import { systemClock } from "../../src/runtime/clock.js";
+import { FakeClock } from "../../src/runtime/clock.js";
 import { nativeSignatures } from "../../src/runtime/device-signatures.js";
 import { silentLogger } from "../../src/runtime/log.js";
 import type { SwarmkeepError } from "../../src/statements/errors.js";
@@ -27,26 +27,23 @@ import { routesWithCaller } from "../../src/validator/caller.js";
 import type { Committee } from "../../src/validator/committee.js";
 import { PresenceBook } from "../../src/validator/presence-book.js";
 import { Presences } from "../../src/validator/presence.js";
-import { type FinalisedBlock, Standing } from "../../src/validator/standing.js";
-import { eventually } from "../e2e/waiting.js";
+import { Standing } from "../../src/validator/standing.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
 import { address } from "./addresses.js";
 import { context } from "./est-world.js";
 
 const separator = context.separators.anchor;
 const ACCOUNTS = [1, 2, 3, 4].map((number) => address(100 + number));
-const [OWN = "", SECOND = "", THIRD = ""] = ACCOUNTS;
+const [OWN = "", SECOND = "", THIRD = "", AWAY = ""] = ACCOUNTS;
 const OFFICE = { generation: 1n, epoch: 2n, ceremony: 3n } as Office;
 const NEXT_OFFICE = { generation: 1n, epoch: 3n, ceremony: 4n } as Office;
-const block = (timestamp: number): FinalisedBlock => ({ timestamp }) as FinalisedBlock;
+const PERIOD_SECONDS = 60;
 
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-    return "done";
-  } catch (error) {
-    return (error as SwarmkeepError).code;
-  }
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "done",
+    (error: unknown) => (error as SwarmkeepError).code,
+  );
 }
 
 describe("presences", function () {
@@ -56,6 +53,7 @@ describe("presences", function () {
   const open: Presences[] = [];
   /** What another member answers in place of what it knows. */
   const lies = new Map<string, () => Uint8Array>();
+  const clock = new FakeClock();
   const projection = new Projection();
   const committee = {
     generation: 1,
@@ -67,11 +65,14 @@ describe("presences", function () {
   const apply = (name: string, args: object): void =>
     projection.apply({ contract: "registry", blockNumber: 1, name, args } as unknown as LedgerEvent);
 
+  interface Process {
+    readonly standing: Standing;
+    readonly presences: Presences;
+    readonly book: PresenceBook;
+  }
+
   /** A member's process from the folder at `path`. */
-  async function processOf(
-    account: string,
-    path: string,
-  ): Promise<{ standing: Standing; presences: Presences; book: PresenceBook }> {
+  async function processOf(account: string, path: string): Promise<Process> {
     const standing = new Standing(projection);
     standing.committee = committee;
     const identity = identityOf(account);
@@ -92,16 +93,23 @@ describe("presences", function () {
         }),
       },
       signatures: nativeSignatures,
-      clock: systemClock,
+      clock,
       log: silentLogger,
     });
     open.push(presences);
     return { standing, presences, book };
   }
 
+  /** One that has found nobody at its own endpoint, and sits in a committee. */
+  async function seated(path: string, office = OFFICE): Promise<Process> {
+    const process = await processOf(OWN, path);
+    await process.presences.expectAlone(undefined);
+    process.presences.begin(office, committee, true);
+    return process;
+  }
+
   async function serve(account: string, presences: Presences): Promise<RunningServer> {
-    const standing = new Standing(projection);
-    const calling = { context, standing, signatures: nativeSignatures, nowSeconds: () => 0 };
+    const calling = { context, standing: new Standing(projection), signatures: nativeSignatures, nowSeconds: () => 0 };
     const server = await startServer({
       port: 0,
       identity: identityOf(account),
@@ -112,7 +120,9 @@ describe("presences", function () {
           {
             method: "POST",
             path: PATH.presence,
-            handle: ({ body }, caller) => ({ body: lies.get(account)?.() ?? presences.receive(body, caller) }),
+            handle: async ({ body }, caller) => ({
+              body: lies.get(account)?.() ?? (await presences.receive(body, caller)),
+            }),
           },
         ],
         calling,
@@ -122,9 +132,14 @@ describe("presences", function () {
     return server;
   }
 
-  function presenceOf(account: string, number: number, run: number, signer = account): Uint8Array {
-    const presence = { account: getBytes(account), number, run: new Uint8Array(16).fill(run) };
-    return encodePresence(presence, separator, (message) => signWithTlsKey(identityOf(signer), message));
+  function presenceOf(
+    account: string,
+    number: number,
+    nonce: number,
+    { isTaken = true, signer = account, mesh = separator } = {},
+  ): Uint8Array {
+    const presence = { account: getBytes(account), number, nonce: new Uint8Array(16).fill(nonce), isTaken };
+    return encodePresence(presence, mesh, (message) => signWithTlsKey(identityOf(signer), message));
   }
 
   const callerOf = (account: string): Caller => ({
@@ -133,138 +148,205 @@ describe("presences", function () {
     tlsKey: identityOf(account).spki,
     by: "identity-key",
   });
-  const settled = (standing: Standing): Promise<true> =>
-    eventually("the others have answered", async () => (standing.doubt === undefined ? true : undefined), 5);
-  const disputed = (standing: Standing): Promise<true> =>
-    eventually("its place is disputed", async () => (standing.isDisputed ? true : undefined), 5);
+
+  /** Lets time go on, a second at a time, until something has come about. */
+  async function until(what: string, isSo: () => boolean, seconds = 60): Promise<void> {
+    for (let passed = 0; !isSo(); passed++) {
+      if (passed > seconds) throw new Error(`it did not come about that ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await clock.advance(1_000);
+    }
+  }
+  const confirmed = ({ standing }: Process): Promise<void> =>
+    until("it may sign", () => standing.doubts() === undefined);
+  const disputed = ({ standing }: Process): Promise<void> => until("its place is disputed", () => standing.isDisputed);
+  const hasTold = (process: Process, number: number): Promise<void> =>
+    until(`number ${number} is taken`, () => process.book.number >= number);
 
   before(async () => {
     for (const account of ACCOUNTS) identities.set(account, await tlsIdentity(await generateTlsKey()));
+    Object.assign(projection, {
+      genesis: { parameters: { certificatePeriodSeconds: BigInt(PERIOD_SECONDS) } },
+    });
+    for (const account of ACCOUNTS) apply("ValidatorAdmitted", { account, operator: account });
+  });
+  beforeEach(async () => {
     for (const account of ACCOUNTS) {
-      apply("ValidatorAdmitted", { account, operator: account });
+      // The others start anew in each test: they know nobody.
+      const isUp = account === SECOND || account === THIRD;
       const { presences } = await processOf(account, await scratchFolder());
-      const endpoint =
-        account === OWN || account === ACCOUNTS[3] ? "127.0.0.1:1" : formatEndpoint(await serve(account, presences));
+      const endpoint = isUp ? formatEndpoint(await serve(account, presences)) : "127.0.0.1:1";
       const tlsPin = hexlify(identityOf(account).pin);
       apply("ValidatorRegistered", { account, stake: 1n, tlsPin, endpoint, scope: "", blsKey: {} });
     }
   });
-  afterEach(() => {
+  afterEach(async () => {
     for (const presences of open.splice(0)) presences.close();
+    for (const server of servers.splice(0)) await server.close(0);
     lies.clear();
   });
-  after(async () => {
-    for (const server of servers) await server.close(0);
-    await removeScratchFolders();
-  });
+  after(removeScratchFolders);
 
   it("are taken from the one that they name, by its key, and kept as the newest that came", async () => {
-    const { presences } = await processOf(THIRD, await scratchFolder());
-    const told = (body: Uint8Array): Uint8Array | null =>
-      decodePresenceAnswer(presences.receive(body, callerOf(SECOND)));
-    expect(codeOf(() => told(presenceOf(THIRD, 5, 1)))).to.equal("bad-presence");
-    expect(codeOf(() => told(presenceOf(SECOND, 5, 1, THIRD)))).to.equal("bad-presence");
-    expect(codeOf(() => presences.receive(presenceOf(SECOND, 5, 1), { kind: "anyone" }))).to.equal("not-a-validator");
-    const other = new Uint8Array(32).fill(9);
-    const elsewhere = encodePresence(
-      { account: getBytes(SECOND), number: 5, run: new Uint8Array(16) },
-      other,
-      (message) => signWithTlsKey(identityOf(SECOND), message),
-    );
-    expect(
-      codeOf(() => told(elsewhere)),
-      "of another mesh",
-    ).to.equal("bad-presence");
+    const { presences, standing } = await processOf(THIRD, await scratchFolder());
+    const told = async (body: Uint8Array): Promise<number | null> => {
+      const shown = decodePresenceAnswer(await presences.receive(body, callerOf(SECOND)));
+      return shown === null ? null : decodePresence(shown.encoded, separator).number;
+    };
+    expect(await codeOf(told(presenceOf(THIRD, 5, 1)))).to.equal("bad-presence");
+    expect(await codeOf(told(presenceOf(SECOND, 5, 1, { signer: THIRD })))).to.equal("bad-presence");
+    expect(await codeOf(told(presenceOf(SECOND, 5, 1, { mesh: new Uint8Array(32) })))).to.equal("bad-presence");
+    expect(await codeOf(presences.receive(presenceOf(SECOND, 5, 1), { kind: "anyone" }))).to.equal("not-a-validator");
 
-    expect(told(presenceOf(SECOND, 5, 1))).to.equal(null);
-    expect(told(presenceOf(SECOND, 5, 1)), "again").to.equal(null);
-    expect(told(presenceOf(SECOND, 4, 1)), "late").to.equal(null);
-    for (const number of [4, 5]) {
-      expect(decodePresence(told(presenceOf(SECOND, number, 2)) as Uint8Array, separator)).to.include({ number: 5 });
-    }
-    expect(told(presenceOf(SECOND, 6, 2)), "after a restart").to.equal(null);
-    expect(decodePresence(told(presenceOf(SECOND, 6, 1)) as Uint8Array, separator).run).to.deep.equal(
-      new Uint8Array(16).fill(2),
-    );
+    expect(await told(presenceOf(SECOND, 5, 1))).to.equal(null);
+    expect(await told(presenceOf(SECOND, 5, 1)), "again").to.equal(null);
+    expect(await told(presenceOf(SECOND, 5, 2)), "another nonce").to.equal(5);
+    expect(await told(presenceOf(SECOND, 4, 1)), "older").to.equal(5);
+    expect(await told(presenceOf(SECOND, 5, 3, { isTaken: false })), "a restart asks").to.equal(null);
+    expect(await told(presenceOf(SECOND, 4, 3, { isTaken: false })), "an old folder asks").to.equal(5);
+    expect(await told(presenceOf(SECOND, 9, 3, { isTaken: false })), "asking takes nothing").to.equal(null);
+    expect(await told(presenceOf(SECOND, 6, 3))).to.equal(null);
+
+    standing.committee = undefined;
+    expect(await codeOf(told(presenceOf(SECOND, 7, 3))), "not in office").to.equal("statement-unknown");
   });
 
-  it("outlive the process that was told them, with its own next number", async () => {
+  it("outlive the process that was told them, as its own number does", async () => {
     const path = await scratchFolder();
     const { presences, book } = await processOf(THIRD, path);
-    presences.receive(presenceOf(SECOND, 5, 1), callerOf(SECOND));
-    expect(await book.next()).to.equal(1);
+    await presences.receive(presenceOf(SECOND, 5, 1), callerOf(SECOND));
     const again = await processOf(THIRD, path);
-    expect(again.book.number).to.equal(1);
-    expect(decodePresenceAnswer(again.presences.receive(presenceOf(SECOND, 5, 2), callerOf(SECOND)))).not.to.equal(
-      null,
-    );
+    const shown = decodePresenceAnswer(await again.presences.receive(presenceOf(SECOND, 5, 2), callerOf(SECOND)));
+    expect(shown?.tlsKey).to.deep.equal(identityOf(SECOND).spki);
+    await Promise.all([book.next(), book.dispute("1/2/3", 1), book.next()]);
+    const last = await PresenceBook.open(join(path, "presence.cbor"));
+    expect([last.number, last.isDisputed("1/2/3"), last.isDisputed("1/2/4")]).to.deep.equal([2, true, false]);
 
     await writeFile(join(path, "presence.cbor"), "no presences");
-    const error = await processOf(THIRD, path).catch((reason: unknown) => reason as SwarmkeepError);
-    expect(error).to.include({ code: "presence-file-damaged" });
+    expect(await codeOf(processOf(THIRD, path))).to.equal("presence-file-damaged");
   });
 
-  it("nothing is signed until n - f with this one know it; a restart is none the worse, and an old folder or a copy is told", async () => {
+  it("nothing is signed until enough members know of nobody else; a restart is none the worse", async () => {
     const path = await scratchFolder();
-    const first = await processOf(OWN, path);
-    expect(first.standing.doubt).to.match(/has not looked yet/);
-    await first.presences.expectAlone(projection.member(OWN));
-    await first.presences.begin(OFFICE, committee, true);
-    expect(first.standing.doubt).to.match(/asks the other members/);
-    await settled(first.standing);
-    for (const time of [100, 105, 110, 130]) await first.presences.advance(block(time));
-    expect(first.book.number, "one for each ten seconds").to.equal(4);
-    await first.presences.advance(block(140));
-    const restarted = await processOf(OWN, path);
-    await restarted.presences.begin(OFFICE, committee, true);
-    await settled(restarted.standing);
-    expect(restarted.standing.isDisputed).to.equal(false);
+    const process = await processOf(OWN, path);
+    expect(process.standing.doubts()).to.match(/has not looked yet/);
+    await process.presences.expectAlone(undefined);
+    expect(process.standing.doubts(), "it does not sit in a committee").to.equal(undefined);
+    process.presences.begin(OFFICE, committee, true);
+    expect(process.standing.doubts()).to.match(/asks the other members/);
+    await confirmed(process);
+    await hasTold(process, 4);
+    process.presences.begin(NEXT_OFFICE, committee, true);
+    expect(process.standing.doubts(), "the same process in another office").to.equal(undefined);
+    process.presences.close();
 
-    // From before the number that was told last.
-    const oldPath = await scratchFolder();
-    const older = await PresenceBook.open(join(oldPath, "presence.cbor"));
-    for (let number = 0; number < 3; number++) await older.next();
-    const old = await processOf(OWN, oldPath);
-    await old.presences.begin(OFFICE, committee, true);
-    await disputed(old.standing);
-    expect(codeOf(() => old.standing.inOffice())).to.equal("ledger-away");
-    await old.presences.advance(block(200));
-    expect(old.book.number, "it tells nothing more").to.equal(6);
-    const again = await processOf(OWN, oldPath);
-    await again.presences.begin(OFFICE, committee, true);
-    expect(again.standing.isDisputed, "after a restart").to.equal(true);
-    expect(again.presences.wasDisputed(OFFICE)).to.equal(true);
-    await again.presences.begin(NEXT_OFFICE, committee, true);
-    await settled(again.standing);
-    expect(again.presences.wasDisputed(NEXT_OFFICE)).to.equal(false);
-
-    // The first process still runs: its next number is not the newest.
-    const late = await processOf(OWN, path);
-    await late.presences.begin(OFFICE, committee, true);
-    await disputed(late.standing);
+    for (let start = 0; start < 3; start++) {
+      const restarted = await seated(path);
+      await confirmed(restarted);
+      restarted.presences.close();
+      expect(restarted.standing.isDisputed).to.equal(false);
+    }
   });
 
-  it("too few answers settle nothing, and members that lie silence nobody", async () => {
-    // Only one of two that are needed answers what this one can read.
-    lies.set(SECOND, () => new Uint8Array(3));
-    const own = await processOf(OWN, await scratchFolder());
-    await own.book.dispute("long ago", 1_000);
-    await own.presences.begin(OFFICE, committee, true);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(own.standing.doubt).to.match(/asks the other members/);
+  it("an old folder is told, however often it is started, and signs again in another office", async () => {
+    const path = await scratchFolder();
+    const newest = await seated(path);
+    await confirmed(newest);
+    await hasTold(newest, 5);
+    newest.presences.close();
+    // The last one may not have been told any more.
+    const told = newest.book.number - 1;
 
+    const oldPath = await scratchFolder();
+    await (await PresenceBook.open(join(oldPath, "presence.cbor"))).next();
+    for (let start = 0; start < 3; start++) {
+      const old = await seated(oldPath);
+      await disputed(old);
+      expect(old.standing.doubts()).to.match(/an old one, or a copy/);
+      expect(await codeOf(Promise.resolve().then(() => old.standing.expectPlace()))).to.equal("place-in-doubt");
+      expect(old.presences.wasDisputed(OFFICE)).to.equal(true);
+      old.presences.close();
+    }
+    const next = await seated(oldPath, NEXT_OFFICE);
+    await confirmed(next);
+    expect(next.book.number).to.be.greaterThan(told);
+    expect(next.presences.wasDisputed(NEXT_OFFICE)).to.equal(false);
+  });
+
+  it("of two that start from one folder at most one signs, and the other goes on a period after that one ended", async () => {
+    const [path, copyPath] = [await scratchFolder(), await scratchFolder()];
+    const original = await seated(path);
+    await confirmed(original);
+    original.presences.close();
+    const book = await PresenceBook.open(join(copyPath, "presence.cbor"));
+    while (book.number < original.book.number) await book.next();
+
+    const [again, copy] = [await seated(path), await seated(copyPath)];
+    await until("one of them is told", () => again.standing.isDisputed || copy.standing.isDisputed);
+    const silent = again.standing.isDisputed ? again : copy;
+    const other = silent === again ? copy : again;
+    if (!other.standing.isDisputed) await confirmed(other);
+    expect(silent.standing.doubts()).to.match(/a copy of one that is in use/);
+
+    await until("more than a period has gone", () => false, 2 * PERIOD_SECONDS + 60).catch(() => undefined);
+    expect(silent.standing.isDisputed, "the other one still signs").to.equal(true);
+    other.presences.close();
+    await until("the other one has been gone for a period", () => !silent.standing.isDisputed, PERIOD_SECONDS + 120);
+    await confirmed(silent);
+  }).timeout(60_000);
+
+  it("whoever is not heard by enough members for a minute falls silent, until they hear it again", async () => {
+    const process = await seated(await scratchFolder());
+    await confirmed(process);
+    lies.set(SECOND, () => new Uint8Array(3));
+    const { number } = process.book;
+    await until("it is silent", () => process.standing.doubts() !== undefined, 90);
+    expect(process.standing.doubts()).to.match(/too few of the other members have heard/);
+    expect(process.book.number, "it tells the same number again").to.be.at.most(number + 1);
+    lies.clear();
+    await confirmed(process);
+  });
+
+  it("too few answers settle nothing, and what a liar shows that this validator did not sign counts for nothing", async () => {
+    // Of two that are needed one answers what cannot be read, and then what nobody signed.
+    lies.set(SECOND, () => new Uint8Array(3));
+    const process = await seated(await scratchFolder());
+    await until("time goes by", () => false, 20).catch(() => undefined);
+    expect(process.standing.doubts()).to.match(/asks the other members/);
+    expect(process.book.number).to.equal(0);
+
+    const { spki } = identityOf(OWN);
     const forged = [
-      presenceOf(OWN, 9_000, 7, SECOND),
-      presenceOf(SECOND, 9_000, 7),
-      // A true one, of long ago.
-      presenceOf(OWN, 900, 7),
+      { encoded: presenceOf(OWN, 9_000, 7, { signer: SECOND }), tlsKey: spki },
+      { encoded: presenceOf(OWN, 9_000, 7, { signer: SECOND }), tlsKey: identityOf(SECOND).spki },
+      { encoded: presenceOf(SECOND, 9_000, 7), tlsKey: identityOf(SECOND).spki },
     ];
     lies.set(SECOND, () => encodePresenceAnswer(forged.shift() ?? null));
-    await settled(own.standing);
-    for (const time of [100, 110, 120]) await own.presences.advance(block(time));
-    await eventually("all lies are told", async () => (forged.length === 0 ? true : undefined), 5);
-    expect(own.standing.isDisputed).to.equal(false);
-    expect(own.standing.doubt).to.equal(undefined);
+    await confirmed(process);
+    expect(forged).to.deep.equal([]);
+    expect(process.standing.isDisputed).to.equal(false);
+  });
+
+  it("one that was signed with the key of before counts, and so does one of a process that went back in time", async () => {
+    const process = await seated(await scratchFolder());
+    await confirmed(process);
+    // Its memory and its folder are those of before: another process has taken numbers by its key since.
+    lies.set(SECOND, () => encodePresenceAnswer({ encoded: presenceOf(OWN, 50, 7), tlsKey: identityOf(OWN).spki }));
+    await disputed(process);
+
+    apply("ValidatorUpdated", {
+      account: OWN,
+      endpoint: "127.0.0.1:1",
+      scope: "",
+      tlsPin: hexlify(identityOf(AWAY).pin),
+    });
+    lies.set(SECOND, () =>
+      encodePresenceAnswer({
+        encoded: presenceOf(OWN, 60, 7, { signer: AWAY }),
+        tlsKey: identityOf(AWAY).spki,
+      }),
+    );
+    await disputed(await seated(await scratchFolder(), NEXT_OFFICE));
   });
 
   it("a process that finds another one at its own endpoint ends", async () => {
@@ -274,14 +356,13 @@ describe("presences", function () {
     const member = projection.member(OWN);
     if (member?.contact === undefined) throw new Error("it is registered");
     const registered = { ...member, contact: { ...member.contact, endpoint: formatEndpoint(server) } };
-    await first.presences.expectAlone(registered);
-    expect(first.standing.doubt).to.equal(undefined);
+    const pinned = { ...registered, contact: { ...registered.contact, tlsPin: hexlify(identityOf(OWN).pin) } };
+    await first.presences.expectAlone(pinned);
     const second = await processOf(OWN, path);
-    const error = await second.presences.expectAlone(registered).catch((reason: unknown) => reason as SwarmkeepError);
-    expect(error).to.include({ code: "another-instance" });
-    expect(second.standing.doubt).not.to.equal(undefined);
+    expect(await codeOf(second.presences.expectAlone(pinned))).to.equal("another-instance");
+    expect(second.standing.doubts()).to.match(/has not looked yet/);
     // Somebody else at that address is nobody.
-    const moved = { ...registered, contact: { ...registered.contact, tlsPin: hexlify(identityOf(SECOND).pin) } };
+    const moved = { ...pinned, contact: { ...pinned.contact, tlsPin: hexlify(identityOf(SECOND).pin) } };
     await second.presences.expectAlone(moved);
   });
 });
