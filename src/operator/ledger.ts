@@ -27,8 +27,9 @@ export interface MeshLedger {
 }
 
 /**
- * Opens the first endpoint that answers.
- * @throws LedgerError `wrong-chain`, `no-mesh` and those of the way to a node; SwarmkeepError `wrong-mesh`
+ * Opens the first endpoint that answers. Where none is one's own, all that answer have to name the same contracts; what is read after
+ * that is the word of the first.
+ * @throws LedgerError `wrong-chain`, `no-mesh`, `endpoints-disagree` and those of the way to a node; SwarmkeepError `wrong-mesh`
  */
 export async function openMeshLedger(mesh: MeshFile): Promise<MeshLedger> {
   const endpoint = await firstEndpoint(mesh.rpc, mesh.chainId);
@@ -45,6 +46,7 @@ export async function openMeshLedger(mesh: MeshFile): Promise<MeshLedger> {
         details: { anchor: mesh.anchor, found, expected },
       });
     }
+    if (!mesh.ownNode) await expectAgreement(mesh, endpoint, addresses);
     return {
       mesh,
       endpoint,
@@ -62,6 +64,25 @@ export async function openMeshLedger(mesh: MeshFile): Promise<MeshLedger> {
     endpoint.close();
     throw error;
   }
+}
+
+/** Whoever is away says nothing. */
+async function expectAgreement(mesh: MeshFile, first: Endpoint, addresses: MeshAddresses): Promise<void> {
+  await Promise.all(
+    mesh.rpc.map(async (url) => {
+      const other = new Endpoint({ url, chainId: mesh.chainId });
+      try {
+        const found = await addressesOf(mesh.anchor, other.provider);
+        if (JSON.stringify(found) === JSON.stringify(addresses)) return;
+        const message = `the endpoints ${first.label} and ${other.label} name different contracts for the anchor ${mesh.anchor}`;
+        throw new LedgerError("endpoints-disagree", message, { endpoints: [first.label, other.label] });
+      } catch (error) {
+        if (!isPassing(error) || (error as LedgerError).code === "endpoints-disagree") throw error;
+      } finally {
+        other.close();
+      }
+    }),
+  );
 }
 
 /** The first endpoint that serves the chain; the last one's error where none does. */

@@ -9,6 +9,8 @@ import type { Fleet } from "./fleet-story.js";
 import { type LocalMesh, until } from "./local-mesh.js";
 
 const ROTATIONS = 2;
+/** Of a handover, as the contract counts them: from accepting a seat to acknowledging the outcome. */
+const [FIRST_PHASE, LAST_PHASE] = [1n, 4n];
 /** Until the gateway was drawn there may be more of them, and no more than these. */
 const MOST_ROTATIONS = 5;
 
@@ -18,15 +20,28 @@ export async function tellRotationStory(
   gateway: string,
   progress: Progress,
 ): Promise<void> {
-  const { groupKeys, rotation } = ledger.contracts;
+  const { groupKeys, rotation, ceremony } = ledger.contracts;
+  /** Whether shares are being dealt just now. */
+  const isHandingOver = async (): Promise<boolean> => {
+    const { phase } = await ceremony.statusOf(await ceremony.current());
+    return phase >= FIRST_PHASE && phase <= LAST_PHASE;
+  };
   // The one that certified the first devices was of epoch 1; others may have followed it while these things were shown.
   const certificate = await meter.agent.certificate();
   const key = hexlify(meter.agent.trust?.keys.ed25519 ?? new Uint8Array());
-  for (let shown = 1, seen = 1n, seats = 0n; shown <= ROTATIONS || seats === 0n; shown++) {
-    if (shown > MOST_ROTATIONS) throw new Error("the gateway was not drawn");
+  let wasDuring = false;
+  for (let shown = 1, seen = 1n, seats = 0n; shown <= ROTATIONS || seats === 0n || !wasDuring; shown++) {
+    if (shown > MOST_ROTATIONS)
+      throw new Error("the gateway was not drawn, or no handover was seen while it was under way");
     const { office, seat } = await progress.step("rotation", async () => {
       let epoch = 0n;
+      let meanwhile = "";
       await until(running, `a committee after that of epoch ${seen} is in office`, 180, async () => {
+        if (meanwhile === "" && (await isHandingOver())) {
+          await meter.agent.renew({ attempts: 30 });
+          meanwhile = ", while the meter renews";
+          wasDuring = true;
+        }
         epoch = await groupKeys.epoch();
         return epoch > seen;
       });
@@ -34,7 +49,7 @@ export async function tellRotationStory(
       const drawn = posted === undefined ? "" : `drawn by beacon ${posted.args.beacon.slice(2, 10)}..., `;
       const own = await groupKeys.seatOf(gateway);
       const its = own > 0n ? `; the gateway has seat ${own}` : "";
-      const detail = `epoch ${epoch}: ${drawn}keys handed over by resharing${its}`;
+      const detail = `epoch ${epoch}: ${drawn}keys handed over by resharing${meanwhile}${its}`;
       return { detail, value: { office: epoch, seat: own } };
     });
     [seen, seats] = [office, seats + seat];
