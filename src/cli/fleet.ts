@@ -19,6 +19,7 @@ import { type MeshLedger, withSender } from "../operator/ledger.js";
 import { giveCode } from "../operator/enrolment-code.js";
 import { readPublicKeys } from "../operator/public-keys.js";
 import {
+  grantedScopes,
   type FleetPolicy,
   type Registered,
   appendBatch,
@@ -34,7 +35,7 @@ import { SwarmkeepError } from "../runtime/errors.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import { readPassphrase, readPin } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
-import { isScope } from "../statements/scope.js";
+import { isScope, scopeContains } from "../statements/scope.js";
 import { when } from "../statements/time.js";
 import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
 import { registerPay } from "./fleet-pay.js";
@@ -217,8 +218,11 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
       : await readPassphrase({ file: options.devicePassphraseFile });
   await withRegistrar(context, async (registrar) => {
     const master = await findMaster(registrar);
-    const batch = await withLedger(registrar.mesh, async (ledger) =>
-      provisionBatch(batchPath(registrar, name), {
+    let isGranted = false;
+    const batch = await withLedger(registrar.mesh, async (ledger) => {
+      const granted = await grantedScopes(ledger, registrar.address);
+      isGranted = granted.some((scope) => scopeContains(scope, options.scope));
+      return provisionBatch(batchPath(registrar, name), {
         ...(await provisioningContext(ledger)),
         lots,
         base: await nextBase(ledger),
@@ -229,11 +233,11 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
         devicePassphrase,
         sealer: registrar.sealer,
         master,
-      }),
-    ).finally(() => master?.close());
+      });
+    }).finally(() => master?.close());
     const { base, count, manifestRoot } = batch.facts;
     context.print(
-      { batch: name, base, count, manifestRoot, folder: batch.path, shardRoots: master !== undefined },
+      { batch: name, base, count, manifestRoot, folder: batch.path, shardRoots: master !== undefined, isGranted },
       [
         `devices      ${base} to ${base + count - 1}`,
         `manifest     ${Buffer.from(manifestRoot).toString("hex")}`,
@@ -241,6 +245,9 @@ async function provision(context: CommandContext, options: ProvisionOptions, nam
         master === undefined
           ? "shards       with `swarmkeep shards init`, each device gets the root of its own with its first shards"
           : "shards       each device gets the root of its own",
+        ...(isGranted
+          ? []
+          : [`grant        none covers ${options.scope} yet: ask the mesh's operators for one before you register`]),
         `next         ${context.next(`fleet register ${name}`)}`,
       ].join("\n"),
     );

@@ -152,6 +152,15 @@ async function placeOf(
   return { batch: saved, fleetId, receipt: undefined };
 }
 
+/** The scopes that an account was granted, in all of its grants. */
+export async function grantedScopes({ contracts, mesh }: MeshLedger, registrar: string): Promise<readonly string[]> {
+  const given = await contracts.fleets.queryFilter(
+    contracts.fleets.filters.GrantGiven(undefined, registrar),
+    mesh.deployedBlock,
+  );
+  return given.flatMap(({ args }) => [...args.scopes]);
+}
+
 /** The registrar's grant: the given one, or its only one. @throws SwarmkeepError `no-grant` */
 export async function grantOf(
   { contracts, mesh }: MeshLedger,

@@ -133,6 +133,14 @@ describe("mesh deploy, certify and grant", () => {
     expectSentence(await swarmkeep([...words, ...(await members(7))]), "usage", "too-few-endpoints");
   });
 
+  it("takes addresses of nodes, and no other words, for endpoints", async () => {
+    for (const rpc of ["hello", "ftp://127.0.0.1", "http://", "127.0.0.1:8545"]) {
+      const outcome = await deploy("--rpc", rpc, "--chain-id", "31337", "--member", ...(await members(7)));
+      expectSentence(outcome, "usage", "bad-url");
+      expect(outcome.stderr).to.include(JSON.stringify(rpc));
+    }
+  });
+
   it("names the account that has no funds", async () => {
     const outcome = await deploy("--rpc", chain.url, "--chain-id", "31337", "--member", ...(await members(7)));
     expectSentence(outcome, "environment", "no-funds");

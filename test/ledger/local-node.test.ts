@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -117,5 +117,15 @@ describe("local node", () => {
     expect((await after.transaction(transaction)).to).to.equal(address);
     expect(await after.endpoints[0]?.send("ots_getApiLevel"), "Otterscan's interface").to.be.a("number");
     after.close();
+  });
+
+  it("anvil says which file of the chain's state is damaged", async function () {
+    if (!availableKinds().includes("anvil")) this.skip();
+    const stateFile = join(folder, "damaged.json");
+    await writeFile(stateFile, "{");
+    const { code, message, advice } = await failure(start({ kind: "anvil", stateFile }));
+    expect(code).to.equal("node-ended");
+    expect(message).to.include(stateFile).and.include("damaged");
+    expect(advice).to.include("--fresh");
   });
 });

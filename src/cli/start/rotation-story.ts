@@ -29,18 +29,20 @@ export async function tellRotationStory(
   // The one that certified the first devices was of epoch 1; others may have followed it while these things were shown.
   const certificate = await meter.agent.certificate();
   const key = hexlify(meter.agent.trust?.keys.ed25519 ?? new Uint8Array());
-  let wasDuring = false;
-  for (let shown = 1, seen = 1n, seats = 0n; shown <= ROTATIONS || seats === 0n || !wasDuring; shown++) {
+  for (
+    let shown = 1, seen = 1n, seats = 0n, renewals = 0;
+    shown <= ROTATIONS || seats === 0n || renewals === 0;
+    shown++
+  ) {
     if (shown > MOST_ROTATIONS)
       throw new Error("the gateway was not drawn, or no handover was seen while it was under way");
-    const { office, seat } = await progress.step("rotation", async () => {
+    const { office, seat, during } = await progress.step("rotation", async () => {
       let epoch = 0n;
       let meanwhile = "";
       await until(running, `a committee after that of epoch ${seen} is in office`, 180, async () => {
         if (meanwhile === "" && (await isHandingOver())) {
           await meter.agent.renew({ attempts: 30 });
           meanwhile = ", while the meter renews";
-          wasDuring = true;
         }
         epoch = await groupKeys.epoch();
         return epoch > seen;
@@ -50,9 +52,9 @@ export async function tellRotationStory(
       const own = await groupKeys.seatOf(gateway);
       const its = own > 0n ? `; the gateway has seat ${own}` : "";
       const detail = `epoch ${epoch}: ${drawn}keys handed over by resharing${meanwhile}${its}`;
-      return { detail, value: { office: epoch, seat: own } };
+      return { detail, value: { office: epoch, seat: own, during: meanwhile === "" ? 0 : 1 } };
     });
-    [seen, seats] = [office, seats + seat];
+    [seen, seats, renewals] = [office, seats + seat, renewals + during];
     await progress.step("renew", async () => {
       const renewed = await meter.agent.renew({ attempts: 30 });
       const isSame =

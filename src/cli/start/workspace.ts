@@ -48,8 +48,14 @@ export async function openWorkspace(
     return openDataFolder(path, ROLE);
   });
   const content = await readIfPresent(folder.file(STATE_FILE));
-  // What is set aside anyway may be damaged.
-  const state = options.fresh ? undefined : parseState(content, folder.file(STATE_FILE));
+  let state: State | undefined;
+  try {
+    // What is set aside anyway may be damaged.
+    if (!options.fresh) state = parseState(content, folder.file(STATE_FILE));
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
   if (state?.persist === true && options.persist) {
     return { folder, ...state, continues: true, setAside: undefined, ...(await passphraseOf(folder)) };
   }

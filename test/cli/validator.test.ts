@@ -1,0 +1,38 @@
+/** Mistakes of whoever sets up a validator. */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import { formatMeshFile } from "../../src/runtime/mesh-file.js";
+import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";
+import { TEST_MESH } from "../runtime/test-mesh-file.js";
+import { expectSentence, swarmkeep } from "./command-line.js";
+
+describe("a validator's commands", () => {
+  let folder: string;
+  let data: string;
+
+  before(async () => {
+    folder = await scratchFolder();
+    data = join(folder, "validator");
+    await writeFile(join(folder, "mesh.json"), formatMeshFile(TEST_MESH));
+  });
+  after(removeScratchFolders);
+
+  it("say that there is no validator yet, and make no folder for a mistyped one", async () => {
+    const run = await swarmkeep(["validator", "run", "--mesh", join(folder, "mesh.json"), "--data", data]);
+    expectSentence(run, "usage", "no-validator");
+    expect(run.stderr).to.include("swarmkeep validator init");
+    for (const [words, code] of [
+      [["--listen", "foo", "--scope", "geo:u33"], "bad-endpoint"],
+      [["--listen", "127.0.0.1:7000", "--scope", "here"], "bad-scope"],
+      [["--listen", "127.0.0.1:7000", "--scope", "geo:u33", "--stake", "much"], "bad-amount"],
+      [["--listen", "127.0.0.1:7000", "--scope", "geo:u33", "--side-port", "x"], "settings-damaged"],
+    ] as const) {
+      expectSentence(await swarmkeep(["validator", "init", "--data", data, ...words]), "usage", code);
+    }
+    expect(existsSync(data)).to.equal(false);
+  }).timeout(20_000);
+});
