@@ -47,6 +47,10 @@ export const PATH = {
   frostCommit: "/v1/frost/commit",
   counters: "/v1/counters",
   frostResult: "/v1/frost/result",
+  /** src/protocol/repair.ts. */
+  repairCommit: "/v1/repair/commit",
+  repairPart: "/v1/repair/part",
+  repairSum: "/v1/repair/sum",
   /** src/protocol/presence.ts. */
   presence: "/v1/presence",
   /** Of candidates (src/protocol/probe.ts). */

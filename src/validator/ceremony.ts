@@ -9,6 +9,7 @@ import { successionDigest } from "../certificate/succession.js";
 import type { Bls } from "../crypto/bls.js";
 import { equalBytes } from "../crypto/bytes.js";
 import { verificationRoot } from "../crypto/outcome.js";
+import type { SharePair } from "../crypto/sealing.js";
 import { INTERFACES } from "../ledger/contracts.js";
 import type { Office } from "../ledger/projection.js";
 import type { TransactionSender } from "../ledger/sender.js";
@@ -62,6 +63,8 @@ export class CeremonyRunner {
   /** Of the committee that `onOffice` was told of last. */
   #office: Office | undefined;
   #activating: Activating | undefined;
+  /** Shares that others have repaired, until the next step. */
+  #repaired: { readonly ceremony: bigint; readonly shares: SharePair } | undefined;
   /** Epoch and phase of the rotation for which old shares were erased. */
   #erased = "";
   /** Ledger time since which enough members are registered for the key generation. */
@@ -131,6 +134,11 @@ export class CeremonyRunner {
     if (gone.length > 0) log.info({ ceremonies: gone.map(String) }, "old shares erased");
   }
 
+  /** Takes this member's shares of the committee that a ceremony put into office, as others have repaired them: with the next step. */
+  adopt(ceremony: bigint, shares: SharePair): void {
+    this.#repaired = { ceremony, shares };
+  }
+
   close(): void {
     this.#activating?.stop("the validator stops");
     this.archive.close();
@@ -140,9 +148,12 @@ export class CeremonyRunner {
   async #followOffice(): Promise<void> {
     const { standing, log, onOffice } = this.#options;
     const { office } = standing.projection;
-    if (office === undefined || office === this.#office) return;
+    const repaired = this.#repaired;
+    this.#repaired = undefined;
+    const isRepaired = repaired !== undefined && repaired.ceremony === office?.ceremony;
+    if (office === undefined || (office === this.#office && !isRepaired)) return;
     const settled = await this.archive.replayed(office.ceremony);
-    const { state } = settled.member.step(0);
+    const { state } = isRepaired ? { state: settled.member.adopt(repaired.shares) } : settled.member.step(0);
     await this.archive.keep(settled, state);
     const keys = settled.member.outcome();
     if (keys === undefined || !equalBytes(verificationRoot(keys.verificationKeys), getBytes(office.verificationRoot))) {

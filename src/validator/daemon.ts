@@ -12,7 +12,7 @@ import { contractsAt } from "../ledger/contracts.js";
 import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
 import { Follower, type FollowerHealth } from "../ledger/follower.js";
 import { MeshReader } from "../ledger/mesh-reader.js";
-import { Projection } from "../ledger/projection.js";
+import { type Office, Projection } from "../ledger/projection.js";
 import { TransactionSender } from "../ledger/sender.js";
 import { MemberServers } from "../net/member-servers.js";
 import { type RunningPlainServer, startPlainServer } from "../net/plain-server.js";
@@ -56,6 +56,7 @@ import { Presences } from "./presence.js";
 import { Probed } from "./probed.js";
 import { probeMetrics } from "./probing.js";
 import { PskStore } from "./psk-store.js";
+import { RepairHelper, repairOwnShare } from "./repairing.js";
 import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
 import { parseListen } from "../net/endpoint.js";
@@ -282,6 +283,8 @@ class Validator implements RunningValidator {
         standing.signer = signer;
         leaveOffice();
         presences.begin(office, committee, signer !== undefined);
+        const seat = [...committee.accounts].find(([, one]) => one.toLowerCase() === this.account.toLowerCase())?.[0];
+        if (signer === undefined && seat !== undefined) repairOwn(office, committee, seat);
         if (signer !== undefined) takeOffice(committee, signer);
         else
           this.#following = new Following({
@@ -327,9 +330,30 @@ class Validator implements RunningValidator {
       ceremony.close();
     });
 
+    const repairs = new RepairHelper(standing, this.#clock);
+    let repairing: AbortController | undefined;
+    /** Without its share, for it was late or lost it, this member is of no use to the committee that it sits in. */
+    const repairOwn = (office: Office, committee: Committee, seat: number): void => {
+      repairing = new AbortController();
+      const { signal } = repairing;
+      const peers = registeredPeers(projection, committee.accounts, seat, channel);
+      const ceremonyNumber = Number(office.ceremony);
+      repairOwnShare({ committee, ceremony: ceremonyNumber, seat, peers, clock: this.#clock, log, signal })
+        .then((shares) => {
+          log.info({ seat, ceremony: ceremonyNumber }, "the share was repaired");
+          ceremony.adopt(office.ceremony, shares);
+        })
+        .catch((error: unknown) => {
+          if (!signal.aborted) log.error({ error }, "the share is not repaired");
+        })
+        .finally(() => peers.close());
+    };
+    this.#cleanUp.push(() => repairs.forget(true));
+
     const member = memberTopic({ standing, meshId: mesh.meshId, issued, nowSeconds });
     let start = 0;
     const leaveOffice = (): void => {
+      repairing?.abort(new Error("another committee took office, or the validator stops"));
       this.#office?.maker.close();
       this.#office?.peers.close();
       this.#office = undefined;
@@ -405,6 +429,7 @@ class Validator implements RunningValidator {
         holding,
         maps: new MapProver(reader),
         presences,
+        repairs,
         probed: new Probed({ context, standing, identity: keys.tls, account: this.account }),
         files,
         topics: () => this.#office?.signing.topics ?? {},

@@ -17,6 +17,7 @@ import {
   encodeStatus,
   encodeVoteAnswer,
 } from "../protocol/api.js";
+import { MAXIMUM_REPAIR_BYTES } from "../protocol/repair.js";
 import { encodeCbor } from "../certificate/cbor.js";
 import { encodeSignedDrlHead } from "../certificate/drl.js";
 import { COSE_ALG } from "../statements/cose.js";
@@ -37,6 +38,7 @@ import type { InOfficeParts } from "./office.js";
 import type { Presences } from "./presence.js";
 import type { Probed } from "./probed.js";
 import type { PskStore } from "./psk-store.js";
+import type { RepairHelper } from "./repairing.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
 import { HealthStatements, signedDigests } from "./transparency.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
@@ -57,6 +59,7 @@ export interface RouteOptions {
   readonly maps: MapProver;
   readonly probed: Probed;
   readonly presences: Presences;
+  readonly repairs: RepairHelper;
   readonly files: X509Files;
   /** What this member signs with the Ed25519 group key on others' request. */
   readonly topics: () => FrostTopics;
@@ -294,6 +297,27 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
         expectValidator(caller);
         return { body: options.inheritance.answer(body) };
       },
+    },
+    {
+      method: "POST",
+      path: PATH.repairCommit,
+      handle: (exchange, caller) => {
+        limited(exchange);
+        return { body: options.repairs.commit(exchange.body, caller) };
+      },
+    },
+    {
+      method: "POST",
+      path: PATH.repairPart,
+      handle: ({ body }, caller) => ({ body: options.repairs.part(body, caller) }),
+    },
+    {
+      method: "POST",
+      path: PATH.repairSum,
+      bodyBytes: MAXIMUM_REPAIR_BYTES,
+      handle: async ({ body, signal }, caller) => ({
+        body: await options.repairs.sum(body, caller, options.office().peers, signal),
+      }),
     },
     { method: "GET", path: PATH.presence, handle: () => ({ body: options.presences.current }) },
     {

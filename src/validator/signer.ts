@@ -5,7 +5,9 @@
 import { randomBytes } from "node:crypto";
 
 import type { Bls } from "../crypto/bls.js";
+import type { Randomness } from "../crypto/bytes.js";
 import { FrostNonces, type NonceCommitment, type SharedEdKey } from "../crypto/frost.js";
+import { type Contribution, type RepairPlan, contributeToRepair } from "../crypto/repair.js";
 import type { SharePair } from "../crypto/sealing.js";
 import { type TlsIdentity, signWithTlsKey, signWithTlsKeyInPool } from "../net/tls-identity.js";
 import type { PartialAnswer, ShareAnswer } from "../protocol/api.js";
@@ -98,6 +100,12 @@ export class Signer {
     const { edKey, shares } = this.#options;
     const share = nonces.sign(edKey, shares.ed25519, { message, commitments });
     return { seat: this.seat, share, evidence: this.#evidence(frostDigest(statementId(message), commitments), share) };
+  }
+
+  /** This member's part in the repair of another one's share (`repairing.ts`). @param random 64 bytes for each part and key. */
+  contributeToRepair(plan: RepairPlan, random: Randomness): Contribution {
+    this.#options.expectSpeaking();
+    return contributeToRepair(plan, this.seat, this.#options.shares, random);
   }
 
   /** Forgets the shares: this member has left office. */

@@ -1,4 +1,7 @@
 /** Scenario: connections, validators and the ledger go away in the middle of it, and an endpoint of the ledger lies. */
+import { readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
 import { expect } from "chai";
 
 import { createAgent } from "../../src/device/agent.js";
@@ -9,6 +12,7 @@ import type { Transport } from "../../src/device/mesh.js";
 import { withSender } from "../../src/operator/ledger.js";
 import { holdDevices } from "../../src/operator/revocation.js";
 import { PATH } from "../../src/protocol/api.js";
+import { blstBls } from "../../src/runtime/blst.js";
 import { SwarmkeepError } from "../../src/runtime/errors.js";
 import { COSE_ALG, KEY_TYPE } from "../../src/statements/cose.js";
 import { Proxy } from "../ledger/support/proxy.js";
@@ -20,6 +24,7 @@ import {
   checks,
   codeOf,
   makeFleet,
+  messageOf,
   openFrom,
   provisioningOf,
   untilRead,
@@ -36,7 +41,7 @@ describe("a swarm that is cut off", function () {
 
   before(async () => {
     mesh = await sharedMesh();
-    fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 5 }]);
+    fleet = await makeFleet(mesh, [{ join: "identity-key", keyType: KEY_TYPE.ed25519, count: 6 }]);
   });
   after(() => Promise.all(open.map(({ agent }) => agent.close())));
 
@@ -130,6 +135,32 @@ describe("a swarm that is cut off", function () {
     await mesh.untilNewHead(mesh.validator(1));
     const verifier = new OfflineVerifier(trust);
     expect(await verifier.judge((challenge) => agent.prove(challenge))).to.include({ accepted: true });
+  });
+
+  it("a member that lost its share is given it again by the others, and signs on", async () => {
+    const validator = mesh.validator(2);
+    const before = await validator.inOffice();
+    await validator.kill();
+    const folder = join(validator.place.folder, "ceremonies");
+    const files = (await readdir(folder)).filter((name) => name.endsWith(".sealed"));
+    expect(files).not.to.deep.equal([]);
+    for (const name of files) await rm(join(folder, name));
+    await validator.start();
+    const after = await validator.inOffice(60);
+    expect(after).to.include({ seat: before.seat, groupKey: before.groupKey });
+    expect(await readFile(validator.logFile, "utf8")).to.include("the share was repaired");
+
+    const { agent, keystore } = await device(5);
+    const certificate = await agent.enrol();
+    const { members, trust } = await mesh.clients();
+    const member = members.find(({ endpoint }) => endpoint.endsWith(`:${validator.place.port}`));
+    if (member === undefined) throw new Error("the validator is not listed");
+    const provisioning = await provisioningOf(fleet, 5);
+    const order = { provisioning, identity: keystore.identity, notBefore: certificate.notBefore };
+    const { partial } = await askOne(member, order, trust);
+    const { message } = messageOf(order, trust);
+    expect(blstBls.verify(member.blsKey, message, partial), "its part is one by its share").to.equal(true);
+    await validator.restart();
   });
 
   it("an endpoint that hides a revocation silences its validator, which says so, until both agree again", async () => {

@@ -7,6 +7,7 @@ import {
 } from "../../src/protocol/standard-issuance.js";
 import * as counters from "../../src/protocol/counters.js";
 import * as probe from "../../src/protocol/probe.js";
+import * as repair from "../../src/protocol/repair.js";
 import {
   type ShownPresence,
   type SignedPresence,
@@ -23,6 +24,8 @@ const [partial, evidence] = [new Uint8Array(96).fill(1), new Uint8Array(64).fill
 const key32 = new Uint8Array(32);
 const commitment = { seat: 1, session: new Uint8Array(16), hiding: key32, binding: key32 };
 
+const order: repair.RepairOrder = { ceremony: 3, late: 2, helpers: [1, 3, 4], nonce: new Uint8Array(16) };
+const parts = { g1: [new Uint8Array(48), new Uint8Array(48).fill(1)], ed25519: [key32, word] };
 const presence = encodePresence(
   { account: new Uint8Array(20), number: 5, nonce: new Uint8Array(16), isTaken: true },
   word,
@@ -219,4 +222,13 @@ export const protocolTargets: readonly FuzzTarget[] = [
     encodePresenceAnswer,
     decodePresenceAnswer,
   ),
+  target<repair.RepairOrder>("decodeRepairOrder", [order], repair.encodeRepairOrder, repair.decodeRepairOrder),
+  target("decodePartCommitments", [parts], repair.encodePartCommitments, repair.decodePartCommitments),
+  target<repair.SumRequest>(
+    "decodeSumRequest",
+    [{ order, commitments: [parts, parts] }],
+    repair.encodeSumRequest,
+    repair.decodeSumRequest,
+  ),
+  target("decodeSharePair", [{ g1: word, ed25519: key32 }], repair.encodeSharePair, repair.decodeSharePair),
 ];

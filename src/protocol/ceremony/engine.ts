@@ -119,6 +119,21 @@ export class CeremonyMember {
     return this.view.counted.length === 0 ? undefined : this.#deriveOutcome()?.keys;
   }
 
+  /**
+   * Takes shares that others have repaired for this member's seat in the committee that took office.
+   * @returns what is to be on disk before they are used.
+   * @throws CeremonyError `keys-changed` for another seat's shares, `order` for who has no seat
+   */
+  adopt(shares: SharePair): CeremonyState {
+    const receiver = this.#receiverSeat();
+    const outcome = this.#deriveOutcome();
+    if (receiver === undefined || outcome === undefined || this.view.phase !== "active") {
+      throw new CeremonyError("order", "shares are repaired for a seat of the committee in office");
+    }
+    this.#take(receiver, outcome, shares);
+    return this.#state;
+  }
+
   #effects(now: number): CeremonyEffect[] {
     switch (this.view.phase) {
       case "accept":
@@ -283,7 +298,12 @@ export class CeremonyMember {
       if (judgement.verdict !== "good") return undefined;
       received.push(judgement.shares);
     }
-    const shares = combineShares(this.view.kind, counted, received);
+    this.#take(receiver, outcome, combineShares(this.view.kind, counted, received));
+    return outcome;
+  }
+
+  /** @throws CeremonyError `keys-changed` for shares that are not those of the seat */
+  #take(receiver: number, outcome: Outcome, shares: SharePair): void {
     const own = outcome.keys.verificationKeys[receiver - 1];
     const fits =
       own !== undefined &&
@@ -291,7 +311,6 @@ export class CeremonyMember {
       equalBytes(commit(ed, decodeScalar(ed, shares.ed25519)).toBytes(), own.ed25519);
     if (!fits) throw new CeremonyError("keys-changed", "the combined shares do not fit their verification keys");
     this.#state = { ...this.#state, held: { seat: receiver, outcomeHash: outcome.hash, shares } };
-    return outcome;
   }
 
   #holds({ hash }: Outcome): boolean {
