@@ -10,7 +10,6 @@ const SEED = Number(process.env["SWARMKEEP_SOAK_SEED"] ?? Date.now() % 1_000_000
 const COMMITTEE = 4;
 const CANDIDATES = 7;
 const DEVICES = 24;
-/** In the mean over all epochs. */
 const REQUESTS_PER_EPOCH = 200;
 
 describe("soak", function () {
@@ -33,6 +32,6 @@ describe("soak", function () {
     expect(report.lost, "lost requests").to.equal(0);
     expect(report.publicKeyChanges).to.equal(0);
     expect(report.epochs).to.be.at.least(EPOCHS);
-    expect(report.asked, "requests").to.be.at.least(EPOCHS * REQUESTS_PER_EPOCH);
+    expect(report.fewestAsked, "requests in an epoch").to.be.at.least(REQUESTS_PER_EPOCH);
   });
 });

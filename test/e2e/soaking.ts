@@ -43,6 +43,8 @@ export interface SoakReport {
   readonly seed: number;
   readonly epochs: number;
   readonly asked: number;
+  /** In the epoch in which the fewest were begun. */
+  readonly fewestAsked: number;
   readonly issued: number;
   /** Requests of a revoked device, told that it is. */
   readonly rightlyRefused: number;
@@ -75,12 +77,15 @@ export async function soak(mesh: LocalMesh, { epochs, seed, devices }: SoakOptio
 
   const tally: Tally = { asked: 0, issued: 0, rightlyRefused: 0, lost: 0, latencies: [] };
   let publicKeyChanges = 0;
+  let fewestAsked = Infinity;
   /** Ends the devices' asking, also where a step fails: they would ask on for ever. */
   const stop = new AbortController();
   const work = agents.map((agent, i) => askOn(agent, i % 2 === 0, tally, stop.signal));
   try {
     for (let epoch = first; epoch < first + BigInt(epochs); epoch++) {
+      const before = tally.asked;
       await rotateWithDeaths(mesh, epoch, choose, () => askRevoked(revoked, tally));
+      fewestAsked = Math.min(fewestAsked, tally.asked - before);
       if ((await groupKeys.edKey()) !== key) publicKeyChanges += 1;
     }
   } finally {
@@ -95,6 +100,7 @@ export async function soak(mesh: LocalMesh, { epochs, seed, devices }: SoakOptio
     seed,
     epochs: Number((await groupKeys.epoch()) - first),
     ...counts,
+    fewestAsked,
     milliseconds: { p50: percentile(0.5), p99: percentile(0.99), maximum: percentile(1) },
     publicKeyChanges,
     megabytes: mesh.validators.map((validator, i) => ({
