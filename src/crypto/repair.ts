@@ -110,6 +110,14 @@ function decodeAll<P extends GroupPoint<P>>(group: Group<P>, encoded: readonly U
   }
 }
 
+function scalarOf<P extends GroupPoint<P>>(group: Group<P>, encoded: Uint8Array, helper: number): bigint {
+  try {
+    return decodeScalar(group, encoded);
+  } catch (cause) {
+    throw blame(helper, `gave what is no scalar of ${group.name}`, cause);
+  }
+}
+
 function blame(helper: number, what: string, cause?: unknown): CryptoError {
   return new CryptoError("proof", `helper ${helper} ${what}`, [helper], cause);
 }
@@ -161,7 +169,7 @@ export function sumParts(
   ): Uint8Array => {
     let sum = 0n;
     for (const [i, helper] of plan.helpers.entries()) {
-      const value = decodeScalar(group, part(received[i] as SharePair));
+      const value = scalarOf(group, part(received[i] as SharePair), helper);
       const [point] = decodeAll(
         group,
         committed(commitments[i] as PartCommitments).slice(position, position + 1),
@@ -208,7 +216,7 @@ export function repairShare(
     committed: (all: PartCommitments) => readonly Uint8Array[],
     expected: Uint8Array,
   ): Uint8Array => {
-    const values = sums.map((pair) => decodeScalar(group, sumOf(pair)));
+    const values = sums.map((pair, j) => scalarOf(group, sumOf(pair), plan.helpers[j] as number));
     const share = values.reduce((total, value) => total + value, 0n) % group.order;
     if (commit(group, share).equals(group.decode(expected))) return encodeScalar(share);
     const culprits = plan.helpers.filter((_, j) => {

@@ -150,8 +150,8 @@ export class CeremonyArchive {
       verificationKeys: [],
     };
     if (this.#isOver(id)) return { accounts, keys };
-    const { member, stored } = await this.replayed(office.ceremony);
-    const outcome = member.outcome();
+    const running = await this.replayed(office.ceremony);
+    const outcome = running.member.outcome();
     if (outcome === undefined) {
       throw new SwarmkeepError(`ceremony ${office.ceremony} put a committee into office and has no outcome`, {
         kind: "environment",
@@ -159,8 +159,14 @@ export class CeremonyArchive {
         advice: "Ask another ledger endpoint: events of the ceremony are missing.",
       });
     }
-    const shares = stored?.held?.shares;
-    return { accounts, keys: outcome, ...(shares === undefined ? {} : { shares }) };
+    return {
+      accounts,
+      keys: outcome,
+      // They may be repaired later.
+      get shares() {
+        return running.stored?.held?.shares;
+      },
+    };
   }
 
   #isOver(id: bigint): boolean {

@@ -149,7 +149,6 @@ export class CeremonyRunner {
     const { standing, log, onOffice } = this.#options;
     const { office } = standing.projection;
     const repaired = this.#repaired;
-    this.#repaired = undefined;
     const isRepaired = repaired !== undefined && repaired.ceremony === office?.ceremony;
     if (office === undefined || (office === this.#office && !isRepaired)) return;
     const settled = await this.archive.replayed(office.ceremony);
@@ -174,6 +173,8 @@ export class CeremonyRunner {
     });
     await onOffice(committee, signer, office);
     this.#office = office;
+    // Not before, or a step that failed would have lost it.
+    if (this.#repaired === repaired) this.#repaired = undefined;
   }
 
   /** Starts the key generation once enough members are registered; they take turns, so that one of them pays. */

@@ -280,6 +280,7 @@ class Validator implements RunningValidator {
         await inheritance.begin(office, before, timestamp, signer !== undefined);
         standing.signer?.wipe();
         standing.committee = committee;
+        standing.office = office;
         standing.signer = signer;
         leaveOffice();
         presences.begin(office, committee, signer !== undefined);
@@ -354,6 +355,7 @@ class Validator implements RunningValidator {
     let start = 0;
     const leaveOffice = (): void => {
       repairing?.abort(new Error("another committee took office, or the validator stops"));
+      repairs.forget(true);
       this.#office?.maker.close();
       this.#office?.peers.close();
       this.#office = undefined;

@@ -31,6 +31,7 @@ import type { Standing } from "./standing.js";
 
 /** Milliseconds for those that have not answered, once n - f have. */
 const GRACE_MILLISECONDS = 4_000;
+const RETRY = 200;
 
 export interface InheritanceOptions {
   readonly standing: Standing;
@@ -114,6 +115,8 @@ export class Inheritance {
     const { standing, issued } = this.#options;
     const { office } = standing.projection;
     const isFollowed = standing.committee?.epoch === Number(office?.epoch);
+    // An old folder's book is not all that was signed in its place.
+    standing.expectPlace();
     if (office?.ceremony !== BigInt(request.ceremony) || !isFollowed || !this.#tells)
       throw unknownYet(request.ceremony);
     const records = issued.records(request.offset, MAXIMUM_COUNTERS);
@@ -133,8 +136,9 @@ export class Inheritance {
       before.committee.flatMap((member, i) => (member === ZeroAddress ? [] : [[i + 1, member] as const])),
     );
     const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
-    // Its own book counts as its report, unless another process signed in its place.
-    const isWhole = own !== undefined && !isDisputed;
+    // Its own book counts as its report, unless another process signed in its place: which it may have to ask first.
+    while (standing.doubts() !== undefined && !standing.isDisputed) await clock.sleep(RETRY, stop.signal);
+    const isWhole = own !== undefined && !isDisputed && !standing.isDisputed;
     const { n, f } = quorumOf(before.committee.length);
     const peers = registeredPeers(standing.projection, accounts, own, this.#options.channel);
     try {

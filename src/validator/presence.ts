@@ -66,6 +66,7 @@ export interface PresencesOptions {
 /** What this process tells of itself. */
 interface Told {
   readonly number: number;
+  readonly isTaken: boolean;
   readonly nonce: Uint8Array;
   readonly encoded: Uint8Array;
 }
@@ -225,9 +226,11 @@ export class Presences {
     const isFirst = this.#leased === -Infinity;
     // Later nobody needs to be asked: whoever signed in its place since has taken a number.
     if (isFirst && !(await this.#gather(seated, this.#ask()))) return;
+    // Whoever takes the number first has heard of this process by then, and of no other one since.
+    const begun = clock.now();
     if (!(await this.#gather(seated, await this.#take()))) return;
     if (isFirst) log.info({ number: this.#current.number }, "nobody else signs in this place");
-    this.#leased = clock.now() + LEASE;
+    this.#leased = begun + LEASE;
     await clock.sleep(INTERVAL, seated.stop.signal);
   }
 
@@ -252,7 +255,9 @@ export class Presences {
     const answer = decodePresenceAnswer(await seated.peers.post(seat, PATH.presence, told.encoded, signal));
     if (answer === null || this.#seated !== seated) return;
     const other = this.#inOwnName(answer);
-    if (other.number < told.number || this.#isOwn(other)) return;
+    // Asking with the number that a process of this folder took before is what a restart does: nobody honest shows that one.
+    const isPast = told.isTaken ? other.number < told.number : other.number <= told.number;
+    if (isPast || !other.isTaken || this.#isOwn(other)) return;
     if (this.#dispute === undefined) {
       log.fatal({ seat, own: told.number, other: other.number }, `this validator signs nothing now: ${DISPUTED}`);
       this.#leased = -Infinity;
@@ -274,7 +279,10 @@ export class Presences {
     await this.#gather(seated, this.#ask());
     const period = Number(standing.projection.genesis?.parameters.certificatePeriodSeconds ?? 0n);
     const dispute = this.#dispute;
-    if (dispute === undefined || clock.now() < dispute.since + 1000 * (period + CLOCK_SKEW_SECONDS)) return;
+    if (dispute === undefined) return;
+    // It may have signed as long as its lease lasted, for the period that a block's time and the skew allow, as this one may.
+    const over = (dispute.since + LEASE) / 1000 + period + 2 * CLOCK_SKEW_SECONDS;
+    if ((standing.finalised?.timestamp ?? 0) <= over) return;
     await book.settle(seated.office);
     this.#dispute = undefined;
     standing.isDisputed = false;
@@ -301,7 +309,7 @@ export class Presences {
     if (this.#own.size > REMEMBERED && oldest !== undefined) this.#own.delete(oldest);
     const presence = { account: this.#account, number, nonce, isTaken };
     const encoded = encodePresence(presence, separator, (message) => signWithTlsKey(identity, message));
-    return { number, nonce, encoded };
+    return { number, isTaken, nonce, encoded };
   }
 
   #isOwn(presence: Pick<SignedPresence, "number" | "nonce">): boolean {

@@ -37,19 +37,24 @@ import { SwarmkeepError } from "../statements/errors.js";
 import { type Caller, expectMember, expectValidator } from "./caller.js";
 import type { Committee } from "./committee.js";
 import type { Peers } from "./peers.js";
+import type { Signer } from "./signer.js";
 import type { InOffice, Standing } from "./standing.js";
 
 /** Milliseconds for which a helper keeps its parts. */
 const KEPT = 60_000;
+/** Milliseconds for another helper's part: less than the late member waits for the sum. */
+const PART_TIMEOUT = 2_000;
 /** How often a member may begin the repair of its share. */
 const RATE = { perSecond: 0.5, burst: 8 } as const;
 /** Milliseconds until the next try. */
-const RETRY = 3_000;
+const RETRY = 5_000;
 
 /** What a helper keeps between the calls of one repair: no more than one for each late member. */
 interface Kept {
   readonly id: string;
   readonly contribution: Contribution;
+  /** Whose share it was made from: that of one office. */
+  readonly signer: Signer;
   readonly until: number;
 }
 
@@ -76,7 +81,7 @@ export class RepairHelper {
     expectToken(this.#begun.take(String(order.late)), `of repairs for seat ${order.late}`);
     const contribution = signer.contributeToRepair(order, (length) => randomBytes(length));
     this.#forget(order.late);
-    this.#kept.set(order.late, { id, contribution, until: this.#clock.now() + KEPT });
+    this.#kept.set(order.late, { id, contribution, signer, until: this.#clock.now() + KEPT });
     return encodePartCommitments(contribution.commitments);
   }
 
@@ -107,9 +112,7 @@ export class RepairHelper {
     checkAll(order, commitments, committee);
     const parts = await Promise.all(
       order.helpers.map(async (seat, position) =>
-        seat === signer.seat
-          ? (own.parts[position] as SharePair)
-          : decodeSharePair(await peers.post(seat, PATH.repairPart, asked, signal)),
+        seat === signer.seat ? (own.parts[position] as SharePair) : await partOf(peers, seat, asked, signal),
       ),
     );
     const sum = sumParts(order, signer.seat, parts, commitments);
@@ -129,7 +132,8 @@ export class RepairHelper {
 
   #contribution(order: RepairOrder): Contribution {
     const kept = this.#kept.get(order.late);
-    if (kept?.id === repairId(order) && kept.until >= this.#clock.now()) return kept.contribution;
+    const isOfNow = kept?.signer === this.#standing.signer && kept !== undefined && kept.until >= this.#clock.now();
+    if (isOfNow && kept.id === repairId(order)) return kept.contribution;
     throw new SwarmkeepError("this member has made no parts for this repair, or no longer has them", {
       kind: "refused",
       code: "session-unknown",
@@ -140,20 +144,22 @@ export class RepairHelper {
   /** @throws SwarmkeepError `wrong-ceremony`, `bad-request`, and those of `Standing.inOffice` */
   #expectOrder({ ceremony, late, helpers }: RepairOrder): InOffice {
     this.forget();
-    const office = this.#standing.inOffice();
-    const { committee, signer, projection } = office;
-    if (projection.office?.ceremony !== BigInt(ceremony)) {
+    const inOffice = this.#standing.inOffice();
+    const { committee, signer, projection } = inOffice;
+    const { office } = this.#standing;
+    // Shares of two committees in one sum would tell more than a share.
+    if (office?.ceremony !== BigInt(ceremony) || office !== projection.office) {
       throw new SwarmkeepError(`the committee in office is not that of ceremony ${ceremony}`, {
         kind: "refused",
         code: "wrong-ceremony",
         advice: "Ask again when both have read the ledger as far.",
-        details: { ceremony, expected: String(projection.office?.ceremony) },
+        details: { ceremony, expected: String(office?.ceremony) },
       });
     }
     const isPlan =
       helpers.length === committee.quorum.t &&
       helpers.every((seat, i) => seat > (helpers[i - 1] ?? 0) && committee.accounts.has(seat) && seat !== late);
-    if (isPlan && helpers.includes(signer.seat)) return office;
+    if (isPlan && helpers.includes(signer.seat)) return inOffice;
     throw new SwarmkeepError(
       `a share is repaired by ${committee.quorum.t} seats in ascending order, this one among them`,
       {
@@ -163,6 +169,16 @@ export class RepairHelper {
         details: { late, helpers: helpers.join(", ") },
       },
     );
+  }
+}
+
+/** @throws CryptoError `proof` naming the helper, whatever it did instead: what it says of others is not passed on. */
+async function partOf(peers: Peers, seat: number, asked: Uint8Array, signal: AbortSignal): Promise<SharePair> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(PART_TIMEOUT)]);
+  try {
+    return decodeSharePair(await peers.post(seat, PATH.repairPart, asked, inTime));
+  } catch (cause) {
+    throw new CryptoError("proof", `helper ${seat} gave no part`, [seat], cause);
   }
 }
 
@@ -180,35 +196,40 @@ export interface LateOptions {
 /** Asks again and again until the shares are there. @throws the signal's reason */
 export async function repairOwnShare(options: LateOptions): Promise<SharePair> {
   const { committee, seat, peers, clock, log, signal } = options;
-  const excluded = new Set<number>();
+  /** Who failed, and who says that another one did: then one of the two lies. */
+  let [failed, quarrels]: [Set<number>, Quarrel[]] = [new Set(), []];
   for (;;) {
     signal.throwIfAborted();
-    const helpers = chosen(
-      peers.seats.filter((one) => !excluded.has(one)),
-      committee.quorum.t,
-    );
+    const left = peers.seats.filter((one) => !failed.has(one));
+    const helpers = withoutQuarrel(left, quarrels, committee.quorum.t);
     if (helpers === undefined) {
       // All of them once more: whoever was away may be back.
-      excluded.clear();
+      [failed, quarrels] = [new Set(), []];
       await clock.sleep(RETRY, signal);
       continue;
     }
-    const failed = await attempt(options, helpers);
-    if ("shares" in failed) return failed.shares;
-    log.info({ seat, helpers, without: [...failed.seats], error: failed.error }, "the share was not repaired");
-    for (const one of failed.seats) excluded.add(one);
+    const attempted = await attempt(options, helpers);
+    if ("shares" in attempted) return attempted.shares;
+    log.info({ seat, helpers, error: attempted.error }, "the share was not repaired; others are asked");
+    for (const one of attempted.failed) failed.add(one);
+    quarrels.push(...attempted.quarrels);
+    if (attempted.failed.length + attempted.quarrels.length === 0) await clock.sleep(RETRY, signal);
   }
 }
 
-type Attempted = { readonly shares: SharePair } | { readonly seats: ReadonlySet<number>; readonly error: unknown };
+type Quarrel = readonly [accuser: number, accused: number];
 
-/** @returns the shares, or the helpers that others are taken for. */
+type Attempted =
+  | { readonly shares: SharePair }
+  | { readonly failed: readonly number[]; readonly quarrels: readonly Quarrel[]; readonly error: unknown };
+
 async function attempt(
   { committee, ceremony, seat, peers, signal }: LateOptions,
-  helpers: number[],
+  helpers: readonly number[],
 ): Promise<Attempted> {
   const order: RepairOrder = { ceremony, late: seat, helpers, nonce: Uint8Array.from(randomBytes(16)) };
-  const failures = new Map<number, unknown>();
+  const [failed, quarrels]: [number[], Quarrel[]] = [[], []];
+  let first: unknown;
   const askAll = async <Answer>(path: string, body: Uint8Array, read: (answer: Uint8Array) => Answer) =>
     Promise.all(
       helpers.map(async (helper) => {
@@ -216,35 +237,61 @@ async function attempt(
           return read(await peers.post(helper, path, body, signal));
         } catch (error) {
           signal.throwIfAborted();
-          for (const culprit of culpritsOf(error, helper)) failures.set(culprit, error);
+          first ??= error;
+          const accused = accusedBy(error, helper, helpers);
+          if (accused !== undefined) quarrels.push([helper, accused]);
+          // Who was asked too often has not failed.
+          else if (!(error instanceof RemoteError && error.code === "too-many-requests")) failed.push(helper);
           return undefined;
         }
       }),
     );
-  const failed = (): Attempted => ({ seats: new Set(failures.keys()), error: [...failures.values()][0] });
   const commitments = await askAll(PATH.repairCommit, encodeRepairOrder(order), decodePartCommitments);
-  if (failures.size > 0) return failed();
+  if (first !== undefined) return { failed, quarrels, error: first };
   try {
     const all = commitments as PartCommitments[];
     checkAll(order, all, committee);
     const sums = await askAll(PATH.repairSum, encodeSumRequest({ order, commitments: all }), decodeSharePair);
-    if (failures.size > 0) return failed();
+    if (first !== undefined) return { failed, quarrels, error: first };
     const own = committee.keys.verificationKeys.find((key) => key.seat === seat);
     if (own === undefined) throw new RangeError(`there is no seat ${seat}`);
     const shares = repairShare(order, sums as SharePair[], all, own);
     for (const sum of sums as SharePair[]) wipePair(sum);
     return { shares };
   } catch (error) {
-    if (!(error instanceof CryptoError) || error.culprits.length === 0) throw error;
-    return { seats: new Set(error.culprits), error };
+    if (!(error instanceof CryptoError)) throw error;
+    return { failed: error.culprits.length > 0 ? error.culprits : helpers, quarrels: [], error };
   }
 }
 
-/** A helper may name another one, of those that it got parts from: both are left out, since either may lie. */
-function culpritsOf(error: unknown, helper: number): number[] {
-  const named = error instanceof RemoteError ? String(error.details["culprits"] ?? "") : "";
-  const seats = named.split(", ").map(Number);
-  return [helper, ...seats.filter((seat) => Number.isInteger(seat) && seat > 0)];
+/** Another helper that a helper says did not give it its part. */
+function accusedBy(error: unknown, helper: number, helpers: readonly number[]): number | undefined {
+  if (!(error instanceof RemoteError)) return undefined;
+  const accused = Number(error.details["culprits"]);
+  return accused !== helper && helpers.includes(accused) ? accused : undefined;
+}
+
+/**
+ * Seats at random among which nobody has accused another, ascending; undefined where there are too few. Honest members accuse none of
+ * one another, so that there are as many of them as it takes whatever liars say.
+ */
+function withoutQuarrel(seats: readonly number[], quarrels: readonly Quarrel[], count: number): number[] | undefined {
+  if (seats.length < count) return undefined;
+  const quarrel = quarrels.find(([one, other]) => seats.includes(one) && seats.includes(other));
+  if (quarrel === undefined) return chosen(seats, count);
+  const [one, other] = randomInt(2) === 0 ? quarrel : [quarrel[1], quarrel[0]];
+  return (
+    withoutQuarrel(
+      seats.filter((seat) => seat !== one),
+      quarrels,
+      count,
+    ) ??
+    withoutQuarrel(
+      seats.filter((seat) => seat !== other),
+      quarrels,
+      count,
+    )
+  );
 }
 
 /** @throws CryptoError `proof` naming the helper */
@@ -259,9 +306,8 @@ function checkAll(plan: RepairPlan, commitments: readonly PartCommitments[], { k
   }
 }
 
-/** Some of the seats at random, ascending; undefined where there are too few. */
-function chosen(seats: readonly number[], count: number): number[] | undefined {
-  if (seats.length < count) return undefined;
+/** As many of the seats, at random, ascending. */
+function chosen(seats: readonly number[], count: number): number[] {
   const left = [...seats];
   while (left.length > count) left.splice(randomInt(left.length), 1);
   return left.sort((a, b) => a - b);

@@ -222,7 +222,7 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
       path: PATH.log,
       handle: ({ query }) => {
         // Its book may lack what another process signed.
-        if (standing.isDisputed) standing.expectPlace();
+        standing.expectPlace();
         return {
           body: health.statement(indexParameter(query.get("period")), options.nowSeconds()),
           maximumAge: 1,
@@ -301,10 +301,7 @@ function apiRoutes(options: RouteOptions): CalledRoute[] {
     {
       method: "POST",
       path: PATH.repairCommit,
-      handle: (exchange, caller) => {
-        limited(exchange);
-        return { body: options.repairs.commit(exchange.body, caller) };
-      },
+      handle: ({ body }, caller) => ({ body: options.repairs.commit(body, caller) }),
     },
     {
       method: "POST",

@@ -2,7 +2,7 @@
  * Where this validator stands: what the finalised ledger says, whether it is in office, and whether it may sign at all.
  * One object that the follower of the ledger moves on and everything else reads.
  */
-import type { Projection } from "../ledger/projection.js";
+import type { Office, Projection } from "../ledger/projection.js";
 import type { VerifiedHeader } from "../ledger/state-proof.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import type { Committee } from "./committee.js";
@@ -23,6 +23,8 @@ export class Standing {
   /** The last block whose events are in the projection. */
   finalised: FinalisedBlock | undefined;
   committee: Committee | undefined;
+  /** Of the committee, as the ledger has it: what the projection knows may be a step ahead. */
+  office: Office | undefined;
   signer: Signer | undefined;
   /** Why this validator signs nothing at present; undefined when it may. */
   silence: string | undefined = "the ledger has not been read yet";

@@ -75,6 +75,7 @@ describe("presences", function () {
   async function processOf(account: string, path: string): Promise<Process> {
     const standing = new Standing(projection);
     standing.committee = committee;
+    Object.defineProperty(standing, "finalised", { get: () => ({ timestamp: clock.now() / 1000 }) });
     const identity = identityOf(account);
     const book = await PresenceBook.open(join(path, "presence.cbor"));
     const presences = new Presences({
@@ -291,7 +292,7 @@ describe("presences", function () {
     await until("more than a period has gone", () => false, 2 * PERIOD_SECONDS + 60).catch(() => undefined);
     expect(silent.standing.isDisputed, "the other one still signs").to.equal(true);
     other.presences.close();
-    await until("the other one has been gone for a period", () => !silent.standing.isDisputed, PERIOD_SECONDS + 120);
+    await until("the other one has been gone for a period", () => !silent.standing.isDisputed, PERIOD_SECONDS + 400);
     await confirmed(silent);
   }).timeout(60_000);
 
@@ -325,6 +326,26 @@ describe("presences", function () {
     await confirmed(process);
     expect(forged).to.deep.equal([]);
     expect(process.standing.isDisputed).to.equal(false);
+  });
+
+  it("a liar that shows what a process of this folder told before disputes nothing", async () => {
+    const path = await scratchFolder();
+    const first = await seated(path);
+    await confirmed(first);
+    first.presences.close();
+    const { number } = first.book;
+    const { current } = first.presences;
+    expect(decodePresence(current, separator)).to.include({ number, isTaken: true });
+    // The number that a restart asks with; and what another process only asked with, above it.
+    const shown = [current, presenceOf(OWN, number + 7, 7, { isTaken: false })];
+    lies.set(SECOND, () => {
+      const encoded = shown.shift();
+      return encodePresenceAnswer(encoded === undefined ? null : { encoded, tlsKey: identityOf(OWN).spki });
+    });
+    const again = await seated(path);
+    await confirmed(again);
+    expect(shown).to.deep.equal([]);
+    expect(again.standing.isDisputed).to.equal(false);
   });
 
   it("one that was signed with the key of before counts, and so does one of a process that went back in time", async () => {

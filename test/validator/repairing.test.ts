@@ -68,7 +68,8 @@ describe("share repair", () => {
     const helpers = new Map(
       seats.map((seat) => {
         const projection = new Projection();
-        Object.defineProperty(projection, "office", { value: { ceremony: BigInt(CEREMONY) } });
+        const office = { ceremony: BigInt(CEREMONY) };
+        Object.defineProperty(projection, "office", { value: office });
         const standing = new Standing(projection);
         const signer = new Signer({
           seat,
@@ -85,6 +86,7 @@ describe("share repair", () => {
         });
         Object.assign(standing, {
           committee,
+          office,
           signer,
           finalised: { number: 1, timestamp: 1 },
           silence: undefined,
@@ -182,6 +184,48 @@ describe("share repair", () => {
       });
       expect(isShare(await repair()), path).to.equal(true);
     }
+  });
+
+  it("comes to an end although two of ten refuse their parts and accuse the honest, or answer what is no scalar", async () => {
+    // The late one is the third that is faulty: t others have to be honest.
+    const liars = [2, 9];
+    let asked = 0;
+    const { repair, isShare } = world(10, (seat, path, answer) => {
+      if (path === PATH.repairSum) asked += 1;
+      if (!liars.includes(seat)) return answer;
+      if (path === PATH.repairPart) throw new Error("no part");
+      if (path !== PATH.repairSum) return answer;
+      if (seat === 9) return encodeSharePair({ ...decodeSharePair(answer), ed25519: new Uint8Array(32).fill(0xff) });
+      // Another one for each, as if it had got no part from it.
+      throw new RemoteError("it was refused", {
+        status: 403,
+        kind: "refused",
+        code: "crypto-proof",
+        advice: "-",
+        details: { culprits: "1" },
+      });
+    });
+    expect(isShare(await repair())).to.equal(true);
+    expect(asked, "sums").to.be.at.most(7 * 12);
+  });
+
+  it("is not mixed of shares of two committees: parts are gone with the office, and orders of another one are refused", async () => {
+    const { helpers, callerOf } = world(7);
+    const { helper, standing } = helpers.get(1) as { helper: RepairHelper; standing: Standing };
+    const order = encodeRepairOrder({
+      ceremony: CEREMONY,
+      late: LATE,
+      helpers: [1, 2, 4, 5, 6],
+      nonce: new Uint8Array(16),
+    });
+    helper.commit(order, callerOf(LATE));
+    helper.part(order, callerOf(2));
+    // The ledger has another committee in office, and this member has not come as far.
+    const { office } = standing;
+    Object.assign(standing, { office: { ceremony: BigInt(CEREMONY) } });
+    expect(await codeOf(() => helper.part(order, callerOf(2)))).to.equal("wrong-ceremony");
+    Object.assign(standing, { office, signer: (helpers.get(2) as { standing: Standing }).standing.signer });
+    expect(await codeOf(() => helper.part(order, callerOf(2))), "with another share").to.equal("session-unknown");
   });
 
   it("is for the seat's own holder, in the committee in office, with as many helpers as sign together", async () => {

@@ -38,7 +38,7 @@ export interface Incumbents {
   readonly accounts: readonly Account[];
   readonly keys: GroupKeys;
   /** This member's shares, if it is one of them and holds them. */
-  readonly shares?: SharePair;
+  readonly shares?: SharePair | undefined;
 }
 
 export interface MemberSetup {
