@@ -154,7 +154,7 @@ describe("presences", function () {
   async function until(what: string, isSo: () => boolean, seconds = 60): Promise<void> {
     for (let passed = 0; !isSo(); passed++) {
       if (passed > seconds) throw new Error(`it did not come about that ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 8));
       await clock.advance(1_000);
     }
   }
