@@ -33,7 +33,7 @@ export function register(group: Command): void {
     .option("--file <file>", "a chain that was written before; - is the standard input")
     .option(
       "--key <hex...>",
-      "the group keys that must have signed, 48 bytes each, those of later generations after it; the file's or the ledger's if not given",
+      "group keys of which those of the chain have to be, 48 bytes each, in the order of their generations; the file's or the ledger's if not given",
     )
     .option("--out <file>", "write the chain there, to be checked without the ledger")
     .action(action<VerifyOptions>(verify));

@@ -73,12 +73,12 @@ function isPresentation(encoded: Uint8Array): boolean {
   }
 }
 
-function needed(value: string | undefined, option: string, why: string): string {
+function needed(value: string | undefined, option: string, why: string, without?: string): string {
   if (value !== undefined) return value;
   throw new SwarmkeepError(`${option} is missing: ${why}`, {
     kind: "usage",
     code: "option-missing",
-    advice: `Give it with ${option}.`,
+    advice: `Give it with ${option}${without === undefined ? "" : `, or do without by ${without}`}.`,
   });
 }
 
@@ -136,7 +136,8 @@ async function judgeRevocation(index: number, { trust, checks, memory }: Command
   const file = needed(
     options.proof,
     "--proof",
-    "without a revocation proof a revoked certificate looks like any other",
+    "a revoked certificate looks like any other without a proof of `swarmkeep drl proof <index> --out <file>`",
+    "--no-revocation",
   );
   const proof = decodeDrlProof(await readObject(file));
   verifyDrlHead(proof, trust, nowSeconds(), memory, checks);

@@ -1,6 +1,9 @@
 /** `swarmkeep start` (and `npm start`): a whole mesh on this machine, from the first key to a revoked device. */
+import { connect } from "node:net";
+
 import type { Command } from "commander";
 
+import { parseEndpoint } from "../net/endpoint.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import type { MeshFile } from "../runtime/mesh-file.js";
 import { quorumOf } from "../statements/quorum.js";
@@ -108,16 +111,12 @@ function sayWhatBecameOfTheLast({ setAside, continues }: Workspace, progress: Pr
 
 /** Whoever kills validators here wants to see what becomes of the swarm, so that it is not stopped for them. */
 function sayWhichValidatorsEnd({ running, mesh }: LocalMesh, progress: Progress): void {
-  const gone = new Set<string>();
   const { validators, gateway } = running;
   for (const { ended, words, ready } of gateway === undefined ? validators : [...validators, gateway]) {
     void ended.then(async (failure) => {
       if (failure === undefined) return;
-      const account = String(ready["account"]).toLowerCase();
-      gone.add(account);
-      const consequence = await consequenceOf(account, gone, mesh).catch(
-        () => "what becomes of the committee is not known",
-      );
+      const unknown = "what becomes of the committee is not known";
+      const consequence = await consequenceOf(String(ready["account"]), mesh).catch(() => unknown);
       if (running.stopping) return;
       const again = `Start it again with:\n\n  ${NPM_COMMAND} ${words.join(" ")}`;
       progress.say(`\n${failure.message}; ${consequence}. ${again}`);
@@ -125,16 +124,32 @@ function sayWhichValidatorsEnd({ running, mesh }: LocalMesh, progress: Progress)
   }
 }
 
-/** What the end of a validator means for the committee that the ledger has in office. */
-async function consequenceOf(account: string, gone: ReadonlySet<string>, mesh: MeshFile): Promise<string> {
-  const committee = await withLedger(mesh, ({ contracts }) => contracts.groupKeys.committee());
-  const members = committee.map((member) => member.toLowerCase());
+/** What the end of a validator means for the committee in office: who of it still listens, also if it was started by hand. */
+async function consequenceOf(account: string, mesh: MeshFile): Promise<string> {
+  const { members, endpoints } = await withLedger(mesh, async ({ contracts }) => {
+    const committee = [...(await contracts.groupKeys.committee())];
+    const entries = await Promise.all(committee.map((member) => contracts.registry.validator(member)));
+    return { members: committee.map((one) => one.toLowerCase()), endpoints: entries.map(({ endpoint }) => endpoint) };
+  });
   const { n, t } = quorumOf(members.length);
-  if (!members.includes(account)) return `it is not one of the ${n} in office, who go on`;
-  const left = members.filter((member) => !gone.has(member)).length;
+  if (!members.includes(account.toLowerCase())) return `it is not one of the ${n} in office, who go on`;
+  const left = (await Promise.all(endpoints.map(isListening))).filter((isUp) => isUp).length;
   return left < t
     ? `${left} of the ${n} in office are left, and nothing is signed without ${t}`
     : `the other ${left} of the ${n} in office go on`;
+}
+
+/** Whether anything accepts a connection there. */
+function isListening(endpoint: string): Promise<boolean> {
+  const { host, port } = parseEndpoint(endpoint);
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1_000 });
+    const done = (isUp: boolean) => (): void => {
+      socket.destroy();
+      resolve(isUp);
+    };
+    socket.once("connect", done(true)).once("error", done(false)).once("timeout", done(false));
+  });
 }
 
 /** Validators and explorer before the chain that they follow; everything is tried, whatever fails. */

@@ -1,14 +1,20 @@
 /** `swarmkeep validator ...`: one member of the swarm. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import type { Command } from "commander";
 
+import { parseListen } from "../net/endpoint.js";
 import { openDataFolder } from "../runtime/data-folder.js";
 import { createLogger } from "../runtime/log.js";
+import { SwarmkeepError } from "../runtime/errors.js";
 import { readMeshFile } from "../runtime/mesh-file.js";
 import {
+  SETTINGS_FILE,
   type ValidatorSettings,
+  checkSettings,
   initialiseValidator,
   openKeys,
-  checkSettings,
   readSettings,
   writeMemberFile,
 } from "../validator/settings.js";
@@ -54,7 +60,9 @@ export function register(group: Command): void {
   withIpfsOptions(
     group
       .command("init")
-      .description("make the keys and settings of a validator; a second run keeps the keys and changes the settings")
+      .description(
+        "make the keys and settings of a validator; a second run keeps the keys, and the settings that are not given",
+      )
       .option("--operator <name>", "who runs it; a mesh takes one validator of each. None for a gateway that applies")
       .requiredOption("--listen <host:port>", "where it listens")
       .option("--endpoint <host:port>", "where others reach it, for the registry (default: the listening address)")
@@ -74,9 +82,14 @@ export function register(group: Command): void {
         // All before the folder is made, and this role's: whoever mistyped may want it for another.
         const sidePort = number(options.sidePort);
         const postEvery = number(options.postEvery);
+        const path = context.dataFolder(ROLE);
+        // What is not given stays as an earlier run set it.
+        const before = existsSync(join(path, SETTINGS_FILE)) ? await readSettings(path) : undefined;
+        const isApart = before !== undefined && before.endpoint !== before.listen;
         const settings: ValidatorSettings = {
+          ...before,
           listen: options.listen,
-          endpoint: options.endpoint ?? options.listen,
+          endpoint: options.endpoint ?? (isApart ? before.endpoint : options.listen),
           scope: options.scope,
           ...(options.stake === undefined ? {} : { stakeWei: parseAmount(options.stake, "--stake").toString() }),
           ...(options.estListen === undefined ? {} : { estListen: options.estListen }),
@@ -86,8 +99,10 @@ export function register(group: Command): void {
           ...ipfsSettings(options),
         };
         checkSettings(settings);
+        expectReachable(settings.endpoint);
+        if (options.operator?.trim() === "") throw noOperator();
         const passphrase = await context.passphrase();
-        const folder = await openDataFolder(context.dataFolder(ROLE), ROLE);
+        const folder = await openDataFolder(path, ROLE);
         try {
           const news = networkNews(options);
           const account = await initialiseValidator(folder, passphrase, {
@@ -150,4 +165,24 @@ export function register(group: Command): void {
   registerDeclare(group);
   registerRewards(group);
   registerStake(group);
+}
+
+/** @throws SwarmkeepError `bad-endpoint` for one at which nobody else reaches anything */
+function expectReachable(endpoint: string): void {
+  const { host, port } = parseListen(endpoint);
+  if (port !== 0 && host !== "0.0.0.0" && host !== "::") return;
+  throw new SwarmkeepError(`others cannot reach a validator at ${endpoint}`, {
+    kind: "usage",
+    code: "bad-endpoint",
+    advice: "Give with --endpoint the address and port under which they do.",
+    details: { endpoint },
+  });
+}
+
+function noOperator(): SwarmkeepError {
+  return new SwarmkeepError("--operator takes a name", {
+    kind: "usage",
+    code: "bad-name",
+    advice: "Name who runs the validator, or leave the option out for a gateway that applies.",
+  });
 }

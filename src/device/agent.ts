@@ -2,7 +2,7 @@
  * The device's agent: it gets a certificate from the swarm, keeps it fresh, proves possession of it, and gives it up. It needs
  * no account, no gas and no ledger; validators it finds by the committee list of its trust bundle.
  */
-import { type Certificate, checkValidity, decodeCertificate } from "../certificate/certificate.js";
+import { type Certificate, checkValidity, decodeCertificate, verifyCertificate } from "../certificate/certificate.js";
 import type { MeshTrust } from "../certificate/bundle.js";
 import {
   type DrlHead,
@@ -34,7 +34,7 @@ import type { Provisioning } from "./provisioning.js";
 import { tooFewAnswers } from "./refusals.js";
 import { revokeSelf } from "./revocation.js";
 import type { DeviceShards } from "./shards.js";
-import type { DeviceStore, PemFile } from "./store.js";
+import { type DeviceStore, type PemFile, damagedFile } from "./store.js";
 import type { SigningChecks } from "./swarm-signing.js";
 import { deviceCredentials, keepAuthority, storedNames } from "./x509-files.js";
 
@@ -342,6 +342,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const encoded = await needCertificate();
       const { key, algorithm, ...fields } = decodeCertificate(encoded);
       checkValidity(fields, seconds(clock));
+      // What was damaged on the disk would be refused by every verifier.
+      try {
+        verifyCertificate(encoded, mesh.trust, seconds(clock), checks);
+      } catch (error) {
+        if (error instanceof Refusal && error.code === "bad-signature") throw damagedFile(store.certificatePath, error);
+        throw error;
+      }
       const stored = await store.proof();
       const lasts =
         stored !== undefined &&

@@ -23,6 +23,7 @@ import { join } from "node:path";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
 import { decodeBundle } from "../certificate/bundle.js";
+import { decodeCommitteeList } from "../certificate/committee-list.js";
 import { decodeCertificate } from "../certificate/certificate.js";
 import type { DeviceKey } from "../certificate/cose-key.js";
 import { decodeDrlProof } from "../certificate/drl.js";
@@ -83,6 +84,7 @@ export interface DeviceStore {
   certifiedMembers(): Promise<ReadonlySet<string>>;
   saveCertifiedMembers(accounts: ReadonlySet<string>): Promise<void>;
   readonly bundlePath: string;
+  readonly certificatePath: string;
   /** Path of the memory of revocation heads (`head-file.ts`). */
   readonly headPath: string;
   close(): Promise<void>;
@@ -157,7 +159,7 @@ export async function readDeviceFiles(path: string): Promise<DeviceFiles> {
   const request = await read("request.json");
   return {
     provisioning: decodeProvisioning(content, join(path, "provisioning.json")),
-    bundle: await readSound(join(path, "bundle.cbor"), decodeBundle),
+    bundle: await readSound(join(path, "bundle.cbor"), decodeWholeBundle),
     certificate: await readSound(join(path, "certificate.cbor"), decodeCertificate),
     x509: await read("certificate.pem"),
     proof: await readSound(join(path, "proof.cbor"), decodeDrlProof),
@@ -187,8 +189,9 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
     folder,
     provisioning,
     bundlePath: paths.bundle,
+    certificatePath: paths.certificate,
     headPath: folder.file("head.json"),
-    bundle: () => readSound(paths.bundle, decodeBundle),
+    bundle: () => readSound(paths.bundle, decodeWholeBundle),
     saveBundle: (bundle) => writeAtomically(paths.bundle, bundle),
     certificate: () => readSound(paths.certificate, decodeCertificate),
     async saveCertificate(certificate) {
@@ -236,6 +239,12 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
     saveCertifiedMembers: (accounts) => writeAtomically(paths.certified, `${JSON.stringify([...accounts])}\n`),
     close: () => folder.close(),
   };
+}
+
+/** With the committee list in it, which other readers leave closed. */
+function decodeWholeBundle(content: Uint8Array): void {
+  const { committeeList } = decodeBundle(content);
+  if (committeeList !== undefined) decodeCommitteeList(committeeList);
 }
 
 /** What a file holds, if that can be read: what lies on a device's disk may have been damaged by anything. */

@@ -35,7 +35,10 @@ function describe({ name, signature }: ErrorDescription, args: Readonly<Record<s
     return word === undefined ? String(args[argument]) : JSON.stringify(word);
   };
   const sentence = notice.replace(/`(\w+)`/g, (_, argument: string) => valueOf(argument)).replace(/\.$/, "");
-  return `${sentence.replace(/[{}]/g, "")} (${name})`;
+  // What the sentence does not say, such as the field of a policy.
+  const said = argumentsOf(notice);
+  const rest = said.length > 0 ? [] : Object.entries(args).map(([argument, value]) => `${argument} ${String(value)}`);
+  return `${sentence.replace(/[{}]/g, "")} (${rest.length === 0 ? name : `${name}: ${rest.join(", ")}`})`;
 }
 
 /**

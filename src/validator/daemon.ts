@@ -45,7 +45,7 @@ import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
 import { MeasuringRunner } from "./measuring.js";
 import { MemberCertificates, memberTopic } from "./member-certificates.js";
-import { ensureRegistered } from "./membership.js";
+import { ensureRegistered, foreignEntry } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { openEndpoints, openMeshSource } from "./mesh-source.js";
@@ -142,6 +142,8 @@ class Validator implements RunningValidator {
   #following: Following | undefined;
   #ended: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
+  /** What the registry has of this validator, by somebody else's hand. */
+  #entryWarning: string | undefined;
   #cleanUp: (() => Promise<void> | void)[] = [];
 
   constructor(options: ValidatorOptions) {
@@ -353,6 +355,7 @@ class Validator implements RunningValidator {
 
     const member = memberTopic({ standing, meshId: mesh.meshId, issued, nowSeconds });
     let start = 0;
+    let hasEntry = false;
     const leaveOffice = (): void => {
       repairing?.abort(new Error("another committee took office, or the validator stops"));
       repairs.forget(true);
@@ -489,6 +492,13 @@ class Validator implements RunningValidator {
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
       await this.#compareClock(source);
+      const entry = foreignEntry(projection, this.account, settings, hexlify(keys.tls.pin));
+      // Its own change is on its way for some blocks after a start.
+      if (entry === undefined) hasEntry = true;
+      if (entry !== undefined && hasEntry && this.#entryWarning === undefined) {
+        log.error(`${entry}: another process has changed it; a restart of this one changes it back`);
+      }
+      this.#entryWarning = hasEntry ? entry : undefined;
       clockAhead.set(this.#watch.clockAhead ?? 0);
       await mark.move(finalised);
       await ceremony.advance(finalised);
@@ -604,6 +614,7 @@ class Validator implements RunningValidator {
       silence: silence ?? null,
       clockAheadSeconds: clockAhead === undefined ? null : Math.round(clockAhead),
       clockWarning: clockWarning ?? null,
+      entryWarning: this.#entryWarning ?? null,
       finalisedBlock: finalised?.number ?? null,
       finalisedTime: finalised?.timestamp ?? null,
       generation: committee?.generation ?? null,

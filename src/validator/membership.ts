@@ -63,6 +63,21 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
   }
 }
 
+/** What the registry has of an active validator that is not what its settings say; undefined where nothing is. */
+export function foreignEntry(
+  projection: Pick<Projection, "member">,
+  account: string,
+  { endpoint, scope }: Pick<ValidatorSettings, "endpoint" | "scope">,
+  tlsPin: string,
+): string | undefined {
+  const member = projection.member(account);
+  const { contact } = member ?? {};
+  if (member?.state !== "active" || contact === undefined) return undefined;
+  if (contact.endpoint !== endpoint) return `the registry has the endpoint ${contact.endpoint}, and not ${endpoint}`;
+  if (contact.scope !== scope) return `the registry has the scope ${contact.scope}, and not ${scope}`;
+  return contact.tlsPin === tlsPin ? undefined : "the registry has another TLS key than this one";
+}
+
 /** A member that starts right after its admission is ahead of finality. */
 async function isAdmittedNow({ registry, sender }: MembershipOptions): Promise<boolean> {
   return (await registry.validator(sender.address)).state !== 0n;

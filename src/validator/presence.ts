@@ -81,7 +81,7 @@ interface Seated {
 }
 
 const DISPUTED =
-  "another process has signed in its place: this data folder is an old one, or a copy of one that is in use. Stop the other process, or put the newest folder in this one's place";
+  "another process has signed in its place: this data folder is an old one, or a copy of one that is in use. Stop the other process, if there is one, or put the newest folder in this one's place; else it signs again when another committee takes office, or a certificate period is over";
 
 export class Presences {
   readonly #options: PresencesOptions;
@@ -259,7 +259,10 @@ export class Presences {
     const isPast = told.isTaken ? other.number < told.number : other.number <= told.number;
     if (isPast || !other.isTaken || this.#isOwn(other)) return;
     if (this.#dispute === undefined) {
-      log.fatal({ seat, own: told.number, other: other.number }, `this validator signs nothing now: ${DISPUTED}`);
+      log.fatal(
+        { toldBy: seat, own: told.number, other: other.number },
+        `this validator signs nothing now: ${DISPUTED}`,
+      );
       this.#leased = -Infinity;
     }
     if (this.#dispute === undefined || other.number > this.#dispute.number) {

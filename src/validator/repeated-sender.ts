@@ -2,6 +2,7 @@
  * Transactions that any of several members may send, and that are asked for at every block until the ledger shows them: each
  * is sent once, and again only after a while.
  */
+import { LedgerError } from "../ledger/errors.js";
 import type { TransactionSender } from "../ledger/sender.js";
 import { failpoint } from "../runtime/failpoint.js";
 import type { Logger } from "../runtime/log.js";
@@ -50,7 +51,12 @@ export class RepeatedSender {
         ({ transactionHash, gasUsed }) =>
           this.#log.info({ action, transactionHash, gasUsed: gasUsed.toString() }, "sent"),
         // Often another member was faster. What matters is tried again for as long as it is asked for.
-        (error: unknown) => this.#log.info({ action, error }, "not sent"),
+        (error: unknown) => {
+          // What only this member can do for its seat, and has not done.
+          const isTwice = error instanceof LedgerError && error.details["error"] === "AlreadyDone";
+          if (isTwice) this.#log.warn({ action, error }, "somebody else has done this with this account");
+          else this.#log.info({ action, error }, "not sent");
+        },
       )
       .finally(() => this.#underWay.delete(name));
   }

@@ -143,6 +143,14 @@ describe("commands of a device", function () {
       }
       await writeFile(path, whole);
     }
+    // What would be read of a certificate with a damaged signature is right, and no verifier would take it.
+    const certificate = join(folder, "device", "certificate.cbor");
+    const sound = await readFile(certificate);
+    const unsound = Uint8Array.from(sound);
+    unsound[unsound.length - 1] = (unsound[unsound.length - 1] as number) ^ 1;
+    await writeFile(certificate, unsound);
+    expect(await fail(["device", "prove", CHALLENGE], 3, "device-folder-damaged")).to.include(certificate);
+    await writeFile(certificate, sound);
     // It can be read, and is not what the root signed.
     const path = join(folder, "device", "bundle.cbor");
     const whole = await readFile(path);

@@ -53,6 +53,9 @@ describe("a contract's refusal", () => {
     expect(said(registry.encodeErrorResult("WrongState", [account, 1, 2]))).to.equal(
       `the ledger refused to try it: ${account} is in "admitted", and this takes it to be in "active" (WrongState)`,
     );
+    expect(said(fleets.encodeErrorResult("InvalidPolicy", ["maximumLifetime", 99]))).to.equal(
+      "the ledger refused to try it: The policy has a field of this value that no policy can have; Policy says which ones it can (InvalidPolicy: field maximumLifetime, value 99)",
+    );
     // Two contracts have one of this name.
     expect(said(ceremony.encodeErrorResult("WrongPhase", [1, 2]))).to.equal(
       'the ledger refused to try it: The ceremony is in phase "accept"; this call belongs to phase "deal" (WrongPhase)',
