@@ -5,7 +5,7 @@
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { type CborLimits, decodeCbor, encodeCbor } from "../certificate/cbor.js";
-import { bytes, list, nullable, tuple, uint } from "../certificate/reader.js";
+import { bytes, list, nullable, text, tuple, uint } from "../certificate/reader.js";
 import type { CertificateSlot } from "./issuance.js";
 
 export interface IssuedRecord extends CertificateSlot {
@@ -29,6 +29,11 @@ export interface CountersAnswer {
   readonly records: readonly IssuedRecord[];
   /** Offset of the next ones; null where these were the last. */
   readonly next: number | null;
+  /**
+   * The office at whose beginning the member knew all that was signed before, by its name; null for none. It has signed nothing since for
+   * periods in which committees before it may have.
+   */
+  readonly known: string | null;
 }
 
 const SMALL: CborLimits = { maximumLength: 16_384, maximumDepth: 1 };
@@ -42,7 +47,11 @@ const readRecord = tuple<IssuedRecord>({
   k: uint(0xffff_ffff),
   digest: bytes(32),
 });
-const readAnswer = tuple<CountersAnswer>({ records: list(readRecord, 0, MAXIMUM_COUNTERS), next: nullable(uint()) });
+const readAnswer = tuple<CountersAnswer>({
+  records: list(readRecord, 0, MAXIMUM_COUNTERS),
+  next: nullable(uint()),
+  known: nullable(text("the name of an office", (name) => name.length <= 100)),
+});
 
 export function encodeCountersRequest({ ceremony, offset }: CountersRequest): Uint8Array {
   return encodeCbor([ceremony, offset]);
@@ -53,13 +62,28 @@ export function decodeCountersRequest(encoded: Uint8Array): CountersRequest {
   return readRequest(decodeCbor(encoded, "counters", SMALL), "counters");
 }
 
-export function encodeCountersAnswer({ records, next }: CountersAnswer): Uint8Array {
-  return encodeCbor([records.map(({ index, period, k, digest }) => [index, period, k, digest]), next]);
+export function encodeCountersAnswer({ records, next, known }: CountersAnswer): Uint8Array {
+  return encodeCbor([records.map(({ index, period, k, digest }) => [index, period, k, digest]), next, known]);
 }
 
 /** @throws Refusal `malformed` */
 export function decodeCountersAnswer(encoded: Uint8Array): CountersAnswer {
   return readAnswer(decodeCbor(encoded, "countersAnswer", LARGE), "countersAnswer");
+}
+
+/** What a member reports of one committee. */
+export interface CountersReport {
+  readonly records: readonly IssuedRecord[];
+  readonly known: string | null;
+}
+
+/**
+ * Whether enough of the members of a committee knew all that was signed before it: then what it took over is reported by more than f
+ * honest ones. Else the committee before that one is asked as well, and so on.
+ * @param names of that committee's office, and of those after it.
+ */
+export function isChainWhole(reports: readonly CountersReport[], names: ReadonlySet<string>, f: number): boolean {
+  return reports.filter(({ known }) => known !== null && names.has(known)).length > 2 * f;
 }
 
 /**

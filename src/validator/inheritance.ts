@@ -8,6 +8,7 @@ import { ZeroAddress } from "ethers";
 import type { Office } from "../ledger/projection.js";
 import { PATH } from "../protocol/api.js";
 import {
+  type CountersReport,
   type IssuedRecord,
   MAXIMUM_COUNTERS,
   MAXIMUM_COUNTERS_BYTES,
@@ -16,6 +17,7 @@ import {
   encodeCountersAnswer,
   encodeCountersRequest,
   inheritedRecords,
+  isChainWhole,
 } from "../protocol/counters.js";
 import { readIfPresent, writeAtomically } from "../runtime/atomic-file.js";
 import type { Clock } from "../runtime/clock.js";
@@ -62,8 +64,10 @@ interface Pending {
 export class Inheritance {
   readonly #options: InheritanceOptions;
   #pending: Pending | undefined;
-  /** Whether this validator knows all that the committee before the present one could sign: it tells that, or nothing. */
-  #tells = false;
+  /** The office at whose beginning this validator knew all that was signed before, by its name. */
+  #known: string | undefined;
+  /** Whether its own book lacks what another process signed in its place. */
+  #isDisputed = false;
 
   constructor(options: InheritanceOptions) {
     this.#options = options;
@@ -79,11 +83,11 @@ export class Inheritance {
     const { path, standing } = this.#options;
     const { parameters } = standing.projection.genesis ?? {};
     const done = await lastDone(path);
-    const knewBefore = before !== undefined && !before.isDisputed && done === nameOf(before.office);
-    this.#tells = done === nameOf(office) || knewBefore;
+    this.#known = done;
+    this.#isDisputed = before?.isDisputed === true;
     if (done === nameOf(office) || !holdsSeat || parameters === undefined) return;
     if (before === undefined) {
-      await writeAtomically(path, `${nameOf(office)}\n`);
+      await this.#write(office);
       return;
     }
     const lastPeriod = Math.floor((time + CLOCK_SKEW_SECONDS) / Number(parameters.certificatePeriodSeconds));
@@ -108,7 +112,7 @@ export class Inheritance {
 
   /**
    * Answers a validator that takes over.
-   * @throws SwarmkeepError `statement-unknown` as long as this one is in office itself, or does not know all
+   * @throws SwarmkeepError `statement-unknown` as long as this one has not read of it, or its own book is not whole
    */
   answer(body: Uint8Array): Uint8Array {
     const request = decodeCountersRequest(body);
@@ -117,11 +121,11 @@ export class Inheritance {
     const isFollowed = standing.committee?.epoch === Number(office?.epoch);
     // An old folder's book is not all that was signed in its place.
     standing.expectPlace();
-    if (office?.ceremony !== BigInt(request.ceremony) || !isFollowed || !this.#tells)
+    if (office?.ceremony !== BigInt(request.ceremony) || !isFollowed || this.#isDisputed)
       throw unknownYet(request.ceremony);
     const records = issued.records(request.offset, MAXIMUM_COUNTERS);
     const next = records.length < MAXIMUM_COUNTERS ? null : request.offset + records.length;
-    return encodeCountersAnswer({ records, next });
+    return encodeCountersAnswer({ records, next, known: this.#known ?? null });
   }
 
   close(): void {
@@ -129,55 +133,90 @@ export class Inheritance {
     this.#pending = undefined;
   }
 
-  async #inherit(pending: Pending, { office: before, isDisputed }: Before, patience: number): Promise<void> {
-    const { issued, path, log, account, standing, clock } = this.#options;
+  /**
+   * From the committee before; and where too few of that knew all, from those before it: a member that came back too late to take
+   * over in its own office has signed nothing that others could have, and says so.
+   */
+  async #inherit(pending: Pending, before: Before, patience: number): Promise<void> {
+    const { issued, standing, clock, log } = this.#options;
     const { office, stop } = pending;
-    const accounts = new Map(
-      before.committee.flatMap((member, i) => (member === ZeroAddress ? [] : [[i + 1, member] as const])),
-    );
-    const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
     // Its own book counts as its report, unless another process signed in its place: which it may have to ask first.
     while (standing.doubts() !== undefined && !standing.isDisputed) await clock.sleep(RETRY, stop.signal);
-    const isWhole = own !== undefined && !isDisputed && !standing.isDisputed;
-    const { n, f } = quorumOf(before.committee.length);
-    const peers = registeredPeers(standing.projection, accounts, own, this.#options.channel);
+    const isOwnWhole = !before.isDisputed && !standing.isDisputed;
+    const names = new Set([nameOf(office)]);
+    let [reports, slots] = [0, 0];
+    for (let from: Office | undefined = before.office; from !== undefined && !names.has(nameOf(from));) {
+      names.add(nameOf(from));
+      // A committee that office was taken from again may be gone for good.
+      const isGone = office.ceremony < from.ceremony;
+      const told = await this.#reportsOf(from, pending, isOwnWhole, isGone ? patience : undefined);
+      const { f } = quorumOf(from.committee.length);
+      const records = inheritedRecords(
+        told.map(({ records: all }) => all),
+        f,
+      );
+      failpoint("inheritance.before-write");
+      await issued.inherit(records);
+      [reports, slots] = [reports + told.length, slots + records.length];
+      if (isGone || isChainWhole(told, names, f)) break;
+      from = standing.projection.takeoverOf(from)?.before;
+    }
+    await this.#write(office);
+    failpoint("inheritance.after-write");
+    stop.signal.throwIfAborted();
+    this.#pending = undefined;
+    log.info({ reports, slots, offices: names.size - 1 }, "counters inherited");
+  }
+
+  async #write(office: Office): Promise<void> {
+    await writeAtomically(this.#options.path, `${nameOf(office)}\n`);
+    this.#known = nameOf(office);
+  }
+
+  /** What n - f members of a committee report, this one among them; of fewer, where `patience` is given and over. */
+  async #reportsOf(
+    from: Office,
+    { office, stop }: Pending,
+    isOwnWhole: boolean,
+    patience: number | undefined,
+  ): Promise<readonly CountersReport[]> {
+    const { issued, account, standing, clock, channel } = this.#options;
+    const accounts = new Map(
+      from.committee.flatMap((member, i) => (member === ZeroAddress ? [] : [[i + 1, member] as const])),
+    );
+    const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
+    const counts = own !== undefined && isOwnWhole;
+    const { n, f } = quorumOf(from.committee.length);
+    const peers = registeredPeers(standing.projection, accounts, own, channel);
     try {
       // Each is away, or still in office by what it has read, until it answers.
       const reports = await pollMembers({
         seats: peers.seats,
         ask: (seat, signal) => this.#report(peers, seat, Number(office.ceremony), signal),
-        needed: n - f - (isWhole ? 1 : 0),
+        needed: n - f - (counts ? 1 : 0),
         graceMilliseconds: GRACE_MILLISECONDS,
-        // A committee that office was taken from again may be gone for good.
-        ...(office.ceremony < before.ceremony ? { patienceMilliseconds: patience } : {}),
+        ...(patience === undefined ? {} : { patienceMilliseconds: patience }),
         clock,
         signal: stop.signal,
       });
-      const all = isWhole ? [...reports, issued.records(0, Number.MAX_SAFE_INTEGER)] : reports;
-      const records = inheritedRecords(all, f);
-      failpoint("inheritance.before-write");
-      await issued.inherit(records);
-      await writeAtomically(path, `${nameOf(office)}\n`);
-      failpoint("inheritance.after-write");
-      stop.signal.throwIfAborted();
-      this.#pending = undefined;
-      this.#tells = true;
-      log.info({ reports: all.length, slots: records.length }, "counters inherited");
+      if (!counts) return reports;
+      return [...reports, { records: issued.records(0, Number.MAX_SAFE_INTEGER), known: this.#known ?? null }];
     } finally {
       peers.close();
     }
   }
 
-  async #report(peers: Peers, seat: number, ceremony: number, signal: AbortSignal): Promise<readonly IssuedRecord[]> {
+  async #report(peers: Peers, seat: number, ceremony: number, signal: AbortSignal): Promise<CountersReport> {
     const records: IssuedRecord[] = [];
+    let known: string | null = null;
     for (let offset: number | null = 0; offset !== null;) {
       const from: number = offset;
       const body = encodeCountersRequest({ ceremony, offset: from });
       const answer = decodeCountersAnswer(await peers.post(seat, PATH.counters, body, signal, MAXIMUM_COUNTERS_BYTES));
       for (const record of answer.records) records.push(record);
-      offset = answer.next;
+      ({ next: offset, known } = answer);
     }
-    return records;
+    return { records, known };
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { type IssuedRecord, inheritedRecords } from "../../src/protocol/counters.js";
+import { type CountersReport, type IssuedRecord, inheritedRecords, isChainWhole } from "../../src/protocol/counters.js";
 import { quorumOf } from "../../src/statements/quorum.js";
 
 function record(index: number, byte: number): IssuedRecord {
@@ -32,5 +32,13 @@ describe("counters that a committee hands over", () => {
     const lie = [record(2, 9), record(2, 9), record(2, 9), record(1, 9)];
     const reports = [lie, lie, ...Array.from({ length: 5 }, () => [record(1, 1)])];
     expect(inheritedRecords(reports, f)).to.deep.equal([record(1, 1)]);
+  });
+
+  it("hang together where more than 2f reports know all before, by the name of that office or of a later one", () => {
+    const names = new Set(["1/2/2", "1/3/3"]);
+    const report = (known: string | null): CountersReport => ({ records: [], known });
+    const whole = ["1/2/2", "1/3/3", "1/2/2"].map(report);
+    expect(isChainWhole(whole, names, 1)).to.equal(true);
+    expect(isChainWhole([...whole.slice(1), report("1/1/1"), report(null)], names, 1)).to.equal(false);
   });
 });

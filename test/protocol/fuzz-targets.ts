@@ -69,8 +69,8 @@ export const protocolTargets: readonly FuzzTarget[] = [
   target<counters.CountersAnswer>(
     "decodeCountersAnswer",
     [
-      { records: [{ index: 5, period: 7, k: 1, digest: word }], next: null },
-      { records: [], next: 16_384 },
+      { records: [{ index: 5, period: 7, k: 1, digest: word }], next: null, known: "1/2/3" },
+      { records: [], next: 16_384, known: null },
     ],
     counters.encodeCountersAnswer,
     counters.decodeCountersAnswer,
