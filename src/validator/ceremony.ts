@@ -230,7 +230,8 @@ export class CeremonyRunner {
     if (this.#activating === undefined) {
       if (standing.silence !== undefined) return;
       const committee = committeeOf({ generation: 0, epoch: 0 }, effect.outcome, view.seated);
-      // A place in the next committee is decided by who has the share: two of them do not.
+      // Also while another process may act in its place: what the new shares sign here is a function of the ledger, and which process
+      // signs in the next office is settled there.
       const signer = this.#signer(committee, running.stored, () => void standing.expectLedger());
       if (signer === undefined) return;
       const { projection } = standing;
