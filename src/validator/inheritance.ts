@@ -112,7 +112,7 @@ export class Inheritance {
 
   /**
    * Answers a validator that takes over.
-   * @throws SwarmkeepError `statement-unknown` as long as this one has not read of it, or its own book is not whole
+   * @throws SwarmkeepError `statement-unknown` as long as this one has not read of it; `place-in-doubt` where its own book is not whole
    */
   answer(body: Uint8Array): Uint8Array {
     const request = decodeCountersRequest(body);
@@ -121,8 +121,8 @@ export class Inheritance {
     const isFollowed = standing.committee?.epoch === Number(office?.epoch);
     // An old folder's book is not all that was signed in its place.
     standing.expectPlace();
-    if (office?.ceremony !== BigInt(request.ceremony) || !isFollowed || this.#isDisputed)
-      throw unknownYet(request.ceremony);
+    if (office?.ceremony !== BigInt(request.ceremony) || !isFollowed) throw unknownYet(request.ceremony);
+    if (this.#isDisputed) throw notWhole();
     const records = issued.records(request.offset, MAXIMUM_COUNTERS);
     const next = records.length < MAXIMUM_COUNTERS ? null : request.offset + records.length;
     return encodeCountersAnswer({ records, next, known: this.#known ?? null });
@@ -218,6 +218,14 @@ export class Inheritance {
     }
     return { records, known };
   }
+}
+
+function notWhole(): SwarmkeepError {
+  return new SwarmkeepError("another process signed in this validator's place, so that its book is not whole", {
+    kind: "refused",
+    code: "place-in-doubt",
+    advice: "Go by what the other members report.",
+  });
 }
 
 function unknownYet(ceremony: number): SwarmkeepError {
