@@ -28,11 +28,8 @@ export class LedgerWatch {
   /** What is wrong with the clock, or may be: blocks are some seconds old when they are seen, and none is from the future. */
   get clockWarning(): string | undefined {
     const ahead = this.#clockAhead ?? 0;
-    if (ahead < -CLOCK_SKEW_SECONDS) {
-      return `this machine's clock is ${seconds(-ahead)} behind the time of the newest block: set it right`;
-    }
-    if (ahead <= CLOCK_SKEW_SECONDS) return undefined;
-    return `the newest block is ${seconds(ahead)} old by this machine's clock: the clock is ahead, or the ledger's node is behind`;
+    if (ahead < -CLOCK_SKEW_SECONDS) return clockBehind(-ahead);
+    return ahead > CLOCK_SKEW_SECONDS ? clockAheadOf("the newest block", ahead) : undefined;
   }
 
   /** @param time of the newest block, seconds since 1970; undefined where nobody told it. */
@@ -57,13 +54,18 @@ export class LedgerWatch {
     if (now > this.#lastGoodLook + 1000 * lifetime) return error?.message ?? "the ledger does not answer";
     if (now > this.#newest.since + 1000 * lifetime) return "the ledger makes no blocks";
     const age = now / 1000 - finalised.timestamp;
-    if (age > lifetime + CLOCK_SKEW_SECONDS) {
-      return `the newest final block is ${seconds(age)} old by this machine's clock: the clock is ahead, or the ledger's node is behind`;
-    }
-    return (this.#clockAhead ?? 0) < -CLOCK_SKEW_SECONDS || age < -CLOCK_SKEW_SECONDS
-      ? `this machine's clock is ${seconds(Math.max(-age, -(this.#clockAhead ?? 0)))} behind the time of the newest block: set it right`
-      : undefined;
+    if (age > lifetime + CLOCK_SKEW_SECONDS) return clockAheadOf("the newest final block", age);
+    const ahead = Math.min(age, this.#clockAhead ?? age);
+    return ahead < -CLOCK_SKEW_SECONDS ? clockBehind(-ahead) : undefined;
   }
+}
+
+function clockBehind(by: number): string {
+  return `this machine's clock is ${seconds(by)} behind the time of the newest block: set it right`;
+}
+
+function clockAheadOf(block: string, age: number): string {
+  return `${block} is ${seconds(age)} old by this machine's clock: the clock is ahead, or the ledger's node is behind`;
 }
 
 const seconds = (count: number): string => `${Math.round(count)} s`;
