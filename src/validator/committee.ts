@@ -2,6 +2,7 @@
 import type { SharedBlsKey } from "../crypto/threshold-bls.js";
 import type { SharedEdKey } from "../crypto/frost.js";
 import type { GroupKeys } from "../crypto/outcome.js";
+import type { Office } from "../ledger/projection.js";
 import { type Quorum, quorumOf } from "../statements/quorum.js";
 
 export interface Committee {
@@ -37,4 +38,14 @@ export function committeeOf(
     blsKey: { groupKey: keys.bls, t: quorum.t, verificationKeys: pick("g1") },
     edKey: { groupKey: keys.ed25519, t: quorum.t, n: quorum.n, verificationKeys: pick("ed25519") },
   };
+}
+
+/** The seat of an account; undefined for who has none. */
+export function seatOf(accounts: ReadonlyMap<number, string>, account: string): number | undefined {
+  return [...accounts].find(([, one]) => one.toLowerCase() === account.toLowerCase())?.[0];
+}
+
+/** Names an office, in files and between members: one that goes back to the committee before has its name of then. */
+export function officeName({ generation, epoch, ceremony }: Office): string {
+  return `${generation}/${epoch}/${ceremony}`;
 }

@@ -32,7 +32,7 @@ import { createMetrics } from "../runtime/metrics.js";
 import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { CeremonyRunner, TURN_SECONDS } from "./ceremony.js";
-import type { Committee } from "./committee.js";
+import { type Committee, seatOf } from "./committee.js";
 import { countedPeers } from "./duties.js";
 import { Following } from "./following.js";
 import { formerKeys } from "./generations.js";
@@ -286,7 +286,7 @@ class Validator implements RunningValidator {
         standing.signer = signer;
         leaveOffice();
         presences.begin(office, committee, signer !== undefined);
-        const seat = [...committee.accounts].find(([, one]) => one.toLowerCase() === this.account.toLowerCase())?.[0];
+        const seat = seatOf(committee.accounts, this.account);
         if (signer === undefined && seat !== undefined) repairOwn(office, committee, seat);
         if (signer !== undefined) takeOffice(committee, signer);
         else

@@ -26,6 +26,7 @@ import type { Logger } from "../runtime/log.js";
 import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { quorumOf } from "../statements/quorum.js";
+import { officeName, seatOf } from "./committee.js";
 import type { IssuedBook } from "./issued.js";
 import { type MemberChannel, type Peers, registeredPeers } from "./peers.js";
 import { pollMembers } from "./polling.js";
@@ -85,7 +86,7 @@ export class Inheritance {
     const done = await lastDone(path);
     this.#known = done;
     this.#isDisputed = before?.isDisputed === true;
-    if (done === nameOf(office) || !holdsSeat || parameters === undefined) return;
+    if (done === officeName(office) || !holdsSeat || parameters === undefined) return;
     if (before === undefined) {
       await this.#write(office);
       return;
@@ -143,10 +144,10 @@ export class Inheritance {
     // Its own book counts as its report, unless another process signed in its place: which it may have to ask first.
     while (standing.doubts() !== undefined && !standing.isDisputed) await clock.sleep(RETRY, stop.signal);
     const isOwnWhole = !before.isDisputed && !standing.isDisputed;
-    const names = new Set([nameOf(office)]);
+    const names = new Set([officeName(office)]);
     let [reports, slots] = [0, 0];
-    for (let from: Office | undefined = before.office; from !== undefined && !names.has(nameOf(from));) {
-      names.add(nameOf(from));
+    for (let from: Office | undefined = before.office; from !== undefined && !names.has(officeName(from));) {
+      names.add(officeName(from));
       // A committee that office was taken from again may be gone for good.
       const isGone = office.ceremony < from.ceremony;
       const told = await this.#reportsOf(from, pending, isOwnWhole, isGone ? patience : undefined);
@@ -169,8 +170,8 @@ export class Inheritance {
   }
 
   async #write(office: Office): Promise<void> {
-    await writeAtomically(this.#options.path, `${nameOf(office)}\n`);
-    this.#known = nameOf(office);
+    await writeAtomically(this.#options.path, `${officeName(office)}\n`);
+    this.#known = officeName(office);
   }
 
   /** What n - f members of a committee report, this one among them; of fewer, where `patience` is given and over. */
@@ -184,7 +185,7 @@ export class Inheritance {
     const accounts = new Map(
       from.committee.flatMap((member, i) => (member === ZeroAddress ? [] : [[i + 1, member] as const])),
     );
-    const own = [...accounts].find(([, member]) => member.toLowerCase() === account.toLowerCase())?.[0];
+    const own = seatOf(accounts, account);
     const counts = own !== undefined && isOwnWhole;
     const { n, f } = quorumOf(from.committee.length);
     const peers = registeredPeers(standing.projection, accounts, own, channel);
@@ -236,8 +237,6 @@ function unknownYet(ceremony: number): SwarmkeepError {
     details: { ceremony },
   });
 }
-
-const nameOf = ({ generation, epoch, ceremony }: Office): string => `${generation}/${epoch}/${ceremony}`;
 
 /** The office up to which everything was inherited when this validator last wrote it down. */
 async function lastDone(path: string): Promise<string | undefined> {

@@ -32,7 +32,7 @@ import { CLOCK_SKEW_SECONDS } from "../statements/cose.js";
 import { SwarmkeepError } from "../statements/errors.js";
 import { quorumOf } from "../statements/quorum.js";
 import { type Caller, expectValidator } from "./caller.js";
-import type { Committee } from "./committee.js";
+import { type Committee, officeName, seatOf } from "./committee.js";
 import { type MemberChannel, type Peers, registeredPeers } from "./peers.js";
 import { pollMembers } from "./polling.js";
 import type { PresenceBook } from "./presence-book.js";
@@ -128,7 +128,7 @@ export class Presences {
 
   /** Whether another process is known to have signed in this validator's place while a committee was in office. */
   wasDisputed(office: Office): boolean {
-    return this.#options.book.isDisputed(nameOf(office));
+    return this.#options.book.isDisputed(officeName(office));
   }
 
   /** A committee took office. @param holdsSeat whether this validator sits in it. Returns at once. */
@@ -138,11 +138,10 @@ export class Presences {
     this.#dispute = undefined;
     standing.isDisputed = false;
     if (!holdsSeat) return;
-    const isOwn = (one: string): boolean => one.toLowerCase() === account.toLowerCase();
-    const own = [...committee.accounts].find(([, one]) => isOwn(one))?.[0];
+    const own = seatOf(committee.accounts, account);
     const peers = registeredPeers(standing.projection, committee.accounts, own, channel);
     const { t } = quorumOf(committee.keys.verificationKeys.length);
-    const seated = { office: nameOf(office), peers, needed: t - 1, stop: new AbortController() };
+    const seated = { office: officeName(office), peers, needed: t - 1, stop: new AbortController() };
     this.#seated = seated;
     // A restart does not settle it.
     if (book.isDisputed(seated.office)) this.#dispute = { number: book.number, since: clock.now() };
@@ -169,8 +168,7 @@ export class Presences {
         details: { account },
       });
     }
-    const members = [...(standing.committee?.accounts.values() ?? [])];
-    if (!members.some((one) => one.toLowerCase() === account.toLowerCase())) {
+    if (standing.committee === undefined || seatOf(standing.committee.accounts, account) === undefined) {
       throw new SwarmkeepError(`by what this validator has read, ${account} is not in office`, {
         kind: "refused",
         code: "statement-unknown",
@@ -351,7 +349,6 @@ export class Presences {
 }
 
 const keyOf = ({ number, nonce }: Pick<SignedPresence, "number" | "nonce">): string => `${number} ${hexlify(nonce)}`;
-const nameOf = ({ generation, epoch, ceremony }: Office): string => `${generation}/${epoch}/${ceremony}`;
 
 function anotherInstance(endpoint: string): SwarmkeepError {
   return new SwarmkeepError(`another process answers for this validator at ${endpoint}: its data folder was copied`, {
