@@ -12,7 +12,7 @@ import { contractsAt } from "../ledger/contracts.js";
 import { type LedgerEvent, eventDecoder } from "../ledger/events.js";
 import { Follower, type FollowerHealth } from "../ledger/follower.js";
 import { MeshReader } from "../ledger/mesh-reader.js";
-import { type Office, Projection } from "../ledger/projection.js";
+import { Projection } from "../ledger/projection.js";
 import { TransactionSender } from "../ledger/sender.js";
 import { MemberServers } from "../net/member-servers.js";
 import { type RunningPlainServer, startPlainServer } from "../net/plain-server.js";
@@ -45,7 +45,7 @@ import { Inheritance } from "./inheritance.js";
 import { IssuedBook } from "./issued.js";
 import { MeasuringRunner } from "./measuring.js";
 import { MemberCertificates, memberTopic } from "./member-certificates.js";
-import { ensureRegistered, foreignEntry } from "./membership.js";
+import { EntryWatch, ensureRegistered } from "./membership.js";
 import { meshContext } from "./mesh-context.js";
 import type { LedgerSource } from "../ledger/source.js";
 import { openEndpoints, openMeshSource } from "./mesh-source.js";
@@ -56,7 +56,8 @@ import { Presences } from "./presence.js";
 import { Probed } from "./probed.js";
 import { probeMetrics } from "./probing.js";
 import { PskStore } from "./psk-store.js";
-import { RepairHelper, repairOwnShare } from "./repairing.js";
+import { RepairHelper } from "./repair-helper.js";
+import { OwnRepair } from "./repairing.js";
 import { validatorRoutes } from "./routes.js";
 import { RotationRunner } from "./rotation.js";
 import { parseListen } from "../net/endpoint.js";
@@ -142,8 +143,7 @@ class Validator implements RunningValidator {
   #following: Following | undefined;
   #ended: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
-  /** What the registry has of this validator, by somebody else's hand. */
-  #entryWarning: string | undefined;
+  #entry: EntryWatch | undefined;
   #cleanUp: (() => Promise<void> | void)[] = [];
 
   constructor(options: ValidatorOptions) {
@@ -287,7 +287,8 @@ class Validator implements RunningValidator {
         leaveOffice();
         presences.begin(office, committee, signer !== undefined);
         const seat = seatOf(committee.accounts, this.account);
-        if (signer === undefined && seat !== undefined) repairOwn(office, committee, seat);
+        // Without its share, for it was late or lost it, this member is of no use to the committee that it sits in.
+        if (signer === undefined && seat !== undefined) ownRepair.begin(office, committee, seat);
         if (signer !== undefined) takeOffice(committee, signer);
         else
           this.#following = new Following({
@@ -334,30 +335,19 @@ class Validator implements RunningValidator {
     });
 
     const repairs = new RepairHelper(standing, this.#clock);
-    let repairing: AbortController | undefined;
-    /** Without its share, for it was late or lost it, this member is of no use to the committee that it sits in. */
-    const repairOwn = (office: Office, committee: Committee, seat: number): void => {
-      repairing = new AbortController();
-      const { signal } = repairing;
-      const peers = registeredPeers(projection, committee.accounts, seat, channel);
-      const ceremonyNumber = Number(office.ceremony);
-      repairOwnShare({ committee, ceremony: ceremonyNumber, seat, peers, clock: this.#clock, log, signal })
-        .then((shares) => {
-          log.info({ seat, ceremony: ceremonyNumber }, "the share was repaired");
-          ceremony.adopt(office.ceremony, shares);
-        })
-        .catch((error: unknown) => {
-          if (!signal.aborted) log.error({ error }, "the share is not repaired");
-        })
-        .finally(() => peers.close());
-    };
+    const ownRepair = new OwnRepair({
+      channel,
+      projection,
+      clock: this.#clock,
+      log,
+      onRepaired: (office, shares) => ceremony.adopt(office.ceremony, shares),
+    });
     this.#cleanUp.push(() => repairs.forget(true));
 
     const member = memberTopic({ standing, meshId: mesh.meshId, issued, nowSeconds });
     let start = 0;
-    let hasEntry = false;
     const leaveOffice = (): void => {
-      repairing?.abort(new Error("another committee took office, or the validator stops"));
+      ownRepair.close();
       repairs.forget(true);
       this.#office?.maker.close();
       this.#office?.peers.close();
@@ -481,6 +471,10 @@ class Validator implements RunningValidator {
       signal: this.#stop.signal,
     });
 
+    const { registry } = contractsAt(addresses, first.provider);
+    const registered = { context, projection, registry, sender, keys, settings, bls: this.#bls, log };
+    const entry = new EntryWatch(registered);
+    this.#entry = entry;
     const onBlock = async (finalised: FinalisedBlock): Promise<void> => {
       const { genesis } = projection;
       if (genesis === undefined) return;
@@ -492,13 +486,7 @@ class Validator implements RunningValidator {
       signed.set(issued.count);
       finalisedBlock.set(finalised.number);
       await this.#compareClock(source);
-      const entry = foreignEntry(projection, this.account, settings, hexlify(keys.tls.pin));
-      // Its own change is on its way for some blocks after a start.
-      if (entry === undefined) hasEntry = true;
-      if (entry !== undefined && hasEntry && this.#entryWarning === undefined) {
-        log.error(`${entry}: another process has changed it; a restart of this one changes it back`);
-      }
-      this.#entryWarning = hasEntry ? entry : undefined;
+      entry.advance();
       clockAhead.set(this.#watch.clockAhead ?? 0);
       await mark.move(finalised);
       await ceremony.advance(finalised);
@@ -512,8 +500,6 @@ class Validator implements RunningValidator {
       const deleted = await holding.deleteExpired();
       if (deleted.length > 0) log.info({ deleted }, "expired shards deleted");
     };
-    const { registry } = contractsAt(addresses, first.provider);
-    const registered = { context, projection, registry, sender, keys, settings, bls: this.#bls, log };
     this.#ended = this.#follow(follower, onBlock, {
       expectAlone: () => presences.expectAlone(projection.member(this.account)),
       register: () => ensureRegistered(registered),
@@ -614,7 +600,7 @@ class Validator implements RunningValidator {
       silence: silence ?? null,
       clockAheadSeconds: clockAhead === undefined ? null : Math.round(clockAhead),
       clockWarning: clockWarning ?? null,
-      entryWarning: this.#entryWarning ?? null,
+      entryWarning: this.#entry?.warning ?? null,
       finalisedBlock: finalised?.number ?? null,
       finalisedTime: finalised?.timestamp ?? null,
       generation: committee?.generation ?? null,

@@ -63,6 +63,35 @@ export async function ensureRegistered(options: MembershipOptions): Promise<void
   }
 }
 
+/** Watches that nobody else changes this validator's entry. */
+export class EntryWatch {
+  readonly #look: () => string | undefined;
+  readonly #log: Logger;
+  /** Whether it was as the settings say: this process's own change is on its way for some blocks after a start. */
+  #wasOwn = false;
+  #warning: string | undefined;
+
+  constructor({ projection, sender, settings, keys, log }: MembershipOptions) {
+    this.#look = () => foreignEntry(projection, sender.address, settings, hexlify(keys.tls.pin));
+    this.#log = log;
+  }
+
+  /** What is in the entry by somebody else's hand; undefined where nothing is. */
+  get warning(): string | undefined {
+    return this.#warning;
+  }
+
+  /** Looks again, with a block. */
+  advance(): void {
+    const entry = this.#look();
+    if (entry === undefined) this.#wasOwn = true;
+    if (entry !== undefined && this.#wasOwn && this.#warning === undefined) {
+      this.#log.error(`${entry}: another process has changed it; a restart of this one changes it back`);
+    }
+    this.#warning = this.#wasOwn ? entry : undefined;
+  }
+}
+
 /** What the registry has of an active validator that is not what its settings say; undefined where nothing is. */
 export function foreignEntry(
   projection: Pick<Projection, "member">,

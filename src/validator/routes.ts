@@ -38,7 +38,7 @@ import type { InOfficeParts } from "./office.js";
 import type { Presences } from "./presence.js";
 import type { Probed } from "./probed.js";
 import type { PskStore } from "./psk-store.js";
-import type { RepairHelper } from "./repairing.js";
+import type { RepairHelper } from "./repair-helper.js";
 import { type RevokingOptions, coSignRevocation, submitRevocation } from "./revoking.js";
 import { HealthStatements, signedDigests } from "./transparency.js";
 import type { TlsIdentity } from "../net/tls-identity.js";
