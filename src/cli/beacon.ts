@@ -40,8 +40,9 @@ export function register(group: Command): void {
 }
 
 async function verify(context: CommandContext, options: VerifyOptions): Promise<void> {
-  const chain = options.file === undefined ? await fromLedger(context, options) : await fromFile(options.file, options);
+  // Before anybody is asked for anything.
   const expected = options.key?.map((key) => parseHex(key, "--key", 48));
+  const chain = options.file === undefined ? await fromLedger(context, options) : await fromFile(options.file, options);
   if (expected !== undefined) expectBeaconKeys(chain, expected);
   verifyBeaconChain(chain, nobleBls);
   if (options.out !== undefined) await writeAtomically(options.out, formatBeaconChain(chain), PUBLIC_FILE);

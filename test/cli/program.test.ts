@@ -52,6 +52,9 @@ describe("the command line", () => {
     const none = { chainId: 1n, meshId: new Uint8Array(32), rotation: new Uint8Array(20), keys: [], links: [] };
     await writeFile(file, formatBeaconChain(none));
     expectSentence(await swarmkeep(["beacon", "verify", "--file", file]), "refused", "no-beacon");
+    // A mistyped key is told before the ledger is looked for.
+    const mistyped = await swarmkeep(["beacon", "verify", "--mesh", `${file}.none`, "--key", "xx"]);
+    expect(mistyped.stderr).to.include("--key");
     const both = await swarmkeep(["beacon", "verify", "--file", file, "--mesh", file]);
     expectSentence(both, "usage", "conflicting-options");
     await removeScratchFolders();
