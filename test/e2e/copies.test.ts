@@ -5,13 +5,14 @@ import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
+import { freePorts } from "../../src/net/free-ports.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { PresenceBook } from "../../src/validator/presence-book.js";
 import { SETTINGS_FILE } from "../../src/validator/settings.js";
 import { type Device, type Fleet, askOne, codeOf, makeFleet, openFrom, provisioningOf } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { type Health, ValidatorProcess } from "./validator-process.js";
-import { eventually, freePorts } from "./waiting.js";
+import { eventually } from "./waiting.js";
 
 const SKEWED_CLOCK = fileURLToPath(new URL("./skewed-clock.mjs", import.meta.url));
 

@@ -6,13 +6,14 @@ import { expect } from "chai";
 import { Wallet } from "ethers";
 
 import { openDevice } from "../../src/device/open.js";
+import { freePorts } from "../../src/net/free-ports.js";
 import { KEY_TYPE } from "../../src/statements/cose.js";
 import { quorumOf } from "../../src/statements/quorum.js";
 import { OfflineVerifier, codeOf, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { command, succeed } from "./processes.js";
 import type { ValidatorProcess } from "./validator-process.js";
-import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
+import { PASSPHRASE, eventually } from "./waiting.js";
 
 describe("governance of a swarm of processes", function () {
   this.timeout(600_000);

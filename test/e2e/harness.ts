@@ -10,6 +10,7 @@ import { Wallet } from "ethers";
 
 import { Endpoint } from "../../src/ledger/endpoint.js";
 import { LOCAL_CHAIN_ID, type LocalNode, startLocalNode } from "../../src/ledger/local-node.js";
+import { freePorts } from "../../src/net/free-ports.js";
 import { fundFromNode } from "../../src/operator/dev-account.js";
 import { type MeshLedger, openMeshLedger } from "../../src/operator/ledger.js";
 import { createOperatorFolder } from "../../src/operator/operator-folder.js";
@@ -21,7 +22,7 @@ import { LIGHT_KDF } from "../../src/runtime/sealed-file.js";
 import { initialiseValidator, writeMemberFile } from "../../src/validator/settings.js";
 import { startWithCrashes } from "./crashes.js";
 import { forgetPid, succeed, watchPid } from "./processes.js";
-import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
+import { PASSPHRASE, eventually } from "./waiting.js";
 import { ValidatorProcess } from "./validator-process.js";
 
 const ETHER = 10n ** 18n;

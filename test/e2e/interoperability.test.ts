@@ -24,6 +24,7 @@ import { tlsKeyStruct } from "../../src/ledger/points.js";
 import { createClient } from "../../src/net/client.js";
 import { openConnection } from "../../src/net/connection.js";
 import { formatEndpoint, parseEndpoint } from "../../src/net/endpoint.js";
+import { freePorts } from "../../src/net/free-ports.js";
 import { signWithTlsKey } from "../../src/net/tls-identity.js";
 import { giveCode } from "../../src/operator/enrolment-code.js";
 import { withSender } from "../../src/operator/ledger.js";
@@ -38,7 +39,7 @@ import { type Ran, run, withTool } from "../tools.js";
 import { type Fleet, SCOPE, codeOf, makeFleet, openFrom } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { guarded } from "./processes.js";
-import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
+import { PASSPHRASE, eventually } from "./waiting.js";
 
 /** Of a size that X.509 is offered for: an hour's certificates, eight in each hour. */
 const POLICY = { maximumLifetime: 3_600, quota: 8 };

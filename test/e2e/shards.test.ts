@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { freePorts } from "../../src/net/free-ports.js";
 import { createRegistrarFolder } from "../../src/operator/registrar-folder.js";
 import { writeAccountKeystore } from "../../src/runtime/account-keystore.js";
 import { silentLogger } from "../../src/runtime/log.js";
@@ -17,7 +18,7 @@ import { shardTopic } from "../../src/store/ipfs-store.js";
 import { type Fleet, makeFleet, openFrom, untilRead } from "./devices.js";
 import { type LocalMesh, sharedMesh, tellLogsOnFailure } from "./harness.js";
 import { command, daemon, succeed } from "./processes.js";
-import { PASSPHRASE, eventually, freePorts } from "./waiting.js";
+import { PASSPHRASE, eventually } from "./waiting.js";
 
 describe("keys in shards in a swarm of processes", function () {
   this.timeout(600_000);

@@ -1,6 +1,4 @@
 /** Waiting for what comes about in other processes, and names that all of these tests share. */
-import { createServer } from "node:net";
-
 export const PASSPHRASE = "an end to end test";
 
 /**
@@ -22,21 +20,4 @@ export async function eventually<T>(what: string, look: () => Promise<T | undefi
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-/** Ports of loopback that nothing listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer();
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

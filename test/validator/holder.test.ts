@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { HDNodeWallet, hexlify } from "ethers";
 import { network } from "hardhat";
 
+import { freePorts } from "../../src/net/free-ports.js";
 import { type MeshLedger, openMeshLedger } from "../../src/operator/ledger.js";
 import {
   type OpenHolders,
@@ -20,7 +21,6 @@ import { type RunningHolder, startHolder } from "../../src/validator/holder.js";
 import { initialiseHolder, openHolder } from "../../src/validator/holder-folder.js";
 import { type Mesh } from "../contracts/mesh.js";
 import { BATCH, withFleet } from "../contracts/shard-map-fixture.js";
-import { freePorts } from "../e2e/waiting.js";
 import { Proxy } from "../ledger/support/proxy.js";
 import { type Served, serve } from "../ledger/support/serve.js";
 import { removeScratchFolders, scratchFolder } from "../runtime/scratch.js";

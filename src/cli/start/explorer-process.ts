@@ -1,9 +1,10 @@
 /** The explorer of the demonstration's mesh: `swarmkeep explorer` as a process of its own. */
+import { portOrFree } from "../../net/free-ports.js";
 import { SwarmkeepError } from "../../runtime/errors.js";
 import type { Progress } from "../progress.js";
 import { type DaemonProcess, startDaemon } from "./daemon-process.js";
 import { type Running, until } from "./local-mesh.js";
-import { type Workspace, portOrFree } from "./workspace.js";
+import type { Workspace } from "./workspace.js";
 
 export interface ExplorerProcess extends DaemonProcess {
   /** Where a browser finds it. */

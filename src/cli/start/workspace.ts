@@ -1,7 +1,7 @@
 /** The data folder of the local demonstration, and what it remembers from one start to the next. */
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 
+import { freePorts } from "../../net/free-ports.js";
 import { readIfPresent, writeAtomically } from "../../runtime/atomic-file.js";
 import { type DataFolder, openDataFolder, setAside as setFolderAside } from "../../runtime/data-folder.js";
 import { SwarmkeepError } from "../../runtime/errors.js";
@@ -98,31 +98,4 @@ function parseState(content: Uint8Array | undefined, path: string): State | unde
       cause,
     });
   }
-}
-
-/** The port, if nothing listens on it now; else another one. */
-export async function portOrFree(port: number): Promise<number> {
-  const [found = 0] = await portsOf([port]).catch(() => portsOf([0]));
-  return found;
-}
-
-/** Ports that nothing listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  return portsOf(Array.from({ length: count }, () => 0));
-}
-
-/** Those ports, any free one for each 0. @throws Error if something listens on one of them. */
-async function portsOf(wanted: readonly number[]): Promise<number[]> {
-  const servers = await Promise.all(
-    wanted.map(
-      (port) =>
-        new Promise<ReturnType<typeof createServer>>((done, fail) => {
-          const server = createServer().once("error", fail);
-          server.listen(port, "127.0.0.1", () => done(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }
