@@ -95,9 +95,11 @@ interface IFleetRegistry {
     error InvalidScopeCount(uint256 count);
     /// @notice `scope` lies in none of the grant's scopes.
     error ScopeNotGranted(string scope);
-    /// @notice The grant has a field of this value that no grant can have; {Grant} says which ones it can.
+    /// @notice No grant has a `field` of `value`: the registrar is some account, indexes are 1 to 2^40, and the expiry lies
+    /// ahead and below 2^40.
     error InvalidGrant(string field, uint256 value);
-    /// @notice The policy has a field of this value that no policy can have; {Policy} says which ones it can.
+    /// @notice No policy has a `field` of `value`: a lifetime is 60 s to 366 days, a quota at least 1, join methods are 1 to 15,
+    /// and a grace is at most 366 days.
     error InvalidPolicy(string field, uint256 value);
     /// @notice A manifest root is a hash, never zero.
     error InvalidManifestRoot();

@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import type { Command } from "commander";
+import type { Command, CommanderError } from "commander";
 
 import { Refusal } from "../certificate/refusal.js";
 import { readLimited } from "../runtime/atomic-file.js";
@@ -181,8 +181,28 @@ export function parseCount(text: string, what: string, maximum = Number.MAX_SAFE
   return value;
 }
 
-/** Seconds from `90`, `90s`, `15m`, `24h` or `7d`. @throws SwarmkeepError `bad-duration` */
-export function parseDuration(text: string, what: string): number {
+/** What the parser of command lines refuses. */
+export function usageError(error: CommanderError): SwarmkeepError {
+  return new SwarmkeepError(error.message.replace(/^error: /, "").replaceAll("\n", " "), {
+    kind: "usage",
+    // Codes of ours are in lower case with hyphens, the parser's in camel case.
+    code: error.code.replace(/^commander\./, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    advice: "See what the command takes with --help.",
+    cause: error,
+  });
+}
+
+/** In seconds. */
+interface DurationLimits {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** Of the certificates that a fleet's policy can allow (contracts/interfaces/IFleetRegistry.sol). */
+export const LIFETIMES: DurationLimits = { minimum: 60, maximum: 366 * 86_400 };
+
+/** Seconds from `90`, `90s`, `15m`, `24h` or `7d`. @throws SwarmkeepError `bad-duration`, also where they are not in `limits` */
+export function parseDuration(text: string, what: string, limits?: DurationLimits): number {
   const match = /^([0-9]{1,9})([smhd]?)$/.exec(text);
   const unit = { "": 1, s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] ?? ""];
   if (match === null || unit === undefined || Number(match[1]) === 0) {
@@ -193,7 +213,16 @@ export function parseDuration(text: string, what: string): number {
       details: { text },
     });
   }
-  return Number(match[1]) * unit;
+  const seconds = Number(match[1]) * unit;
+  if (limits !== undefined && (seconds < limits.minimum || seconds > limits.maximum)) {
+    throw new SwarmkeepError(`${what} is ${text}, and has to be ${limits.minimum} to ${limits.maximum} s`, {
+      kind: "usage",
+      code: "bad-duration",
+      advice: "Give a time between these.",
+      details: { seconds, ...limits },
+    });
+  }
+  return seconds;
 }
 
 /** Wei, above zero, from an amount with its unit. @throws SwarmkeepError `bad-amount` */

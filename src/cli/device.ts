@@ -23,6 +23,7 @@ import { readPassphrase } from "../runtime/passphrase.js";
 import { when } from "../statements/time.js";
 import {
   type CommandContext,
+  LIFETIMES,
   action,
   asSwarmkeepError,
   describe,
@@ -289,7 +290,7 @@ function certificateOptions({ alg, lifetime, scope, newKey, attempts, x509, name
     ...(x509 === false && { x509 }),
     ...(name !== undefined && { names: name }),
     ...(alg !== undefined && { algorithm: parseAlgorithm(alg) }),
-    ...(lifetime !== undefined && { lifetimeSeconds: parseDuration(lifetime, "--lifetime") }),
+    ...(lifetime !== undefined && { lifetimeSeconds: parseDuration(lifetime, "--lifetime", LIFETIMES) }),
     ...(scope !== undefined && { scope: checkedScope(scope) }),
     ...(newKey !== undefined && { newKey: parseKeyType(newKey) }),
     ...(attempts !== undefined && { attempts: parseCount(attempts, "--attempts", 1_000) }),

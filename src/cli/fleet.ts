@@ -37,7 +37,7 @@ import { readPassphrase, readPin } from "../runtime/passphrase.js";
 import { KEY_TYPE } from "../statements/cose.js";
 import { isScope, scopeContains } from "../statements/scope.js";
 import { when } from "../statements/time.js";
-import { type CommandContext, action, parseCount, parseDuration, readInput } from "./command.js";
+import { type CommandContext, LIFETIMES, action, parseCount, parseDuration, readInput } from "./command.js";
 import { registerPay } from "./fleet-pay.js";
 import {
   type KeystoreOptions,
@@ -209,7 +209,7 @@ interface ProvisionOptions {
 async function provision(context: CommandContext, options: ProvisionOptions, name = ""): Promise<void> {
   const lots = await lotsOf(options);
   const deviceClass = parseCount(options.class, "--class", 0xff);
-  const lifetimeSeconds = parseDuration(options.lifetime, "--lifetime");
+  const lifetimeSeconds = parseDuration(options.lifetime, "--lifetime", LIFETIMES);
   expectScopes([options.scope]);
   expectName(name);
   const devicePassphrase =
@@ -287,11 +287,13 @@ async function registerFirst(context: CommandContext, options: RegisterOptions, 
   const grantId = options.grant === undefined ? undefined : BigInt(parseCount(options.grant, "--grant", U32));
   if (options.scope !== undefined) expectScopes(options.scope);
   const longest =
-    options.maximumLifetime === undefined ? undefined : parseDuration(options.maximumLifetime, "--maximum-lifetime");
+    options.maximumLifetime === undefined
+      ? undefined
+      : parseDuration(options.maximumLifetime, "--maximum-lifetime", LIFETIMES);
   const terms = {
     quota: parseCount(options.quota, "--quota", 0xffff),
     joinMethods: Object.values(JOIN_METHOD_BITS).reduce((all, bit) => all | bit, 0),
-    graceSeconds: parseDuration(options.grace, "--grace"),
+    graceSeconds: parseDuration(options.grace, "--grace", { ...LIFETIMES, minimum: 1 }),
   };
   await onLedger(context, name, options.rebase === true, async (ledger, registrar, batch) => {
     const { scope, lifetimeSeconds } = batch.facts;

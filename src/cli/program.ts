@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
 import { SwarmkeepError, exitCode } from "../runtime/errors.js";
-import { type GlobalOptions, asSwarmkeepError, renderError } from "./command.js";
+import { type GlobalOptions, asSwarmkeepError, renderError, usageError } from "./command.js";
 
 /** What a file of a command group exports. */
 export interface CommandGroup {
@@ -99,16 +99,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (process.env["SWARMKEEP_DEBUG"] !== undefined) process.stderr.write(`${stackOf(error)}\n`);
     return exitCode(failure);
   }
-}
-
-function usageError(error: CommanderError): SwarmkeepError {
-  return new SwarmkeepError(error.message.replace(/^error: /, "").replaceAll("\n", " "), {
-    kind: "usage",
-    // Codes of ours are in lower case with hyphens, the parser's in camel case.
-    code: error.code.replace(/^commander\./, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-    advice: "See what the command takes with --help.",
-    cause: error,
-  });
 }
 
 function stackOf(error: unknown): string {

@@ -16,7 +16,7 @@ import {
 import { PUBLIC_FILE, PUBLIC_FOLDER, makeFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { SwarmkeepError, exitCode } from "../runtime/errors.js";
 import { MAXIMUM_COMMITTEE, MINIMUM_COMMITTEE } from "../statements/quorum.js";
-import { action, asSwarmkeepError, parseCount, renderError } from "./command.js";
+import { action, asSwarmkeepError, parseCount, renderError, usageError } from "./command.js";
 
 const MAXIMUM_DRAWS = 1_000_000;
 const MAXIMUM_EPOCHS = 1_000_000_000;
@@ -157,8 +157,7 @@ try {
   await program().parseAsync(process.argv);
 } catch (error) {
   if (!(error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help"))) {
-    const failure =
-      error instanceof CommanderError ? usage(error.message.replace(/^error: /, "")) : asSwarmkeepError(error);
+    const failure = error instanceof CommanderError ? usageError(error) : asSwarmkeepError(error);
     process.stderr.write(renderError(failure, process.argv.includes("--json")));
     process.exitCode = exitCode(failure);
   }

@@ -64,7 +64,9 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
   InvalidEntries: ["`words` words and `masks` masks: give as many of each, and at least one."],
   InvalidEvidence: ["The key did not sign the evidence with this digest, or s is high."],
   InvalidExpandLength: ["`length` bytes were asked of expand_message_xmd: ask for 1 to 8160, which is 255 hashes."],
-  InvalidGrant: ["The grant has a field of this value that no grant can have; {Grant} says which ones it can."],
+  InvalidGrant: [
+    "No grant has a `field` of `value`: the registrar is some account, indexes are 1 to 2^40, and the expiry lies ahead and below 2^40.",
+  ],
   InvalidGroupKey: ["The BLS key is outside the subgroup or infinity."],
   InvalidHint: ["The hint does not fit commitment `index`. If there is no hint that does, report it as malformed."],
   InvalidHolders: ["A list of holders has 1 to 8192 bytes, not `length`."],
@@ -81,7 +83,9 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
   InvalidParameter: ["The parameter has a value that no mesh can work with; {Parameters} says which ones it can."],
   InvalidPathLength: ["The path has `actual` siblings, and this position has `expected`."],
   InvalidPointLength: ["An encoded point has `actual` bytes and must have `expected`."],
-  InvalidPolicy: ["The policy has a field of this value that no policy can have; {Policy} says which ones it can."],
+  InvalidPolicy: [
+    "No policy has a `field` of `value`: a lifetime is 60 s to 366 days, a quota at least 1, join methods are 1 to 15, and a grace is at most 366 days.",
+  ],
   InvalidPossession: [
     "The proof of possession is not one of this key for this account in this registry, or a point is outside its group.",
   ],

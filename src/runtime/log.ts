@@ -50,11 +50,11 @@ export function createLogger({ name, level, destination: target }: LogOptions): 
 export const silentLogger: Logger = pino({ level: "silent" });
 
 /** `value` without secrets, and with everything in it as JSON has it: integers of any size, bytes, errors. */
-function printable(value: unknown, depth: number): unknown {
+function printable(value: unknown, depth: number, isCauseOfTold = false): unknown {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array)
     return value.length <= 64 ? Buffer.from(value).toString("hex") : `${value.length} bytes`;
-  if (value instanceof Error) return printableError(value, depth);
+  if (value instanceof Error) return printableError(value, depth, isCauseOfTold);
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
   if (depth === MAXIMUM_DEPTH) return "...";
   if (Array.isArray(value)) return value.map((item) => printable(item, depth + 1));
@@ -67,15 +67,18 @@ function isSecret(key: string): boolean {
   return SECRET_FIELD.test(key.replace(/([a-z])([A-Z])/g, "$1_$2"));
 }
 
-function printableError(error: Error, depth: number): unknown {
+/** @param isCauseOfTold whether it is the cause of an error that tells the reader what to do. */
+function printableError(error: Error, depth: number, isCauseOfTold: boolean): unknown {
   if (depth === MAXIMUM_DEPTH) return error.message;
   const { name, message, stack, cause, ...fields } = error;
+  // The place in the code helps with faults of the program; where the reader is told what to do, none is needed.
+  const isTold = isCauseOfTold || (error instanceof SwarmkeepError && error.kind !== "internal");
+  const rest = depth + 1 === MAXIMUM_DEPTH ? {} : (printable(fields, depth + 1) as object);
   return {
     type: name,
     message,
-    ...(printable(fields, depth + 1) as object),
-    // The place in the code helps with faults of the program; an error that tells the reader what to do needs none.
-    ...(error instanceof SwarmkeepError && error.kind !== "internal" ? {} : { stack }),
-    ...(cause === undefined ? {} : { cause: printable(cause, depth + 1) }),
+    ...rest,
+    ...(isTold ? {} : { stack }),
+    ...(cause === undefined ? {} : { cause: printable(cause, depth + 1, isTold) }),
   };
 }

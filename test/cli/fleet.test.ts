@@ -37,6 +37,9 @@ describe("fleet and revoke", () => {
     expectSentence(await provision("--scope", "geo:A"), "usage", "bad-scope");
     expectSentence(await provision("--scope", "geo:u3", "--identity-keys", "-1"), "usage", "bad-number");
     expectSentence(await provision("--scope", "geo:u3", "--lifetime", "soon"), "usage", "bad-duration");
+    for (const outside of ["59s", "367d"]) {
+      expectSentence(await provision("--scope", "geo:u3", "--lifetime", outside), "usage", "bad-duration");
+    }
     expectSentence(await provision("--scope", "geo:u3", "--key-type", "rsa"), "usage", "unsupported-key");
     const escape = await swarmkeep(["fleet", "provision", "../x", "--scope", "geo:u3", "--data", registrar]);
     expectSentence(escape, "usage", "bad-name");

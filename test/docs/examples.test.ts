@@ -89,7 +89,7 @@ describe("the examples of docs/protocol.md", () => {
 
   it("show dealings whose proofs hold, and an activation signed by their outcome", () => {
     const ceremony = read("ceremony");
-    const meshId = read("mesh").bytes("meshId");
+    const meshId = read("ledger-digests").bytes("meshId");
     const context = { meshId, contract: ceremony.bytes("contract"), ceremony: 1n, attempt: 1 };
     for (const [i, dealing] of ceremony.list("dealings").entries()) {
       const parsed = parseDealing(dealing, "generation", ceremony.number("n"), ceremony.number("t"));

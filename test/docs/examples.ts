@@ -251,7 +251,7 @@ export async function examples(): Promise<Record<string, Example>> {
   const committeeList = encodeCommitteeList(listPayload, signByBls(listToSign).signature);
 
   return {
-    mesh: meshExample(),
+    "ledger-digests": ledgerDigestsExample(),
     ceremony: ceremonyExample(),
     bundle: {
       rootCertificate,
@@ -281,7 +281,7 @@ export async function examples(): Promise<Record<string, Example>> {
   };
 }
 
-function meshExample(): Example {
+function ledgerDigestsExample(): Example {
   const blsSecret = seed("identity key").fill(1, 0, 1);
   const identity = nobleBls.publicKey(blsSecret);
   const account = (members[0] as (typeof members)[number]).account;

@@ -54,7 +54,7 @@ describe("a contract's refusal", () => {
       `the ledger refused to try it: ${account} is in "admitted", and this takes it to be in "active" (WrongState)`,
     );
     expect(said(fleets.encodeErrorResult("InvalidPolicy", ["maximumLifetime", 99]))).to.equal(
-      "the ledger refused to try it: The policy has a field of this value that no policy can have; Policy says which ones it can (InvalidPolicy: field maximumLifetime, value 99)",
+      "the ledger refused to try it: No policy has a maximumLifetime of 99: a lifetime is 60 s to 366 days, a quota at least 1, join methods are 1 to 15, and a grace is at most 366 days (InvalidPolicy)",
     );
     // Two contracts have one of this name.
     expect(said(ceremony.encodeErrorResult("WrongPhase", [1, 2]))).to.equal(

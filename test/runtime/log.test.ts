@@ -41,6 +41,30 @@ describe("logs", () => {
     expect(text).to.include("shown").and.include("[secret]").and.include('"code":"refused"').and.include('"index":5');
   });
 
+  it("have the place in the code of a fault, and none where the reader is told what to do", () => {
+    const told = new SwarmkeepError("refused", {
+      kind: "refused",
+      code: "refused",
+      advice: "Ask.",
+      cause: new Error("outer cause", { cause: new Error("inner cause") }),
+    });
+    const [first, second] = logged((log) => {
+      log.warn({ error: told }, "told");
+      log.warn({ error: new Error("fault", { cause: told }) }, "a fault");
+    });
+    expect(JSON.stringify(first)).to.include("inner cause").and.not.include('"stack"');
+    expect(JSON.stringify(second).match(/"stack"/g)).to.have.lengthOf(1);
+  });
+
+  it("end a chain of causes at its depth, and keep it readable", () => {
+    let error = Object.assign(new Error("cause 9"), { place: "deep" });
+    for (let level = 8; level >= 0; level--) {
+      error = Object.assign(new Error(`cause ${level}`, { cause: error }), { place: `at ${level}` });
+    }
+    const [line] = logged((log) => log.warn({ error }, "deep"));
+    expect(JSON.stringify(line)).to.include('"place":"at 3"').and.include("cause 5").and.not.include('"0":');
+  });
+
   it("refuse an unknown level", () => {
     expect(() => createLogger({ name: "x", level: "loud" })).to.throw(SwarmkeepError, "loud");
   });
