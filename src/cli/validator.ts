@@ -138,13 +138,14 @@ export function register(group: Command): void {
           // The other commands do without all that it loads.
           const { startValidator } = await import("../validator/daemon.js");
           const validator = await startValidator({ folder, keys, settings, mesh, log });
+          const { server, plain, est, side } = validator.listening;
           context.print({
             ready: true,
             account: validator.account,
-            listening: `${validator.server.host}:${validator.server.port}`,
-            ...(validator.plain === undefined ? {} : { crl: `${validator.plain.host}:${validator.plain.port}` }),
-            ...(validator.est === undefined ? {} : { est: `${validator.est.host}:${validator.est.port}` }),
-            ...(validator.side === undefined ? {} : { side: `${validator.side.host}:${validator.side.port}` }),
+            listening: `${server.host}:${server.port}`,
+            ...(plain === undefined ? {} : { crl: `${plain.host}:${plain.port}` }),
+            ...(est === undefined ? {} : { est: `${est.host}:${est.port}` }),
+            ...(side === undefined ? {} : { side: `${side.host}:${side.port}` }),
           });
           const stop = (): void => void validator.stop();
           process.once("SIGINT", stop);

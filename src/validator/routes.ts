@@ -68,7 +68,7 @@ export interface RouteOptions {
   readonly listPath: string;
   readonly approvals: string;
   readonly nowSeconds: () => number;
-  /** What runs while in office. @throws SwarmkeepError `not-in-office` or `ledger-away` */
+  /** What runs while in office. @throws SwarmkeepError `not-in-office`, `ledger-away` or `place-in-doubt` */
   readonly office: () => InOfficeParts;
   /** Votes on an activation that is under way. */
   readonly activating: () => Voting | undefined;
