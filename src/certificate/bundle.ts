@@ -28,7 +28,7 @@ import { type MeshFacts, type Validity, verifyCrossCertificate, verifyRootCertif
 import { when } from "../statements/time.js";
 
 /** Generations that one bundle can carry. */
-export const MAXIMUM_GENERATIONS = 16;
+export const MAXIMUM_GENERATIONS = 64;
 const LIMITS: CborLimits = { maximumLength: 100_000, maximumDepth: 3 };
 const KEY = { root: 1, crossCertificates: 2, committeeList: 3, successions: 4 } as const;
 
@@ -84,7 +84,7 @@ export interface MeshTrust extends CertificateTrust, HeadTrust, MeshFacts {
   readonly former: FormerKeys | undefined;
   /** All generations that the bundle knows, the oldest first. */
   readonly generations: readonly KnownGeneration[];
-  /** From the newest cross-certificate. */
+  /** When the root and its word for the newest keys count; whoever keeps a trust for long looks at it again (`verifyBundle` has). */
   readonly validity: Validity;
   readonly committee: CommitteeList | undefined;
 }
@@ -143,7 +143,11 @@ export function verifyBundle(encoded: Uint8Array, pins: BundlePins, checks: Sign
   if (committee === undefined && generation !== newest.generation) {
     throw malformed("bundle.committeeList", `is missing, and nothing else shows generation ${generation} in office`);
   }
-  return { ...trust, generations, validity: { notBefore, notAfter }, committee };
+  const validity = {
+    notBefore: Math.max(root.notBefore, notBefore),
+    notAfter: Math.min(root.notAfter, notAfter),
+  };
+  return { ...trust, generations, validity, committee };
 }
 
 function checkPeriod(what: string, { notBefore, notAfter }: Validity, now: number): void {

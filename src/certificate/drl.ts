@@ -15,7 +15,7 @@ import { type Reader, bytes, nullable, oneOf, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import { type GroupKeys, type SignatureChecks, verifyByGroup } from "./signatures.js";
 import { when } from "../statements/time.js";
-import type { FormerKeys } from "./succession.js";
+import { type FormerKeys, isHandover } from "./succession.js";
 
 /** Devices per word of the list. */
 export const WORD_BITS = 256;
@@ -169,8 +169,20 @@ export function checkNotRevoked({ head, word, path }: DrlProof, index: number): 
 /** What a verifier needs to know to check heads. */
 export interface HeadTrust extends HeadDomains {
   readonly keys: GroupKeys;
-  /** Of the generation before: heads that it signed count until they end. */
+  /** Of the generation before: heads that it signed count until they end, and until the handover does. */
   readonly former?: FormerKeys | undefined;
+}
+
+/**
+ * Whether a head may be of the keys before: of their time, and until nothing that they signed counts. Without a clock, only one that ends
+ * by then.
+ */
+function countsUnder(
+  former: FormerKeys | undefined,
+  { issued, expires }: DrlHead,
+  clock: number | undefined,
+): former is FormerKeys {
+  return former !== undefined && issued <= former.since && isHandover(former, clock ?? expires);
 }
 
 /**
@@ -193,11 +205,11 @@ export function verifyDrlHead(
   if (clock !== undefined && !(head.issued <= clock + CLOCK_SKEW_SECONDS)) {
     throw new Refusal("head-future", `the head is of ${when(head.issued)}, it is ${when(clock)}`);
   }
-  memory.checkOrder(head);
   const { former } = trust;
-  const signers = former !== undefined && head.issued <= former.since ? [trust.keys, former.keys] : [trust.keys];
+  memory.checkOrder(head, former?.since);
+  const signers = countsUnder(former, head, clock) ? [trust.keys, former.keys] : [trust.keys];
   const digest = drlHeadDigest(head, trust.revocations);
-  const statements = signers.map(({ bls, ed25519 }) => concatBytes(digest, bls, ed25519));
+  const statements = signers.map(({ bls, ed25519 }) => concatBytes(digest, bls, ed25519, signature));
   if (statements.some((statement) => memory.isVerified(statement))) return;
   const message = drlHeadToSign(algorithm, head, trust);
   const by = signers.findIndex((keys) => verifyByGroup(algorithm, keys, message, signature, checks));

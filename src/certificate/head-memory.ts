@@ -9,10 +9,13 @@ export interface HeadMark {
   readonly issued: number;
 }
 
+/** Signatures of one head that are remembered: it has one under each of two keys. */
+const KEPT = 4;
+
 export class HeadMemory {
   #mark: HeadMark | undefined;
   readonly #store: (mark: HeadMark) => void;
-  #verified: Uint8Array | undefined;
+  #verified: readonly Uint8Array[] = [];
 
   /**
    * @param mark the stored one, or undefined at first use.
@@ -32,26 +35,32 @@ export class HeadMemory {
     return clock ?? this.#mark?.issued;
   }
 
-  /** @throws Refusal `head-rollback` */
-  checkOrder({ number, issued }: HeadMark): void {
+  /**
+   * @param since when the present keys took the place of others: numbers of before, which a thief of those could have made as large
+   * as he likes, do not bind heads of after.
+   * @throws Refusal `head-rollback`
+   */
+  checkOrder({ number, issued }: HeadMark, since = Infinity): void {
     const mark = this.#mark;
-    if (mark !== undefined && (number < mark.number || issued < mark.issued)) {
+    if (mark === undefined) return;
+    const isOfNewKeys = mark.issued <= since && since < issued;
+    if (issued < mark.issued || (number < mark.number && !isOfNewKeys)) {
       throw new Refusal("head-rollback", `head ${number} is older than ${mark.number}, which was seen`);
     }
   }
 
-  /** Whether `statement` (what was signed, and by whom) is that of the newest head: then its signature is known. */
+  /** Whether `statement` (what was signed, by whom, and the signature) is of the newest head, and was verified. */
   isVerified(statement: Uint8Array): boolean {
-    return this.#verified !== undefined && equalBytes(this.#verified, statement);
+    return this.#verified.some((known) => equalBytes(known, statement));
   }
 
-  /** Takes a head whose signature was verified. */
+  /** Takes a head whose place (`checkOrder`) and signature were verified. */
   remember({ number, issued }: HeadMark, statement: Uint8Array): void {
-    this.checkOrder({ number, issued });
     if (number !== this.#mark?.number || issued !== this.#mark.issued) {
       this.#store({ number, issued });
       this.#mark = { number, issued };
+      this.#verified = [];
     }
-    this.#verified = statement;
+    this.#verified = [...this.#verified.slice(1 - KEPT), statement];
   }
 }

@@ -10,7 +10,7 @@ import { bytesToSign, decodeSignedObject, encodeSignedObject } from "./cose.js";
 import { bytes, entry, list, map, oneOf, text, tuple, uint } from "./reader.js";
 import { Refusal, malformed } from "./refusal.js";
 import type { SwarmSignatures } from "./signatures.js";
-import { checkGeneration } from "./succession.js";
+import { keysOf } from "./succession.js";
 
 /** Who keeps shards. */
 export interface Holder {
@@ -154,12 +154,18 @@ export function decodeShardMap(
 
 /**
  * The map, if the swarm signed it. Its time is for the caller to judge.
+ * @param now seconds since 1970: until when a map under the keys before counts.
  * @throws Refusal `malformed`, `wrong-kind`, `generation-old`, `generation-unknown` or `bad-signature`
  */
-export function verifyShardMap(encoded: Uint8Array, trust: CertificateTrust, bls: SwarmSignatures): ShardMapTerms {
+export function verifyShardMap(
+  encoded: Uint8Array,
+  trust: CertificateTrust,
+  now: number | undefined,
+  bls: SwarmSignatures,
+): ShardMapTerms {
   const { payload, signature, ...terms } = decodeShardMap(encoded);
-  checkGeneration(terms.generation, trust.generation);
-  if (!bls.verify(trust.keys.bls, shardMapToSign(trust.externalAad, payload), signature)) {
+  const keys = keysOf(terms.generation, trust, now);
+  if (!bls.verify(keys.bls, shardMapToSign(trust.externalAad, payload), signature)) {
     throw new Refusal("bad-signature", "the shard map is not signed by this mesh, chain and contract's group key");
   }
   return terms;

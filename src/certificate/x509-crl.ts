@@ -3,7 +3,7 @@
  * and its changes since an earlier one. Both are functions of what the ledger says, so all members build the same bytes; a
  * list has tens of thousands of entries, so they are written and read without an object for each.
  */
-import { KEY_TYPE } from "../statements/cose.js";
+import { CLOCK_SKEW_SECONDS, KEY_TYPE } from "../statements/cose.js";
 import { DER, DerReader, der, derInteger, derOid, derSequence, derTime } from "./der.js";
 import { signatureAlgorithm } from "./public-key-info.js";
 import { Refusal, malformed } from "./refusal.js";
@@ -152,6 +152,16 @@ export interface RevocationListFile {
 
 /** Decodes a list and believes nothing yet. @throws Refusal `malformed` or `wrong-kind` */
 export function decodeCrl(encoded: Uint8Array): RevocationListFile {
+  const { encodedEntries, ...list } = decodeFrame(encoded);
+  return { ...list, entries: encodedEntries === undefined ? [] : readEntries(encodedEntries) };
+}
+
+/** All but its entries, however many these are. */
+interface CrlFrame extends Omit<RevocationListFile, "entries"> {
+  readonly encodedEntries: Uint8Array | undefined;
+}
+
+function decodeFrame(encoded: Uint8Array): CrlFrame {
   const field = "crl";
   if (encoded.length > MAXIMUM_CRL_LENGTH) throw malformed(field, `has more than ${MAXIMUM_CRL_LENGTH} bytes`);
   const file = new DerReader(encoded, field);
@@ -171,7 +181,7 @@ export function decodeCrl(encoded: Uint8Array): RevocationListFile {
   if (!equalBytes(issuer, authorityName(label))) throw malformed(`${field}.issuer`, "is no mesh");
   const [thisUpdate, nextUpdate] = [reader.time(), reader.time()];
   if (thisUpdate >= nextUpdate) throw malformed(`${field}.nextUpdate`, "is not after thisUpdate");
-  const entries = reader.has(DER.sequence) ? readEntries(reader.enter(DER.sequence, "entries")) : [];
+  const encodedEntries = reader.has(DER.sequence) ? reader.whole(DER.sequence) : undefined;
   const extensions = reader.whole(DER.context(0));
   reader.end();
   const { keyId, url, ...numbers } = readListExtensions(extensions, field);
@@ -183,10 +193,11 @@ export function decodeCrl(encoded: Uint8Array): RevocationListFile {
   if (signature.length !== 64) throw list.problem(`has an Ed25519 signature of ${signature.length} bytes`);
   list.end();
   const issuerKeyType = KEY_TYPE.ed25519;
-  return { encoded, tbs, issuerKeyType, signature, authority, thisUpdate, nextUpdate, entries, ...numbers };
+  return { encoded, tbs, issuerKeyType, signature, authority, thisUpdate, nextUpdate, encodedEntries, ...numbers };
 }
 
-function readEntries(list: DerReader): CrlEntry[] {
+function readEntries(encoded: Uint8Array): CrlEntry[] {
+  const list = new DerReader(encoded, "crl").enter(DER.sequence, "entries");
   const entries: CrlEntry[] = [];
   while (!list.done) {
     const entry = list.enter(DER.sequence, "entry");
@@ -239,23 +250,27 @@ function readListExtensions(encoded: Uint8Array, field: string): ListExtensions 
 }
 
 /**
- * Decodes a list and checks its authority, time and signature.
+ * Checks the authority, time and signature of a list. Its entries, which may be millions and anybody's before the signature is known,
+ * are left as they are: `decodeCrl` reads them.
  * @param groupKey Ed25519, 32 bytes.
  * @param now seconds since 1970.
- * @throws Refusal
+ * @throws Refusal `malformed`, `wrong-kind`, `wrong-mesh`, `head-stale`, `head-future` or `bad-signature`
  */
 export function verifyCrl(
   encoded: Uint8Array,
   { authority, groupKey }: { readonly authority: MeshAuthority; readonly groupKey: Uint8Array },
   now: number,
   signatures: DeviceSignatures,
-): RevocationListFile {
-  const list = decodeCrl(encoded);
+): Omit<RevocationListFile, "entries"> {
+  const { encodedEntries: _, ...list } = decodeFrame(encoded);
   if (list.authority.label !== authority.label) {
     throw new Refusal("wrong-mesh", "the revocation list is of another mesh", { field: "crl.issuer" });
   }
   if (!(now < list.nextUpdate)) {
     throw new Refusal("head-stale", `the revocation list ended at ${when(list.nextUpdate)}, it is ${when(now)}`);
+  }
+  if (!(list.thisUpdate <= now + CLOCK_SKEW_SECONDS)) {
+    throw new Refusal("head-future", `the revocation list is of ${when(list.thisUpdate)}, it is ${when(now)}`);
   }
   checkSignedBySwarm(list, groupKey, signatures, "revocation list");
   return list;

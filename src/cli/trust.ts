@@ -1,10 +1,13 @@
 /** Whom a command trusts: a bundle under a pinned root, from files, from a device's folder, or from a validator. */
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { type MeshTrust, verifyBundle } from "../certificate/bundle.js";
 import type { HeadMemory } from "../certificate/head-memory.js";
+import { Refusal } from "../certificate/refusal.js";
+import { equalBytes } from "../crypto/bytes.js";
 import { openHeadMemory } from "../device/head-file.js";
 import { loadChecks, tlsTransport } from "../device/open.js";
+import type { Provisioning } from "../device/provisioning.js";
 import { readDeviceFiles } from "../device/store.js";
 import type { SigningChecks } from "../device/swarm-signing.js";
 import { PATH } from "../protocol/api.js";
@@ -12,6 +15,7 @@ import { makeFolder } from "../runtime/atomic-file.js";
 import { hasDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { type CommandContext, parseHex, readInput } from "./command.js";
+import { keepGeneration } from "./generation-file.js";
 
 export interface TrustOptions {
   readonly bundle?: string;
@@ -35,7 +39,7 @@ const MAXIMUM_BYTES = 100_000;
 
 export const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
-/** @throws SwarmkeepError `root-missing`, `no-bundle`; Refusal */
+/** @throws SwarmkeepError `root-missing`, `no-bundle`; Refusal, also of a bundle that ends at an older generation than one that was seen */
 export async function commandTrust(context: CommandContext, options: TrustOptions): Promise<CommandTrust> {
   const checks = await loadChecks();
   const folder = context.dataFolder("device");
@@ -56,14 +60,24 @@ export async function commandTrust(context: CommandContext, options: TrustOption
     { rootFingerprint: pinned, now: nowSeconds(), ...(meshId !== undefined && { meshId }) },
     checks,
   );
+  const provisioned = options.root === undefined ? device?.provisioning : undefined;
+  if (provisioned !== undefined) expectProvisioned(trust, provisioned);
+  const memory = options.memory ?? (await defaultMemory(context, trust));
+  await keepGeneration(join(dirname(memory), `generation-${basename(memory)}`), trust.generation);
   const listed = trust.committee?.members.map(({ endpoint }) => endpoint).filter((endpoint) => endpoint !== "") ?? [];
   return {
     trust,
     checks,
-    memory: await openHeadMemory(options.memory ?? (await defaultMemory(context, trust))),
+    memory: await openHeadMemory(memory),
     index: device?.provisioning.index,
     endpoints: options.validator ?? listed,
   };
+}
+
+/** @throws Refusal `wrong-mesh` */
+function expectProvisioned({ chainId, anchor }: MeshTrust, provisioning: Provisioning): void {
+  if (chainId === provisioning.chainId && equalBytes(anchor, provisioning.anchor)) return;
+  throw new Refusal("wrong-mesh", "the bundle is of another chain or contract than the device was provisioned for");
 }
 
 async function bundleFrom({ bundle, validator }: TrustOptions, stored: Uint8Array | undefined): Promise<Uint8Array> {

@@ -170,7 +170,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const mesh = await Mesh.open({ store, preSharedKey, credentials, transport, checks, clock, random });
   const memory = await openHeadMemory(store.headPath);
   const jitter = random();
-  let newestCrl = 0;
+  let newestCrl = await store.newestCrl();
   const context = { store, mesh, checks, clock, random };
 
   const certificate = async (): Promise<Certificate | undefined> => {
@@ -303,7 +303,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const { meshId, keys } = mesh.trust;
       const group = { authority: meshAuthority({ meshId, keys, crlUrl: undefined }), groupKey: keys.ed25519 };
       const read = (body: Uint8Array): Uint8Array => {
-        const { number } = verifyCrl(body, group, seconds(clock), checks.device);
+        const { number, base } = verifyCrl(body, group, seconds(clock), checks.device);
+        if (base !== undefined) throw new Refusal("wrong-kind", `the list has only what changed since list ${base}`);
         if (number < newestCrl) {
           throw new Refusal("head-rollback", `revocation list ${number} is older than list ${newestCrl}, seen before`);
         }
@@ -311,7 +312,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         return body;
       };
       const limits = { maximumAnswerBytes: MAXIMUM_CRL_LENGTH, timeoutMilliseconds: CRL_TIMEOUT_MILLISECONDS };
-      return fetched(() => mesh.fetch(PATH.crl, read, signal, limits));
+      const before = newestCrl;
+      const list = await fetched(() => mesh.fetch(PATH.crl, read, signal, limits));
+      if (newestCrl > before) await store.saveNewestCrl(newestCrl);
+      return list;
     },
 
     async tlsFiles() {

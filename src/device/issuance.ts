@@ -73,6 +73,12 @@ export interface IssuanceContext {
 /** A stored request is asked for again while validators still take its notBefore (60 s of skew, less some for the way). */
 const REUSE_SECONDS = 40;
 
+/**
+ * Rounds in a row in which a k has to be in the way by the word of f members or fewer, until the next one is asked for. They may lie, and each
+ * k that is left is one less of the fleet's quota; what the others lacked may be back by then.
+ */
+const BLOCKED_ROUNDS = 3;
+
 /** What the swarm signed. */
 interface Issued {
   readonly certificate: Uint8Array;
@@ -92,6 +98,7 @@ export async function obtainCertificate(context: IssuanceContext, wish: Wish): P
   const { signal } = wish;
   let request = await plan(context, wish);
   const patience = new Patience(wish.attempts, random);
+  let blocked = 0;
   for (;;) {
     signal?.throwIfAborted();
     await store.savePendingRequest(request);
@@ -113,7 +120,11 @@ export async function obtainCertificate(context: IssuanceContext, wish: Wish): P
       else if (verdict.next === "period")
         request = { ...freshTimes(context, wish, request), ...startOf(context, verdict.period) };
       else {
-        if (verdict.k !== request.k) request = { ...freshTimes(context, wish, request), k: verdict.k };
+        blocked = verdict.isBlocked ? blocked + 1 : 0;
+        if (blocked === BLOCKED_ROUNDS) {
+          request = { ...freshTimes(context, wish, request), k: request.k + 1 };
+          blocked = 0;
+        }
         const wait = patience.after(error);
         // Other endpoints, pins or shares since: the next try is at once, and better informed.
         if (!(await mesh.refresh([], signal))) await clock.sleep(wait, signal);

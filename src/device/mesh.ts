@@ -14,7 +14,7 @@ import type { CommitteeList, CommitteeMember } from "../certificate/committee-li
 import { Refusal } from "../certificate/refusal.js";
 import { equalBytes } from "../crypto/bytes.js";
 import type { SignatureChecks } from "../certificate/signatures.js";
-import { isSameKeys } from "../certificate/succession.js";
+import { isHandover, isSameKeys } from "../certificate/succession.js";
 import { PATH } from "../protocol/api.js";
 import { GatherError, type Gathered, gather } from "../protocol/gather.js";
 import { byNearness } from "../protocol/nearness.js";
@@ -51,12 +51,14 @@ const MAXIMUM_BUNDLE_BYTES = 100_000;
 /** Validators asked for a newer bundle at once. */
 const BUNDLE_SOURCES = 3;
 const PATIENCE_MILLISECONDS = 1_500;
+/** A member is left alone for as long as it asks, and no longer than this: honest ones ask for seconds. */
+const MAXIMUM_REST_SECONDS = 60;
 
 export class Mesh {
   readonly #options: MeshOptions;
   readonly #clients = new Map<string, Client>();
-  /** Milliseconds since 1970 until which a seat asked to be left alone. */
-  readonly #busyUntil = new Map<number, number>();
+  /** Milliseconds since 1970 until which a member asked to be left alone, by account. */
+  readonly #busyUntil = new Map<string, number>();
   #latencies: Map<number, number>;
   readonly #servers: MemberServers;
   /** Accounts that were seen with the swarm's certificate, and whether all are stored. */
@@ -64,6 +66,7 @@ export class Mesh {
   #certifiedStored = true;
   #shown: ClientCredentials | undefined;
   #trust: MeshTrust | undefined;
+  #adopting: Promise<unknown> = Promise.resolve();
 
   private constructor(options: MeshOptions, latencies: Map<number, number>, certified: ReadonlySet<string>) {
     this.#options = options;
@@ -162,11 +165,20 @@ export class Mesh {
    * owns the device: on the ledger the swarm could have stopped them, and here nothing else tells them from a thief's.
    * @throws Refusal
    */
-  async adopt(bundle: Uint8Array, recovered?: Uint8Array): Promise<boolean> {
+  adopt(bundle: Uint8Array, recovered?: Uint8Array): Promise<boolean> {
+    // One at a time: each is compared with the one before, which is on disk by then.
+    const adopted = this.#adopting.then(() => this.#adopt(bundle, recovered));
+    this.#adopting = adopted.catch(() => undefined);
+    return adopted;
+  }
+
+  async #adopt(bundle: Uint8Array, recovered?: Uint8Array): Promise<boolean> {
     const found = this.#verify(bundle, seconds(this.#options.clock), this.#trust?.generation);
     if (this.#trust !== undefined) {
-      if (recovered === undefined || !isCertifiedBy(recovered, bundle, found)) expectSuccession(found, this.#trust);
+      const isOwners = recovered !== undefined && isCertifiedBy(recovered, bundle, found);
+      if (!isOwners) expectSuccession(found, this.#trust);
       if (!isNewer(found, this.#trust)) return false;
+      if (!isOwners && lacks(found, this.#trust, seconds(this.#options.clock))) return false;
     }
     await this.#options.store.saveBundle(bundle);
     this.#trust = found;
@@ -267,8 +279,10 @@ export class Mesh {
     } catch (error) {
       if (request.signal?.aborted !== true) {
         const retryAfter = error instanceof RemoteError ? error.retryAfter : undefined;
-        if (retryAfter !== undefined) this.#busyUntil.set(member.seat, clock.now() + 1000 * retryAfter);
-        else if (!(error instanceof RemoteError)) this.#latencies.set(member.seat, Infinity);
+        if (retryAfter !== undefined) {
+          const seconds = Math.min(retryAfter, MAXIMUM_REST_SECONDS);
+          this.#busyUntil.set(bytesToHex(member.account), clock.now() + 1000 * seconds);
+        } else if (!(error instanceof RemoteError)) this.#latencies.set(member.seat, Infinity);
       }
       throw error;
     }
@@ -290,7 +304,7 @@ export class Mesh {
     const wait = this.#untilAvailable(members, needed) - clock.now();
     if (wait > 0) await clock.sleep(wait, signal);
     const now = clock.now();
-    const available = members.filter(({ seat }) => (this.#busyUntil.get(seat) ?? 0) <= now);
+    const available = members.filter((member) => this.#restEnds(member) <= now);
     const patienceMilliseconds = PATIENCE_MILLISECONDS;
     try {
       return await gather({ members: available, needed, ask, patienceMilliseconds, ...(signal && { signal }) });
@@ -301,10 +315,14 @@ export class Mesh {
     }
   }
 
-  /** When `needed` of the members may be asked, in milliseconds since 1970. */
+  #restEnds({ account }: CommitteeMember): number {
+    return this.#busyUntil.get(bytesToHex(account)) ?? 0;
+  }
+
+  /** When `needed` of the members may be asked, in milliseconds since 1970; where there are not so many, nothing is worth a wait. */
   #untilAvailable(members: readonly CommitteeMember[], needed: number): number {
-    const times = members.map(({ seat }) => this.#busyUntil.get(seat) ?? 0).sort((a, b) => a - b);
-    return times[Math.min(needed, times.length) - 1] ?? 0;
+    const times = members.map((member) => this.#restEnds(member)).sort((a, b) => a - b);
+    return times[needed - 1] ?? 0;
   }
 
   /**
@@ -345,6 +363,18 @@ export class Mesh {
 function isNewer(found: MeshTrust, known: MeshTrust): boolean {
   if (found.generation !== known.generation) return found.generation > known.generation;
   return (found.committee?.tick ?? -1) > (known.committee?.tick ?? -1);
+}
+
+/**
+ * Whether a bundle was stripped of what it could have had: of its committee list, without which nobody is known to be asked for
+ * another, or of the link to its keys, without which those before count no more, while they still do.
+ */
+function lacks(found: MeshTrust, known: MeshTrust, now: number): boolean {
+  const { former } = known;
+  const endsHandover = former !== undefined && found.generation === known.generation && isHandover(former, now);
+  return (
+    (known.committee !== undefined && found.committee === undefined) || (endsHandover && found.former === undefined)
+  );
 }
 
 function noBundleFound(problems: readonly unknown[]): SwarmkeepError {

@@ -23,17 +23,17 @@ export type Verdict =
   | { readonly next: "period"; readonly period: number }
   /** An honest member refuses, so all of them do. */
   | { readonly next: "give-up"; readonly error: SwarmkeepError }
-  /** After a while; with another k if anybody, liar or not, said that this one is taken. */
-  | { readonly next: "try-again"; readonly k: number };
+  /** After a while. `isBlocked`: no more than f, who may lie, say that this k is taken, and the round lacked just them. */
+  | { readonly next: "try-again"; readonly isBlocked: boolean };
 
 /** @param k the one that was asked for. */
-export function judgeFailures<Member>({ failures }: GatherError<Member>, { f }: Quorum, k: number): Verdict {
+export function judgeFailures<Member>(error: GatherError<Member>, { f }: Quorum, k: number): Verdict {
+  const { failures, good, needed } = error;
   const answers = failures.map(({ error }) => error).filter((error) => error instanceof RemoteError);
   const taken = answers.filter(({ code }) => code === SERIAL_TAKEN);
   const named = taken.map(({ details }) => Number(details["next"])).filter((next) => next > k && next <= MAXIMUM_K);
   // The lowest: a liar can cost one more round with it, but not burn the fleet's quota.
-  const nextK = Math.min(...(named.length > 0 ? named : [k + 1]));
-  if (taken.length > f) return { next: "serial", k: nextK };
+  if (taken.length > f) return { next: "serial", k: Math.min(...(named.length > 0 ? named : [k + 1])) };
 
   const periods = answers.filter(({ code }) => code === WRONG_PERIOD).map(({ details }) => Number(details["current"]));
   const period = periods.find((one) => Number.isSafeInteger(one) && count(periods, one) > f);
@@ -42,9 +42,8 @@ export function judgeFailures<Member>({ failures }: GatherError<Member>, { f }: 
   const refusals = answers.filter(({ kind, code }) => kind === "refused" && !PASSING.has(code));
   const codes = refusals.map(({ code }) => code);
   const refusal = refusals.find(({ code }) => count(codes, code) > f && code !== SERIAL_TAKEN);
-  return refusal === undefined
-    ? { next: "try-again", k: taken.length > 0 ? nextK : k }
-    : { next: "give-up", error: refusal };
+  if (refusal !== undefined) return { next: "give-up", error: refusal };
+  return { next: "try-again", isBlocked: taken.length > 0 && good + taken.length >= needed };
 }
 
 /** Whether somebody says that a handover is under way. It may be a lie: who believes it does so for a while only. */

@@ -11,8 +11,23 @@ const RESERVED_MESSAGES = 1_024;
 /** Versions that are remembered: more than can serve at once, and no version comes back. */
 const KEPT_VERSIONS = 64;
 
-/** Takes `count` numbers of a version from the file at `path`. Gives the first. @throws SwarmkeepError `device-folder-damaged` */
-export async function takeNumbers(path: string, version: number, count: number): Promise<number> {
+/** The last taking from each file: the next one begins where it ended. */
+const turns = new Map<string, Promise<unknown>>();
+
+/**
+ * Takes `count` numbers of a version from the file at `path`, which no other process writes. Gives the first.
+ * @throws SwarmkeepError `device-folder-damaged`
+ */
+export function takeNumbers(path: string, version: number, count: number): Promise<number> {
+  const before = turns.get(path) ?? Promise.resolve();
+  const taken = before.then(() => takeNow(path, version, count));
+  const turn = taken.catch(() => undefined);
+  turns.set(path, turn);
+  void turn.then(() => turns.get(path) === turn && turns.delete(path));
+  return taken;
+}
+
+async function takeNow(path: string, version: number, count: number): Promise<number> {
   const content = await readIfPresent(path, 65_536);
   const taken = content === undefined ? new Map<number, number>() : parseCounts(path, content);
   const first = taken.get(version) ?? 0;

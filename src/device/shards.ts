@@ -12,9 +12,11 @@
  */
 import { decodeCbor, encodeCbor } from "../certificate/cbor.js";
 import { bytes, list, tuple, uint } from "../certificate/reader.js";
+import { Refusal } from "../certificate/refusal.js";
 import {
   type Holder,
   type ShardMapTerms,
+  decodeShardMap,
   decodeShardMapPayload,
   encodeShardMap,
   shardMapToSign,
@@ -83,6 +85,13 @@ export interface DeviceShards {
   close(): void;
 }
 
+/** The map that is kept: what was known, the same where it counts now, and why not where it does not. */
+interface CachedMap {
+  readonly known?: ShardMapTerms | undefined;
+  readonly terms?: ShardMapTerms;
+  readonly problem?: Error;
+}
+
 /** Members may be a block apart, and then sign different maps for a moment. */
 const ATTEMPTS = 5;
 const RETRY_MILLISECONDS = 1_000;
@@ -112,10 +121,20 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
       wanted: [enrolment.fleetId, own],
     });
   };
-  const verified = (encoded: Uint8Array): ShardMapTerms => expectOwn(verifyShardMap(encoded, mesh.trust, checks.bls));
-  const cachedMap = async (): Promise<ShardMapTerms | undefined> => {
+  const verified = (encoded: Uint8Array): ShardMapTerms =>
+    expectOwn(verifyShardMap(encoded, mesh.trust, seconds(clock), checks.bls));
+  /** What is kept here, and why it does not count, if it does not: it may be under keys that were replaced. */
+  const cachedMap = async (): Promise<CachedMap> => {
     const encoded = await readIfPresent(file.map);
-    return encoded === undefined ? undefined : verified(encoded);
+    if (encoded === undefined) return { problem: noMap() };
+    try {
+      const terms = verified(encoded);
+      return { known: terms, terms };
+    } catch (problem) {
+      if (!(problem instanceof Refusal)) throw problem;
+      // Its version was the swarm's word when it was stored: no older map comes after it.
+      return { known: problem.code === "malformed" ? undefined : decodeShardMap(encoded), problem };
+    }
   };
 
   /** By one member's word, and then a quorum's signature. */
@@ -158,8 +177,8 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
   };
 
   const currentMap = async ({ offline = false, signal }: UseOptions = {}): Promise<ShardMapTerms> => {
-    const known = await cachedMap();
-    let terms = known;
+    const { known, terms: kept, problem } = await cachedMap();
+    let terms = kept;
     if (!offline) {
       try {
         terms = await freshMap(known, signal);
@@ -167,10 +186,10 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
         signal?.throwIfAborted();
         // Away from the network a map that lasts is enough; who was refused is told so.
         const isAway = error instanceof SwarmkeepError && error.kind === "network";
-        if (known === undefined || !isAway) throw error;
+        if (kept === undefined || !isAway) throw error;
       }
     }
-    if (terms === undefined) throw noMap();
+    if (terms === undefined) throw problem ?? noMap();
     checkMapTime(terms, seconds(clock));
     return terms;
   };

@@ -83,6 +83,9 @@ export interface DeviceStore {
   /** Accounts, 40 hexadecimal digits each. @throws SwarmkeepError `device-folder-damaged` */
   certifiedMembers(): Promise<ReadonlySet<string>>;
   saveCertifiedMembers(accounts: ReadonlySet<string>): Promise<void>;
+  /** Number of the newest revocation list in X.509 that was seen; 0 before the first. @throws SwarmkeepError `device-folder-damaged` */
+  newestCrl(): Promise<number>;
+  saveNewestCrl(number: number): Promise<void>;
   readonly bundlePath: string;
   readonly certificatePath: string;
   /** Path of the memory of revocation heads (`head-file.ts`). */
@@ -184,6 +187,7 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
     request: folder.file("request.json"),
     latencies: folder.file("latencies.json"),
     certified: folder.file("certified.json"),
+    crl: folder.file("crl.json"),
   };
   return {
     folder,
@@ -237,6 +241,11 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
       return new Set(content === undefined ? [] : parseAccounts(paths.certified, content));
     },
     saveCertifiedMembers: (accounts) => writeAtomically(paths.certified, `${JSON.stringify([...accounts])}\n`),
+    async newestCrl() {
+      const content = await readIfPresent(paths.crl, 4_096);
+      return content === undefined ? 0 : parseNumber(paths.crl, content);
+    },
+    saveNewestCrl: (number) => writeAtomically(paths.crl, `${JSON.stringify({ number })}\n`),
     close: () => folder.close(),
   };
 }
@@ -289,6 +298,16 @@ function parseRequest(path: string, content: Uint8Array): PendingRequest {
   } catch (error) {
     throw damagedFile(path, error);
   }
+}
+
+function parseNumber(path: string, content: Uint8Array): number {
+  try {
+    const { number } = JSON.parse(new TextDecoder().decode(content)) as { number: unknown };
+    if (Number.isSafeInteger(number)) return number as number;
+  } catch (error) {
+    throw damagedFile(path, error);
+  }
+  throw damagedFile(path, new TypeError("not a number"));
 }
 
 function parseAccounts(path: string, content: Uint8Array): string[] {

@@ -181,6 +181,15 @@ describe("head of the revocation list", () => {
     expect(seen.mark).to.equal(undefined);
   });
 
+  it("with another signature than the one that was verified is verified anew", () => {
+    const seen = memory();
+    const proof = decodeDrlProof(listProof(small));
+    verifyDrlHead(proof, trust, NOW, seen, checks);
+    const garbled = { ...proof, signature: new Uint8Array(proof.signature.length).fill(7) };
+    expectRefusal(() => verifyDrlHead(garbled, trust, NOW, seen, checks), "bad-signature");
+    verifyDrlHead(proof, trust, NOW, seen, { ...checks, bls: { ...checks.bls, verify: () => expect.fail("known") } });
+  });
+
   it("is not believed if it cannot be stored", () => {
     const full = new HeadMemory(undefined, () => {
       throw new Error("disk full");

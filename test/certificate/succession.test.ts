@@ -138,16 +138,48 @@ describe("the chain of generations", () => {
     expect(verifyCertificate(certificateOf(third, 3), known, over, checks).generation).to.equal(3);
   });
 
-  it("takes revocation heads that the keys before signed before they were replaced, and none after that", async () => {
-    const { keys, former } = await trustOf([LINKS[0] as Succession], listBy(second, 2));
-    const known = { externalAad, revocations, keys, former };
-    const headOf = (issued: number) => {
-      const head = { number: issued, root: seed("root"), words: 1, issued, expires: NOW + 600, blockNumber: 1 };
-      const signature = first.sign(drlHeadToSign(COSE_ALG.bls, head, known));
+  describe("revocation heads of the keys before", () => {
+    const over = SINCE + HANDOVER_SECONDS;
+    const headOf = (by: Holder, issued: number, { number = issued, expires = NOW + 600 } = {}) => {
+      const head = { number, root: seed("root"), words: 1, issued, expires, blockNumber: 1 };
+      const signature = by.sign(drlHeadToSign(COSE_ALG.bls, head, { externalAad, revocations }));
       return { head, algorithm: COSE_ALG.bls, signature };
     };
-    const memory = new HeadMemory(undefined, () => undefined);
-    verifyDrlHead(headOf(SINCE), known, NOW, memory, checks);
-    expectRefusal(() => verifyDrlHead(headOf(SINCE + 1), known, NOW, memory, checks), "bad-signature");
+    const memory = (): HeadMemory => new HeadMemory(undefined, () => undefined);
+    const known = async () => {
+      const { keys, former } = await trustOf([LINKS[0] as Succession], listBy(second, 2));
+      return { externalAad, revocations, keys, former };
+    };
+
+    it("count if they were signed before these were replaced", async () => {
+      const [trust, seen] = [await known(), memory()];
+      verifyDrlHead(headOf(first, SINCE), trust, NOW, seen, checks);
+      expectRefusal(() => verifyDrlHead(headOf(first, SINCE + 1), trust, NOW, seen, checks), "bad-signature");
+    });
+
+    it("count until nothing else of these keys does, whenever they say they end", async () => {
+      const trust = await known();
+      const endless = headOf(first, SINCE, { expires: 2 ** 50 });
+      verifyDrlHead(endless, trust, over - 1, memory(), checks);
+      expectRefusal(() => verifyDrlHead(endless, trust, over, memory(), checks), "bad-signature");
+      // Without a clock, the end of the head itself has to lie before.
+      expectRefusal(() => verifyDrlHead(endless, trust, undefined, memory(), checks), "bad-signature");
+      verifyDrlHead(headOf(first, SINCE, { expires: over - 1 }), trust, undefined, memory(), checks);
+    });
+
+    it("bind those of the keys after by their time, and not by a number that a thief has made large", async () => {
+      const [trust, seen] = [await known(), memory()];
+      verifyDrlHead(headOf(first, SINCE, { number: 2 ** 52 }), trust, NOW, seen, checks);
+      expectRefusal(() => verifyDrlHead(headOf(second, SINCE), trust, NOW, seen, checks), "head-rollback");
+      verifyDrlHead(headOf(second, SINCE + 1, { number: 8 }), trust, NOW, seen, checks);
+      expectRefusal(
+        () => verifyDrlHead(headOf(second, SINCE + 2, { number: 7 }), trust, NOW, seen, checks),
+        "head-rollback",
+      );
+      expectRefusal(
+        () => verifyDrlHead(headOf(first, SINCE, { number: 2 ** 52 }), trust, NOW, seen, checks),
+        "head-rollback",
+      );
+    });
   });
 });

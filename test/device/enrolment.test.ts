@@ -1,12 +1,12 @@
 import { expect } from "chai";
 
 import type { MeshTrust } from "../../src/certificate/bundle.js";
-import { verifyCertificate } from "../../src/certificate/certificate.js";
+import { certificateSerial, verifyCertificate } from "../../src/certificate/certificate.js";
 import { decodeDeviceCertificate, verifyDeviceCertificate } from "../../src/certificate/x509-leaf.js";
 import { meshLabel } from "../../src/certificate/x509-names.js";
 import { derOfPem } from "../../src/device/x509-files.js";
 import { preSharedKeyIdentity } from "../../src/protocol/pre-shared-key.js";
-import { COSE_ALG, KEY_TYPE } from "../../src/statements/cose.js";
+import { COSE_ALG, HANDOVER_SECONDS, KEY_TYPE } from "../../src/statements/cose.js";
 import { softwareIdentity, generateDeviceKey } from "../../src/device/identity.js";
 import { makeCsr } from "../certificate/csr-fixture.js";
 import { NOW, meshId } from "../certificate/fixtures.js";
@@ -14,13 +14,16 @@ import { removeScratchFolders } from "../runtime/scratch.js";
 import { createPrivateKey, sign } from "node:crypto";
 import { expectFailure, makeDevice, openTestDevice } from "./device-fixture.js";
 import { PATH } from "../../src/protocol/api.js";
-import { LIFETIME_SECONDS, TestMesh, checks, refused } from "./mesh-fixture.js";
+import { LIFETIME_SECONDS, PERIOD_SECONDS, TestMesh, checks, refused } from "./mesh-fixture.js";
 
 describe("enrolment of a device", () => {
   let mesh: TestMesh;
   beforeEach(async () => void (mesh = await TestMesh.create(4)));
   after(removeScratchFolders);
 
+  /** Of the device's certificate number `k` in the period of now. */
+  const serialOf = (k: number): Uint8Array =>
+    certificateSerial({ meshId, index: 257, period: Math.floor(mesh.clock.now() / 1000 / PERIOD_SECONDS), k });
   const verify = (certificate: Uint8Array): void => void verifyCertificate(certificate, mesh.trust, NOW, checks);
 
   it("by identity key gives a certificate under the swarm's BLS key", async () => {
@@ -257,6 +260,40 @@ describe("enrolment of a device", () => {
     expect(mesh.clock.sleeps.reduce((sum, sleep) => sum + sleep)).to.be.at.least(7_000);
   });
 
+  it("waits no longer than a minute for one that asks to be left alone for days", async () => {
+    const { agent } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    for (const seat of [1, 2]) mesh.validator(seat).misbehaviour = "busy-for-ever";
+    await expectFailure(agent.enrol({ attempts: 3 }), "too-few-validators");
+    expect(mesh.clock.sleeps.length).to.be.above(0);
+    expect(Math.max(...mesh.clock.sleeps)).to.be.at.most(60_000);
+  });
+
+  it("loses no number to one validator that calls them all taken while the others hand over", async () => {
+    const { agent, store } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    for (const validator of mesh.validators) validator.misbehaviour = "hands-over";
+    mesh.validator(2).misbehaviour = "claims-all-taken";
+    await expectFailure(agent.enrol({ attempts: 2 }), "too-few-validators");
+    expect(await store.pendingRequest()).to.include({ k: 0 });
+    for (const seat of [1, 3, 4]) mesh.validator(seat).misbehaviour = undefined;
+    const { serial } = await agent.enrol();
+    expect(serial).to.deep.equal(serialOf(0));
+  });
+
+  it("leaves a number to one validator that calls it taken only where that is in the way again and again", async () => {
+    const { agent, store } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    mesh.validator(2).misbehaviour = "claims-all-taken";
+    mesh.validator(3).misbehaviour = "dead";
+    await expectFailure(agent.enrol({ attempts: 2 }), "too-few-validators");
+    expect(await store.pendingRequest()).to.include({ k: 0 });
+    await expectFailure(agent.enrol({ attempts: 4 }), "too-few-validators");
+    expect(await store.pendingRequest()).to.include({ k: 1 });
+    mesh.validator(3).misbehaviour = undefined;
+    expect((await agent.enrol()).serial).to.deep.equal(serialOf(1));
+  });
+
   it("stops at once where an honest validator must be among those that refuse", async () => {
     const { agent } = await makeDevice(mesh);
     await agent.adoptBundle(mesh.bundle);
@@ -312,6 +349,29 @@ describe("enrolment of a device", () => {
     await agent.close();
     const { agent: restarted } = await openTestDevice(mesh, path);
     expect(restarted.trust?.committee?.tick).to.equal(2);
+  });
+
+  it("takes no bundle without the committee list, nor one without the link to its keys while those before count", async () => {
+    const { agent } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    expect(await agent.adoptBundle(await mesh.rekeyedBundle(50, "list"))).to.equal(false);
+    expect(agent.trust?.generation).to.equal(1);
+    expect(await agent.adoptBundle(await mesh.rekeyedBundle(50))).to.equal(true);
+    const stripped = await mesh.rekeyedBundle(51, "link");
+    expect(await agent.adoptBundle(stripped)).to.equal(false);
+    expect(agent.trust?.former?.generation).to.equal(1);
+    mesh.clock.milliseconds += 1_000 * HANDOVER_SECONDS;
+    expect(await agent.adoptBundle(stripped)).to.equal(true);
+  });
+
+  it("keeps the newer of two bundles that it is given at once", async () => {
+    const { agent, path } = await makeDevice(mesh);
+    await agent.adoptBundle(mesh.bundle);
+    const [newer, older] = [await mesh.rekeyedBundle(60), await mesh.rekeyedBundle(59)];
+    expect(await Promise.all([agent.adoptBundle(newer), agent.adoptBundle(older)])).to.deep.equal([true, false]);
+    await agent.close();
+    const { agent: restarted } = await openTestDevice(mesh, path);
+    expect(restarted.trust?.committee?.tick).to.equal(60);
   });
 
   it("asks the fastest validators first, and those that failed last", async () => {

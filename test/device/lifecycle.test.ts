@@ -1,6 +1,8 @@
 import { expect } from "chai";
 
 import { verifyCertificate } from "../../src/certificate/certificate.js";
+import { decodeDrlProof } from "../../src/certificate/drl.js";
+import { decodeCrl } from "../../src/certificate/x509-crl.js";
 import { HeadMemory } from "../../src/certificate/head-memory.js";
 import { verifyPresentation } from "../../src/certificate/verify.js";
 import { backoffMilliseconds, renewalTime } from "../../src/device/backoff.js";
@@ -146,6 +148,26 @@ describe("a device with a certificate", () => {
     const { agent } = await openTestDevice(mesh, device.path);
     const error = await expectFailure(agent.head(), "too-few-validators");
     expect(error.message).to.contain("head 99 is older than 100");
+  });
+
+  it("passes over a validator that garbles the signature of a head that is known", async () => {
+    await device.agent.head();
+    for (const seat of [1, 2, 3]) mesh.validator(seat).misbehaviour = "garbles-signatures";
+    const proof = await device.agent.drlProof();
+    expect(decodeDrlProof(proof).signature).to.deep.equal(decodeDrlProof(mesh.proof("/257?alg=bls")).signature);
+  });
+
+  it("takes no delta for the complete revocation list, and no older list, also after a restart", async () => {
+    for (const seat of [1, 2, 3]) mesh.validator(seat).misbehaviour = "delta-crl";
+    const older = await device.agent.crl();
+    expect(decodeCrl(older).base).to.equal(undefined);
+    mesh.headNumber += 1;
+    await device.agent.crl();
+    mesh.headNumber -= 1;
+    await device.agent.close();
+    device = await openTestDevice(mesh, device.path);
+    const error = await expectFailure(device.agent.crl(), "too-few-validators");
+    expect(error.message).to.contain("revocation list 100 is older than list 101, seen before");
   });
 
   it("revokes itself, whatever one validator does, and is not certified again", async () => {

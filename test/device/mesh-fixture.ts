@@ -12,6 +12,7 @@ import {
 } from "../../src/certificate/committee-list.js";
 import {
   type DrlHead,
+  decodeDrlProof,
   drlHeadToSign,
   drlPosition,
   encodeDrlProof,
@@ -25,6 +26,7 @@ import { verifyDeviceRevocation } from "../../src/certificate/revocation-request
 import { REQUEST_KIND, decodeRequest } from "../../src/certificate/request.js";
 import { checkRequest } from "../../src/certificate/request-check.js";
 import { nobleSignatures } from "../../src/certificate/signatures.js";
+import { successionDigest } from "../../src/certificate/succession.js";
 import { authorityToSign, meshAuthority, signedBySwarm } from "../../src/certificate/x509-authority.js";
 import { crlToSign } from "../../src/certificate/x509-crl.js";
 import { deviceCertificateToSign, memberCertificateToSign } from "../../src/certificate/x509-leaf.js";
@@ -93,7 +95,12 @@ export type Misbehaviour =
   | "garbage"
   | "refuses"
   | "busy"
+  | "busy-for-ever"
+  | "hands-over"
   | "claims-taken"
+  | "claims-all-taken"
+  | "garbles-signatures"
+  | "delta-crl"
   | "older-bundle"
   | "early-bundle"
   | "forged-bundle";
@@ -149,22 +156,27 @@ export class Validator {
   handle(call: Call): Result {
     this.calls.push(call.path);
     this.onCall(call);
-    if (this.misbehaviour === "busy") {
-      throw new HttpError("too many requests", {
+    if (this.misbehaviour === "busy") throw busy(7);
+    if (this.misbehaviour === "busy-for-ever") throw busy(999_999);
+    if (this.misbehaviour === "hands-over" && call.path === PATH.issue)
+      throw new SwarmkeepError("it waits for the numbers of the committee before", {
         kind: "network",
-        code: "busy",
-        advice: "Wait.",
-        status: 429,
-        retryAfter: 7,
+        code: "counters-pending",
+        advice: "Ask again in a moment.",
       });
-    }
     if (this.misbehaviour === "garbage") return { body: Uint8Array.of(1, 2, 3) };
     if (this.misbehaviour === "refuses") throw refused("revoked", "device is revoked or held", {});
     if (call.path === PATH.bundle) return { body: this.#bundle() };
     if (call.path === PATH.drlHead) return { body: this.#mesh.signedHead() };
-    if (call.path.startsWith(PATH.drlProof)) return { body: this.#mesh.proof(call.path) };
+    if (call.path.startsWith(PATH.drlProof)) {
+      const proof = this.#mesh.proof(call.path);
+      if (this.misbehaviour !== "garbles-signatures") return { body: proof };
+      const decoded = decodeDrlProof(proof);
+      return { body: encodeDrlProof({ ...decoded, signature: new Uint8Array(decoded.signature.length).fill(7) }) };
+    }
     if (call.path === PATH.authority) return { body: this.#mesh.ownCertificate() };
-    if (call.path === PATH.crl) return { body: this.#mesh.crl() };
+    if (call.path === PATH.crl)
+      return { body: this.misbehaviour === "delta-crl" ? this.#mesh.deltaCrl() : this.#mesh.crl() };
     if (call.path === PATH.issue) return { body: this.#issue(call) };
     if (call.path === PATH.frostSign) return { body: this.#frostSign(call.body) };
     if (call.path === PATH.revoke) return { body: this.#revoke(call) };
@@ -200,6 +212,7 @@ export class Validator {
     const slot = `${request.index}/${request.period}/${request.k}`;
     const earlier = this.signed.get(slot);
     const isTaken = earlier !== undefined && Buffer.compare(earlier, message) !== 0;
+    if (this.misbehaviour === "claims-all-taken") throw refused("serial-taken", "k is taken", { next: 0xffff_ffff });
     if (isTaken || this.misbehaviour === "claims-taken")
       throw refused("serial-taken", "k is taken", { next: request.k + 1 });
     this.signed.set(slot, message);
@@ -300,6 +313,16 @@ export function spkiOf(privateKey: KeyObject): Uint8Array {
   return Uint8Array.from([...Buffer.from("3059301306072a8648ce3d020106082a8648ce3d030107034200", "hex"), ...point]);
 }
 
+function busy(retryAfter: number): HttpError {
+  return new HttpError("too many requests", {
+    kind: "network",
+    code: "busy",
+    advice: "Wait.",
+    status: 429,
+    retryAfter,
+  });
+}
+
 export function refused(code: string, message: string, details: Record<string, number> = {}): SwarmkeepError {
   return new SwarmkeepError(message, { kind: "refused", code, advice: "See the protocol.", details });
 }
@@ -368,15 +391,7 @@ export class TestMesh {
       epoch: 1,
       tick: this.#tick++,
       issued: NOW,
-      members: this.validators.map((validator) => ({
-        seat: validator.seat,
-        account: validator.account,
-        endpoint: endpoint(validator),
-        tlsPin: validator.pin,
-        scope: "geo:u33",
-        blsKey: this.keys.bls.verificationKeys.get(validator.seat) as Uint8Array,
-        ed25519Key: this.keys.ed25519.verificationKeys.get(validator.seat) as Uint8Array,
-      })),
+      members: this.#members(this.keys, endpoint),
     });
     const committeeList = encodeCommitteeList(payload, this.groupSign(committeeListToSign(externalAad, payload)));
     const changes = { ...facts, keys: this.trust.keys };
@@ -398,9 +413,42 @@ export class TestMesh {
     return [encodeBundle({ root: this.#root, crossCertificates, committeeList: undefined }), sha256(newest)];
   }
 
+  /** A bundle after a re-key in this moment, whole or without one of its parts; its committee list is of `tick`. */
+  async rekeyedBundle(tick: number, without?: "list" | "link"): Promise<Uint8Array> {
+    const others = sharedKeys(this.n, `second keys of mesh ${this.n}`);
+    const keys = { bls: others.bls.groupKey, ed25519: others.ed25519.groupKey };
+    const crossCertificates = [
+      await certificates.makeCrossCertificate(this.#root, { ...facts, keys: this.trust.keys }, this.#validity()),
+      await certificates.makeCrossCertificate(this.#root, { ...facts, keys, generation: 2 }, this.#validity()),
+    ];
+    const terms = { generation: 2, ceremony: 2, ...keys, since: Math.floor(this.clock.now() / 1000) };
+    const link = { ...terms, signature: this.groupSign(successionDigest(terms, externalAad)) };
+    const members = this.#members(others, ({ endpoint }) => endpoint);
+    const payload = committeeListPayload({ generation: 2, epoch: 2, tick, issued: NOW, members });
+    const signature = this.groupSign(committeeListToSign(externalAad, payload), others);
+    return encodeBundle({
+      root: this.#root,
+      crossCertificates,
+      committeeList: without === "list" ? undefined : encodeCommitteeList(payload, signature),
+      successions: without === "link" ? undefined : [link],
+    });
+  }
+
+  #members(keys: TestMesh["keys"], endpoint: (validator: Validator) => string) {
+    return this.validators.map((validator) => ({
+      seat: validator.seat,
+      account: validator.account,
+      endpoint: endpoint(validator),
+      tlsPin: validator.pin,
+      scope: "geo:u33",
+      blsKey: keys.bls.verificationKeys.get(validator.seat) as Uint8Array,
+      ed25519Key: keys.ed25519.verificationKeys.get(validator.seat) as Uint8Array,
+    }));
+  }
+
   /** As t members would, by BLS. */
-  groupSign(message: Uint8Array): Uint8Array {
-    const seats = [...this.keys.blsShares].slice(0, this.keys.bls.t);
+  groupSign(message: Uint8Array, { blsShares, bls } = this.keys): Uint8Array {
+    const seats = [...blsShares].slice(0, bls.t);
     return combinePartials(seats.map(([seat, share]) => ({ seat, signature: blstBls.sign(share, message) })));
   }
 
@@ -449,6 +497,15 @@ export class TestMesh {
     const key = readSubjectPublicKeyInfo(new DerReader(spki, "key"));
     const fields = certificates.memberFields({ account, key, notBefore: now, expires: now + LIFETIME_SECONDS });
     const tbs = memberCertificateToSign(fields, meshAuthority(this.authority));
+    return signedBySwarm(tbs, this.#signByEd25519(tbs));
+  }
+
+  /** A list with what changed since the one before alone, properly signed. */
+  deltaCrl(): Uint8Array {
+    const issued = Math.floor(this.clock.now() / 1000);
+    const number = this.headNumber;
+    const fields = { number, base: number - 1, thisUpdate: issued, nextUpdate: issued + HEAD_SECONDS, entries: [] };
+    const tbs = crlToSign(fields, meshAuthority(this.authority));
     return signedBySwarm(tbs, this.#signByEd25519(tbs));
   }
 

@@ -237,6 +237,27 @@ describe("a device and the holders of its shards", () => {
     await expectFailure(seed(true), "malformed");
   });
 
+  it("asks for its map again where the kept one does not count any more, and takes no older version for it", async () => {
+    await rotate(1);
+    const first = await seed();
+    await rotate(2);
+    const second = await seed();
+    const path = join(device.path, "shard-map.cbor");
+    const kept = await readFile(path);
+    // As under keys that were replaced: it was signed, and not by these.
+    kept[kept.length - 1] = (kept.at(-1) as number) ^ 1;
+    await writeFile(path, kept);
+    await expectFailure(seed(true), "bad-signature");
+    const newest = book;
+    book = new ShardBook();
+    await rotate(1);
+    await expectFailure(seed(), "map-mismatch");
+    book = newest;
+    expect(await seed()).to.equal(second);
+    expect(second).to.not.equal(first);
+    expect(await seed(true)).to.equal(second);
+  });
+
   it("refuses a map that has not begun or has ended, and one that was invalidated", async () => {
     await expectFailure(seed(), "no-shard-map");
     await rotate(1, { validFrom: now() + 500 });
@@ -298,6 +319,17 @@ describe("a device and the holders of its shards", () => {
     await rotate(1, { rootRow: () => sealRoot(source, key, { meshId, device: INDEX, version: 1 }) });
     tls.mesh.revoked.add(INDEX);
     await expectFailure(seed(), "revoked");
+  });
+
+  it("signs once with each key where it is asked for several signatures at a time", async () => {
+    await rotate(1);
+    const digests = await Promise.all(["a", "b"].map((text) => messageDigest([new TextEncoder().encode(text)])));
+    const signed = await Promise.all(digests.map((digest) => shards.signOnce(digest)));
+    const used = new Set<number>();
+    for (const [i, { signature, root }] of signed.entries()) {
+      expect(verifyOnce(signature, root, digests[i] as Uint8Array, used)).to.equal(true);
+    }
+    expect([...used].toSorted()).to.deep.equal([0, 1]);
   });
 
   it("signs once with each key, also after a restart, and its signatures verify with key and path alone", async () => {
