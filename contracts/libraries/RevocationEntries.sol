@@ -11,8 +11,8 @@ library RevocationEntries {
     uint256 private constant WORD_BITS = 256;
     uint256 private constant PACKED_LENGTH = 36;
 
-    /// @notice Sets (or clears) the devices of the entries in `bitmap`. Reverts unless the words strictly increase and no mask is
-    /// zero. The caller called {highestIndex}, which counts words and masks and checks that the last word has 32 bits.
+    /// @notice Sets (or clears) the devices of the entries in `bitmap`. Reverts unless the words strictly increase, have 32 bits each and
+    /// no mask is zero. The caller called {highestIndex}, which counts words and masks.
     /// @return packed For the event: 4 bytes of word and 32 bytes of mask, entry by entry.
     function applyTo(
         mapping(uint32 word => uint256 bits) storage bitmap,
@@ -24,7 +24,8 @@ library RevocationEntries {
         packed = new bytes(PACKED_LENGTH * words.length);
         // Reads the input; writes `packed`, where each store's tail is overwritten by the next one; and,
         // in the scratch space, hashes a word and the mapping's slot to the slot of its bits, as Solidity does. Bits are set by
-        // OR, and cleared by XOR after that. `least` is one more than the word before.
+        // OR, and cleared by XOR after that. `least` is one more than the word before. Nothing has looked at a word yet, and
+        // whoever encodes by hand writes 256 bits of it: after one with all bits set, `least` would begin again at 0.
         assembly ("memory-safe") {
             let end := add(words.offset, shl(5, words.length))
             let distance := sub(masks.offset, words.offset)
@@ -39,7 +40,7 @@ library RevocationEntries {
             } {
                 let word := calldataload(entry)
                 let mask := calldataload(add(entry, distance))
-                isFaulty := or(isFaulty, or(lt(word, least), iszero(mask)))
+                isFaulty := or(isFaulty, or(or(lt(word, least), gt(word, 0xffffffff)), iszero(mask)))
                 least := add(word, 1)
                 mstore(0, word)
                 let slot := keccak256(0, 64)
@@ -71,11 +72,14 @@ library RevocationEntries {
         }
     }
 
-    /// @dev Names the first fault, of which there is one.
+    /// @dev Names the first fault, of which there is one. A word of more than 32 bits has no name: reading it reverts.
     function _revertWithFault(uint32[] calldata words, uint256[] calldata masks) private pure {
         for (uint256 i = 0; i < words.length; i++) {
-            if (i != 0 && words[i] <= words[i - 1]) revert IRevocationList.WordsNotIncreasing(words[i]);
-            if (masks[i] == 0) revert IRevocationList.EmptyMask(words[i]);
+            uint32 word = words[i];
+            if (i != 0 && word <= words[i - 1]) revert IRevocationList.WordsNotIncreasing(word);
+            if (masks[i] == 0) revert IRevocationList.EmptyMask(word);
         }
+        // Whatever the loop does not name must not pass.
+        assert(false);
     }
 }

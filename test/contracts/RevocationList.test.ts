@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { concat, getBytes, keccak256, solidityPacked, toBeHex } from "ethers";
+import { AbiCoder, concat, dataSlice, getBytes, keccak256, solidityPacked, toBeHex } from "ethers";
 
-import { FAR, NO_SIGNATURE, SCOPES, connection, gasOf, opened, word, type Mesh } from "./mesh.js";
+import { FAR, NO_SIGNATURE, SCOPES, addressBytes, connection, gasOf, opened, word, type Mesh } from "./mesh.js";
 
-const { networkHelpers } = connection;
+const { ethers, networkHelpers } = connection;
 const { loadFixture, time } = networkHelpers;
 
 /** Whole transactions, check of the swarm's signature included. */
@@ -47,6 +47,14 @@ async function sign(mesh: Mesh, words: number[], masks: bigint[], reason = KEY_C
 
 async function revoke(mesh: Mesh, words: number[], masks: bigint[], reason = KEY_COMPROMISE) {
   return mesh.revocations.revoke(words, masks, reason, FAR, await sign(mesh, words, masks, reason));
+}
+
+/** Calldata with `words` in place of the ones that it has, which no encoder writes: they may be wider than 32 bits. */
+function withRawWords(data: string, placeholders: number[], words: bigint[]): string {
+  const found = data.indexOf(concat([placeholders.length, ...placeholders].map((value) => word(value))).slice(2));
+  if (found < 0) throw new Error("the calldata does not have these words");
+  const [from, to] = [found / 2 - 1 + 32, found / 2 - 1 + 32 * (1 + words.length)];
+  return concat([dataSlice(data, 0, from), ...words.map((value) => word(value)), dataSlice(data, to)]);
 }
 
 function headOf(number: bigint) {
@@ -232,6 +240,63 @@ describe("RevocationList", () => {
       await expect(revocations.release(first, [0], [0n]))
         .to.be.revertedWithCustomError(mesh.revocations, "EmptyMask")
         .withArgs(0n);
+    });
+  });
+
+  describe("words of more than 32 bits, which only calldata made by hand has", () => {
+    const PLACEHOLDERS = [2, 3, 4, 5];
+    const MASKS = [1n, 1n, 1n, 1n];
+    /** Mostly the first and the last word are of the caller's batch, as the bounds want, and one between is another's, or looks like it. */
+    const FORGED = [
+      [2n, ALL, 0n, 2n],
+      [2n, ALL, 1n << 32n, 2n],
+      [2n, 1n << 32n, ALL, 3n],
+      [1n << 32n, 2n, 3n, 4n],
+      [ALL, 2n, 3n, 4n],
+    ];
+
+    /** A mesh where the stranger has a fleet of its own at words 0 and 1, and the registrar one from word 2 on. */
+    async function withTwoTenants(): Promise<{ mesh: Mesh; own: typeof first }> {
+      const mesh = await opened();
+      const scopesHash = getBytes(keccak256(AbiCoder.defaultAbiCoder().encode(["string[]"], [SCOPES])));
+      const { address: registrar } = mesh.stranger;
+      const terms = { indexes: 300n, candidates: 0n, expiry: FAR };
+      const statement = { registrar: addressBytes(registrar), scopesHash, ...terms, salt: getBytes(word(1)) };
+      const signature = await mesh.swarmSign(mesh.fleets, "Grant", statement);
+      await mesh.fleets.giveGrant({ registrar, scopes: SCOPES, ...terms, salt: word(1) }, signature);
+      await mesh.fleets.connect(mesh.stranger).registerFleet(2, SCOPES, policy, ROOT, 0n, 300n);
+      await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, policy, ROOT, 512n, 65_536n);
+      return { mesh, own: { ...second, fleetId: 2n, batch: 0n } };
+    }
+
+    for (const call of ["hold", "release"] as const) {
+      it(`are refused in a ${call}: they would reach another tenant's devices`, async () => {
+        const { mesh, own } = await loadFixture(withTwoTenants);
+        const foreign = { ...first, fleetId: 1n };
+        await mesh.revocations.connect(mesh.stranger).hold(foreign, [0], [0b110n]);
+        const { data } = await mesh.revocations[call].populateTransaction(own, PLACEHOLDERS, MASKS);
+        for (const words of FORGED) {
+          const forged = withRawWords(data, PLACEHOLDERS, words);
+          const sent = mesh.registrar.sendTransaction({ to: mesh.revocations, data: forged });
+          await expect(sent, String(words)).to.revert(ethers);
+        }
+        expect(await mesh.revocations.held(0)).to.equal(0b110n);
+      });
+    }
+
+    it("are refused in a revocation, whatever the swarm signed", async () => {
+      const { mesh } = await loadFixture(withTwoTenants);
+      for (const words of FORGED) {
+        const entriesHash = getBytes(keccak256(concat([...words, ...MASKS].map((value) => word(value)))));
+        const statement = { entriesHash, reason: KEY_COMPROMISE, expiry: FAR };
+        const signature = await mesh.swarmSign(mesh.revocations, "Revocation", statement);
+        const asked = [PLACEHOLDERS, MASKS, KEY_COMPROMISE, FAR, signature] as const;
+        const { data } = await mesh.revocations.revoke.populateTransaction(...asked);
+        const forged = withRawWords(data, PLACEHOLDERS, words);
+        const sent = mesh.stranger.sendTransaction({ to: mesh.revocations, data: forged });
+        await expect(sent, String(words)).to.revert(ethers);
+      }
+      expect(await mesh.revocations.revoked(0)).to.equal(0n);
     });
   });
 
