@@ -35,8 +35,8 @@ contract FleetRegistry is IFleetRegistry, SwarmGoverned {
     uint256 private constant JOIN_METHODS = 15;
     /// @dev Devices of one word of the revocation list: no two batches share a word.
     uint256 private constant BATCH_ALIGNMENT = 256;
-    /// @dev The revocation list counts its words in 32 bits.
-    uint256 private constant INDEX_LIMIT = BATCH_ALIGNMENT << 32;
+    /// @dev Of more words members make no head: the same as MAXIMUM_WORDS in `src/certificate/drl-tree.ts`.
+    uint256 private constant INDEX_LIMIT = BATCH_ALIGNMENT << 22;
 
     /// @inheritdoc IFleetRegistry
     address public immutable shards;

@@ -87,7 +87,7 @@ async function found(folder: string, rpc: string, endpoint: Endpoint, registrar:
       account: Wallet.createRandom().address,
       operator: keccak256(toUtf8Bytes(`operator ${number}`)),
     }));
-    const registrars = [{ account: registrar, scopes: SCOPES, indexes: 2n ** 40n, candidates: 0n, expiry: FAR }];
+    const registrars = [{ account: registrar, scopes: SCOPES, indexes: 2n ** 30n, candidates: 0n, expiry: FAR }];
     const options = { rpc: [rpc], chainId: LOCAL_CHAIN_ID, ownNode: true, members, registrars, confirmations: 1 };
     return (await foundMesh(operator, options)).addresses;
   } finally {

@@ -12,7 +12,7 @@ interface IFleetRegistry {
     /// @notice What the swarm grants.
     /// @param registrar The only account that may use it.
     /// @param scopes 1 to 8 scopes; each of a fleet's lies inside one of them.
-    /// @param indexes How many devices may be registered under it, at most 2^40.
+    /// @param indexes How many devices may be registered under it, at most 2^30.
     /// @param candidates How many of its devices may become candidates for the committee.
     /// @param expiry Until when it may be used (and the statement submitted), in seconds since 1970, below 2^40.
     /// @param salt Makes two grants with equal terms differ.
@@ -95,7 +95,7 @@ interface IFleetRegistry {
     error InvalidScopeCount(uint256 count);
     /// @notice `scope` lies in none of the grant's scopes.
     error ScopeNotGranted(string scope);
-    /// @notice No grant has a `field` of `value`: the registrar is some account, indexes are 1 to 2^40, and the expiry lies
+    /// @notice No grant has a `field` of `value`: the registrar is some account, indexes are 1 to 2^30, and the expiry lies
     /// ahead and below 2^40.
     error InvalidGrant(string field, uint256 value);
     /// @notice No policy has a `field` of `value`: a lifetime is 60 s to 366 days, a quota at least 1, join methods are 1 to 15,
@@ -103,7 +103,7 @@ interface IFleetRegistry {
     error InvalidPolicy(string field, uint256 value);
     /// @notice A manifest root is a hash, never zero.
     error InvalidManifestRoot();
-    /// @notice `next` indexes are allocated and `count` more would not fit below 2^40.
+    /// @notice `next` indexes are allocated and `count` more would not fit below 2^30: members make no head of a longer list.
     error IndexesExhausted(uint64 next, uint64 count);
     /// @notice The manifest was made for indexes from `base` on, and the next batch begins at `next`: another batch came first.
     error BaseMoved(uint64 base, uint64 next);

@@ -18,6 +18,7 @@ import { parseMember } from "../operator/genesis.js";
 import {
   type GrantProposal,
   MAXIMUM_CANDIDATES,
+  MAXIMUM_INDEXES,
   formatGrant,
   parseGrant,
   proposedGrant,
@@ -181,7 +182,7 @@ const GRANT: Kind<GrantProposal, GrantOptions> = {
       fleets: getAddress(addresses.fleets),
       registrar: parseAddress(registrar, "--registrar"),
       scopes: scope,
-      indexes: BigInt(parseCount(indexes, "--indexes", 2 ** 40)),
+      indexes: BigInt(parseCount(indexes, "--indexes", MAXIMUM_INDEXES)),
       candidates: BigInt(parseCount(options.candidates, "--candidates", MAXIMUM_CANDIDATES)),
       expiry: expiryOf(options),
       salt: hexlify(randomBytes(32)),

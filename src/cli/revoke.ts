@@ -1,6 +1,7 @@
 /** `swarmkeep revoke`: a registrar revokes, holds or releases devices of its fleets. */
 import type { Command } from "commander";
 
+import { MAXIMUM_INDEXES } from "../operator/governance.js";
 import { withSender } from "../operator/ledger.js";
 import { holdDevices, revokeDevices, revokedAlready } from "../operator/revocation.js";
 import { MAXIMUM_REVOKED_AT_ONCE } from "../protocol/api.js";
@@ -30,7 +31,7 @@ export function register(group: Command): void {
 }
 
 async function revoke(context: CommandContext, options: RevokeOptions): Promise<void> {
-  const indexes = options.index.map((index) => parseCount(index, "--index", 2 ** 40));
+  const indexes = options.index.map((index) => parseCount(index, "--index", MAXIMUM_INDEXES - 1));
   const reason = reasonOf(options.reason);
   if (indexes.length > MAXIMUM_REVOKED_AT_ONCE) {
     throw usage("too-many-devices", `${indexes.length} devices are more than the ${MAXIMUM_REVOKED_AT_ONCE} at once`);

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { getBytes } from "ethers";
 
 import { decodeHolders } from "../certificate/shard-map.js";
+import { MAXIMUM_INDEXES } from "../operator/governance.js";
 import { type MeshLedger, blockTime, withSender } from "../operator/ledger.js";
 import { type Run, type ShardOrder, keptRuns } from "../operator/shard-folder.js";
 import { checkHolders, replaceHolders } from "../operator/shard-keeping.js";
@@ -352,7 +353,7 @@ async function limit(context: CommandContext, { fleet, scope, device, in: later 
   }
   await withRegistrarOnLedger(context, async (on) => {
     const until = (await blockTime(on.ledger.endpoint)) + seconds;
-    if (device !== undefined) await limitDevice(on, parseCount(device, "--device", 2 ** 40), until);
+    if (device !== undefined) await limitDevice(on, parseCount(device, "--device", MAXIMUM_INDEXES - 1), until);
     else await limitScope(on, parseCount(fleet as string, "--fleet"), checkedScope(scope as string), until);
     const who = device === undefined ? `devices in ${scope}` : `device ${device}`;
     context.print(
@@ -366,7 +367,7 @@ async function offer(
   context: CommandContext,
   { device, pin, endpoint }: { readonly device: string; readonly pin: string; readonly endpoint: string },
 ): Promise<void> {
-  const index = parseCount(device, "--device", 2 ** 40);
+  const index = parseCount(device, "--device", MAXIMUM_INDEXES - 1);
   const tlsPin = parseHex(pin, "--pin", 32);
   await withRegistrarOnLedger(context, async (on) => {
     await offerHolder(on, index, tlsPin, endpoint);
@@ -375,7 +376,7 @@ async function offer(
 }
 
 async function withdraw(context: CommandContext, { device }: { readonly device: string }): Promise<void> {
-  const index = parseCount(device, "--device", 2 ** 40);
+  const index = parseCount(device, "--device", MAXIMUM_INDEXES - 1);
   await withRegistrarOnLedger(context, async (on) => {
     await withdrawHolder(on, index);
     context.print({ device: index, withdrawn: true }, `device ${index} keeps no shards of the next versions`);

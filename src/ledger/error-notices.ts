@@ -50,7 +50,9 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
     "The committee of `epoch` has to show itself first: it is in probation until the head `head` is posted.",
   ],
   IndexNotAllocated: ["Devices are numbered below `next`; `word` has a bit of a higher one."],
-  IndexesExhausted: ["`next` indexes are allocated and `count` more would not fit below 2^40."],
+  IndexesExhausted: [
+    "`next` indexes are allocated and `count` more would not fit below 2^30: members make no head of a longer list.",
+  ],
   IndirectCall: [
     "A dealing is posted by an account without code, directly, so that its bytes are in the transaction's input.",
   ],
@@ -65,7 +67,7 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
   InvalidEvidence: ["The key did not sign the evidence with this digest, or s is high."],
   InvalidExpandLength: ["`length` bytes were asked of expand_message_xmd: ask for 1 to 8160, which is 255 hashes."],
   InvalidGrant: [
-    "No grant has a `field` of `value`: the registrar is some account, indexes are 1 to 2^40, and the expiry lies ahead and below 2^40.",
+    "No grant has a `field` of `value`: the registrar is some account, indexes are 1 to 2^30, and the expiry lies ahead and below 2^40.",
   ],
   InvalidGroupKey: ["The BLS key is outside the subgroup or infinity."],
   InvalidHint: ["The hint does not fit commitment `index`. If there is no hint that does, report it as malformed."],

@@ -5,7 +5,7 @@ import { INTERFACES, type NamedAddresses } from "../ledger/contracts.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { domainSeparator, statementDigest } from "../statements/eip712.js";
 import { isScope } from "../statements/scope.js";
-import { MAXIMUM_CANDIDATES } from "./governance.js";
+import { MAXIMUM_CANDIDATES, MAXIMUM_INDEXES } from "./governance.js";
 import type { MeshParameters } from "./parameters.js";
 
 /** A candidate for the committee; `swarmkeep validator init` writes it as `member.json`. */
@@ -86,8 +86,8 @@ export function parseRegistrar(text: string, path: string): GenesisRegistrar {
   if (!Array.isArray(scopes) || scopes.length === 0 || scopes.length > 8 || !scopes.every(isScopeText)) {
     throw bad("bad-registrar", path, "scopes", "a list of 1 to 8 scopes such as geo:u33d or grp:plant", scopes);
   }
-  if (!isCount(indexes) || indexes > 2 ** 40) {
-    throw bad("bad-registrar", path, "indexes", "a number of devices from 1 to 2^40", indexes);
+  if (!isCount(indexes) || indexes > MAXIMUM_INDEXES) {
+    throw bad("bad-registrar", path, "indexes", `a number of devices from 1 to ${MAXIMUM_INDEXES}`, indexes);
   }
   if (candidates !== 0 && (!isCount(candidates) || candidates > MAXIMUM_CANDIDATES)) {
     throw bad("bad-registrar", path, "candidates", `a number of gateways to ${MAXIMUM_CANDIDATES}`, candidates);

@@ -1,6 +1,7 @@
 /** Grants: proposals that a registrar may register devices, and their submission once operators have approved them. */
 import { AbiCoder, getBytes, keccak256 } from "ethers";
 
+import { MAXIMUM_WORDS } from "../certificate/drl-tree.js";
 import type { Receipt, TransactionSender } from "../ledger/sender.js";
 import { isScope } from "../statements/scope.js";
 import type { MeshLedger } from "./ledger.js";
@@ -35,6 +36,8 @@ export interface GrantProposal extends ProposalPlace {
 export const GRANT_KIND = "swarmkeep-grant/1";
 /** Of one grant: the ledger counts them in a byte. */
 export const MAXIMUM_CANDIDATES = 255;
+/** Of a mesh, and so of one grant: devices 0 to this less one have a bit in a list that members make heads of. */
+export const MAXIMUM_INDEXES = 256 * MAXIMUM_WORDS;
 
 export function formatGrant(grant: GrantProposal): string {
   return formatProposal(GRANT_KIND, { ...grant });
@@ -58,7 +61,7 @@ export function parseGrant(text: string): GrantProposal {
     fleets: fields.address("fleets"),
     registrar: fields.address("registrar"),
     scopes: scopes as string[],
-    indexes: fields.count("indexes", 2 ** 40),
+    indexes: fields.count("indexes", MAXIMUM_INDEXES),
     candidates: fields.count("candidates", MAXIMUM_CANDIDATES, 0),
     expiry: fields.time("expiry"),
     salt: fields.word("salt"),

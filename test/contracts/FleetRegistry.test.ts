@@ -1,11 +1,15 @@
 import { expect } from "chai";
 import { AbiCoder, dataSlice, getBytes, keccak256, type ParamType } from "ethers";
 
+import { DrlTree } from "../../src/certificate/drl-tree.js";
+import { MAXIMUM_INDEXES } from "../../src/operator/governance.js";
 import { FAR, NO_SIGNATURE, SCOPES, addressBytes, connection, gasOf, opened, word, type Mesh } from "./mesh.js";
 
 const { ethers, networkHelpers } = connection;
 const { loadFixture, time } = networkHelpers;
 
+/** As the tools have it; the contract is held to it. */
+const MOST_INDEXES = BigInt(MAXIMUM_INDEXES);
 /** The whole transaction: a fleet of a million devices, whatever was registered before. */
 const REGISTER_FLEET_1M_CEILING = 120_000n;
 const MILLION = 1_000_000n;
@@ -115,7 +119,7 @@ describe("FleetRegistry", () => {
       const cases: [Partial<ReturnType<typeof grantOf>>, string, unknown[]][] = [
         [{ registrar: ethers.ZeroAddress }, "InvalidGrant", ["registrar", 0n]],
         [{ indexes: 0n }, "InvalidGrant", ["indexes", 0n]],
-        [{ indexes: (1n << 40n) + 1n }, "InvalidGrant", ["indexes", (1n << 40n) + 1n]],
+        [{ indexes: MOST_INDEXES + 1n }, "InvalidGrant", ["indexes", MOST_INDEXES + 1n]],
         [{ expiry: 1n << 40n }, "InvalidGrant", ["expiry", 1n << 40n]],
         [{ scopes: [] }, "InvalidScopeCount", [0n]],
         [{ scopes: Array<string>(9).fill("geo:u") }, "InvalidScopeCount", [9n]],
@@ -320,16 +324,23 @@ describe("FleetRegistry", () => {
       }
     });
 
-    it("never reaches past the last word of the revocation list", async () => {
+    it("never reaches past the longest revocation list that members make heads of, and reaches its end", async () => {
       const mesh = await loadFixture(opened);
-      const most = 1n << 40n;
-      const grant = grantOf(mesh, { indexes: most });
+      const grant = grantOf(mesh, { indexes: MOST_INDEXES });
       await mesh.fleets.giveGrant(grant, await sign(mesh, grant));
       const fleets = mesh.fleets.connect(mesh.stranger);
-      await fleets.registerFleet(2, SCOPES, policy, ROOT, 0, most - 1n);
-      await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, 0, 1))
+      await fleets.registerFleet(2, SCOPES, policy, ROOT, 0, MOST_INDEXES - 256n);
+      await expect(byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, MOST_INDEXES - 256n, 257))
         .to.be.revertedWithCustomError(mesh.fleets, "IndexesExhausted")
-        .withArgs(most - 1n, 1n);
+        .withArgs(MOST_INDEXES - 256n, 257n);
+      await byRegistrar(mesh).registerFleet(1, SCOPES, policy, ROOT, MOST_INDEXES - 256n, 255);
+      await expect(fleets.appendBatch(1, ROOT, MOST_INDEXES, 1))
+        .to.be.revertedWithCustomError(mesh.fleets, "IndexesExhausted")
+        .withArgs(MOST_INDEXES - 1n, 1n);
+
+      const words = Math.ceil(Number(await mesh.fleets.nextIndex()) / 256);
+      expect(new DrlTree(words).words).to.equal(words);
+      expect(() => new DrlTree(words + 1)).to.throw(RangeError);
     });
   });
 });
