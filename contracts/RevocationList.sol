@@ -69,7 +69,7 @@ contract RevocationList is IRevocationList, SwarmGoverned {
 
     /// @inheritdoc IRevocationList
     function postHead(Head calldata head, BLS12381.G2Point calldata signature) external {
-        if (head.number <= _head.number) revert NotNewer(head.number, _head.number);
+        _requireNewer(head.number, _head.number);
         _takeOrdered(
             Statements.drlHead(head.number, head.root, head.words, head.issued, head.expires, head.blockNumber),
             signature
@@ -81,7 +81,7 @@ contract RevocationList is IRevocationList, SwarmGoverned {
 
     /// @inheritdoc IRevocationList
     function postCheckpoint(Checkpoint calldata checkpoint, BLS12381.G2Point calldata signature) external {
-        if (checkpoint.number <= _checkpoint.number) revert NotNewer(checkpoint.number, _checkpoint.number);
+        _requireNewer(checkpoint.number, _checkpoint.number);
         _takeOrdered(Statements.checkpoint(checkpoint.number, checkpoint.blockNumber, checkpoint.blockHash), signature);
 
         _checkpoint = checkpoint;
@@ -119,6 +119,14 @@ contract RevocationList is IRevocationList, SwarmGoverned {
     /// @inheritdoc IRevocationList
     function latestCheckpoint() external view returns (Checkpoint memory) {
         return _checkpoint;
+    }
+
+    /// @dev The number is above the last one, and its tick is not ahead: keys that were stolen and replaced since would sign one that no
+    /// honest head ever exceeds, and no committee would pass its probation again.
+    function _requireNewer(uint64 number, uint64 last) private view {
+        if (number <= last) revert NotNewer(number, last);
+        uint256 comes = anchor.tickTime(number);
+        if (comes > block.timestamp) revert TickAhead(number, comes);
     }
 
     /// @dev The caller is the registrar of the batch, and all entries are devices of it. Words increase, which {RevocationEntries} checks,

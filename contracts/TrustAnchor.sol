@@ -114,6 +114,11 @@ contract TrustAnchor is ITrustAnchor, SwarmStatements {
     }
 
     /// @inheritdoc ITrustAnchor
+    function tickTime(uint64 number) external view returns (uint256) {
+        return start + uint256(number) * _parameters.tickSeconds;
+    }
+
+    /// @inheritdoc ITrustAnchor
     function contracts() external view returns (Contracts memory) {
         return _contracts;
     }

@@ -60,6 +60,8 @@ interface IRevocationList {
     error NotRegistrar(address caller, address registrar);
     /// @notice A head or checkpoint with number `last` is known, and `number` is not newer.
     error NotNewer(uint64 number, uint64 last);
+    /// @notice Tick `number` comes at `comes`, in seconds since 1970: no head or checkpoint of it counts before.
+    error TickAhead(uint64 number, uint256 comes);
 
     /// @notice Revokes devices for ever by the swarm's Revocation statement (order-free). Anyone may submit it.
     /// Devices that were revoked before stay so.
@@ -79,10 +81,10 @@ interface IRevocationList {
     /// @notice Releases devices of one batch from hold; final revocations stay. Only the registrar of its fleet.
     function release(IFleetRegistry.Batch calldata batch, uint32[] calldata words, uint256[] calldata masks) external;
 
-    /// @notice Posts a head by the swarm's DrlHead statement, newer than the last. Anyone may submit it.
+    /// @notice Posts a head by the swarm's DrlHead statement, newer than the last and of a tick that has come. Anyone may submit it.
     function postHead(Head calldata head, BLS12381.G2Point calldata signature) external;
 
-    /// @notice Posts a checkpoint by the swarm's Checkpoint statement, newer than the last. Anyone may submit it.
+    /// @notice Posts a checkpoint by the swarm's Checkpoint statement, newer than the last and of a tick that has come. Anyone may submit it.
     function postCheckpoint(Checkpoint calldata checkpoint, BLS12381.G2Point calldata signature) external;
 
     /// @notice Where devices and their registrars come from: the fleets that the genesis names.

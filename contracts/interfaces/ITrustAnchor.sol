@@ -153,6 +153,8 @@ interface ITrustAnchor {
     function parameters() external view returns (Parameters memory);
     /// @notice The one parameter that each registration and each weight takes; 0 before genesis.
     function minimumStake() external view returns (uint96);
+    /// @notice When tick `number` comes, in seconds since 1970 (docs/protocol.md, section 3.7): what each head and checkpoint takes.
+    function tickTime(uint64 number) external view returns (uint256);
     /// @notice All contracts of the mesh; zero before genesis.
     function contracts() external view returns (Contracts memory);
     /// @notice The {IValidatorRegistry}; zero before genesis.

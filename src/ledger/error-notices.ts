@@ -185,6 +185,7 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
   StatementUsed: ["The statement with this digest was used already; each counts once."],
   StillBonded: ["Stake may leave from `withdrawable` on; it is `time`."],
   SuccessorAlreadyNamed: ["The swarm named a successor before."],
+  TickAhead: ["Tick `number` comes at `comes`, in seconds since 1970: no head or checkpoint of it counts before."],
   TlsPinTaken: ["The TLS key with this pin was registered before; make a new one."],
   TooEarly: [
     "The round of `epoch` may begin from `from` on, in seconds since 1970: a quarter of the epoch is for probing.",

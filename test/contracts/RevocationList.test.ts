@@ -1,7 +1,19 @@
 import { expect } from "chai";
 import { AbiCoder, concat, dataSlice, getBytes, keccak256, solidityPacked, toBeHex } from "ethers";
 
-import { FAR, NO_SIGNATURE, SCOPES, addressBytes, connection, gasOf, opened, word, type Mesh } from "./mesh.js";
+import {
+  FAR,
+  NO_SIGNATURE,
+  PARAMETERS,
+  SCOPES,
+  addressBytes,
+  connection,
+  gasOf,
+  opened,
+  word,
+  type Mesh,
+} from "./mesh.js";
+import { awaitTick } from "./ticks.js";
 
 const { ethers, networkHelpers } = connection;
 const { loadFixture, time } = networkHelpers;
@@ -47,6 +59,22 @@ async function sign(mesh: Mesh, words: number[], masks: bigint[], reason = KEY_C
 
 async function revoke(mesh: Mesh, words: number[], masks: bigint[], reason = KEY_COMPROMISE) {
   return mesh.revocations.revoke(words, masks, reason, FAR, await sign(mesh, words, masks, reason));
+}
+
+function checkpointOf(number: bigint) {
+  return { number, blockNumber: 7n, blockHash: word(8) };
+}
+
+async function signCheckpoint(mesh: Mesh, checkpoint: ReturnType<typeof checkpointOf>) {
+  const { blockHash, ...rest } = checkpoint;
+  return mesh.swarmSign(mesh.revocations, "Checkpoint", { ...rest, blockHash: getBytes(blockHash) });
+}
+
+/** A mesh of which tick 9 has come. */
+async function atTick9(): Promise<Mesh> {
+  const mesh = await opened();
+  await awaitTick(connection, mesh.anchor, 9n);
+  return mesh;
 }
 
 /** Calldata with `words` in place of the ones that it has, which no encoder writes: they may be wider than 32 bits. */
@@ -302,7 +330,7 @@ describe("RevocationList", () => {
 
   describe("heads and checkpoints", () => {
     it("a newer head replaces the last, and no older or equal one does", async () => {
-      const mesh = await loadFixture(opened);
+      const mesh = await loadFixture(atTick9);
       const head = headOf(5n);
       await expect(mesh.revocations.connect(mesh.stranger).postHead(head, await signHead(mesh, head)))
         .to.emit(mesh.revocations, "HeadPosted")
@@ -318,7 +346,7 @@ describe("RevocationList", () => {
     });
 
     it("a head counts with the swarm's signature over every field", async () => {
-      const mesh = await loadFixture(opened);
+      const mesh = await loadFixture(atTick9);
       const head = headOf(5n);
       const signature = await signHead(mesh, head);
       for (const change of [
@@ -337,12 +365,9 @@ describe("RevocationList", () => {
     });
 
     it("a newer checkpoint replaces the last, under its own signature and number", async () => {
-      const mesh = await loadFixture(opened);
-      const checkpoint = { number: 3n, blockNumber: 7n, blockHash: word(8) };
-      const signature = await mesh.swarmSign(mesh.revocations, "Checkpoint", {
-        ...checkpoint,
-        blockHash: getBytes(checkpoint.blockHash),
-      });
+      const mesh = await loadFixture(atTick9);
+      const checkpoint = checkpointOf(3n);
+      const signature = await signCheckpoint(mesh, checkpoint);
       for (const change of [{ number: 4n }, { blockNumber: 8n }, { blockHash: word(9) }]) {
         await expect(
           mesh.revocations.postCheckpoint({ ...checkpoint, ...change }, signature),
@@ -355,6 +380,36 @@ describe("RevocationList", () => {
       await expect(mesh.revocations.postCheckpoint(checkpoint, signature))
         .to.be.revertedWithCustomError(mesh.revocations, "NotNewer")
         .withArgs(3n, 3n);
+    });
+
+    it("of a tick that has not come are refused: whoever had the keys once would post the last one there is", async () => {
+      const mesh = await loadFixture(atTick9);
+      const { revocations, anchor } = mesh;
+      for (const number of [10n, 11n, 2n ** 64n - 1n]) {
+        const comes = await anchor.tickTime(number);
+        const [head, checkpoint] = [headOf(number), checkpointOf(number)];
+        await expect(revocations.postHead(head, await signHead(mesh, head)))
+          .to.be.revertedWithCustomError(revocations, "TickAhead")
+          .withArgs(number, comes);
+        await expect(revocations.postCheckpoint(checkpoint, await signCheckpoint(mesh, checkpoint)))
+          .to.be.revertedWithCustomError(revocations, "TickAhead")
+          .withArgs(number, comes);
+      }
+    });
+
+    it("of a tick are taken from its second on", async () => {
+      const mesh = await loadFixture(atTick9);
+      const { revocations, anchor } = mesh;
+      const [head, checkpoint] = [headOf(10n), checkpointOf(10n)];
+      const [ofHead, ofCheckpoint] = [await signHead(mesh, head), await signCheckpoint(mesh, checkpoint)];
+      const comes = await anchor.tickTime(10n);
+      expect(comes).to.equal((await anchor.start()) + 10n * BigInt(PARAMETERS.tickSeconds));
+      await time.setNextBlockTimestamp(comes - 1n);
+      await expect(revocations.postHead(head, ofHead)).to.be.revertedWithCustomError(revocations, "TickAhead");
+      await time.setNextBlockTimestamp(comes);
+      await revocations.postHead(head, ofHead);
+      await revocations.postCheckpoint(checkpoint, ofCheckpoint);
+      expect([await revocations.headNumber(), (await revocations.latestCheckpoint()).number]).to.deep.equal([10n, 10n]);
     });
   });
 });

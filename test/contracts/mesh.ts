@@ -18,6 +18,7 @@ import {
 import { blstBls } from "../../src/runtime/blst.js";
 import type { ITrustAnchor } from "../../typechain-types/interfaces/ITrustAnchor.js";
 import { TrustAnchor__factory } from "../../typechain-types/index.js";
+import { setNextTick } from "./ticks.js";
 import { tlsKeyStruct, tlsPinOf } from "./tls-key.js";
 
 export type Connection = Awaited<ReturnType<typeof network.create>>;
@@ -219,8 +220,9 @@ export async function openMesh(on: Connection, nonce?: bigint): Promise<Mesh> {
   return mesh;
 }
 
-/** Posts a head with this number, signed by the swarm. */
+/** Posts a head with this number, signed by the swarm, once its tick has come. */
 export async function postHead(mesh: Mesh, number: bigint) {
+  await setNextTick(mesh.on, mesh.anchor, number);
   const head = { number, root: word(number), words: 1n, issued: 1n, expires: 2n, blockNumber: 1n };
   const signature = await mesh.swarmSign(mesh.revocations, "DrlHead", { ...head, root: getBytes(head.root) });
   return mesh.revocations.postHead(head, signature);

@@ -21,6 +21,7 @@ import {
   word,
   type Mesh,
 } from "./mesh.js";
+import { awaitTick } from "./ticks.js";
 
 // One root key and one group key hold all the meshes here, so that nothing but the domain keeps their statements apart.
 const { networkHelpers } = connection;
@@ -117,8 +118,14 @@ const cases: Case[] = [
 /** The fixture's mesh, with a device to revoke. */
 async function withDevice(): Promise<Mesh> {
   const mesh = await opened();
-  await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 0, 1);
+  await withHeads(mesh);
   return mesh;
+}
+
+/** A device, and a tick of which there can be a head. */
+async function withHeads(mesh: Mesh): Promise<void> {
+  await mesh.fleets.connect(mesh.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 0, 1);
+  await awaitTick(connection, mesh.anchor, 1n);
 }
 
 async function digestOn(mesh: Mesh, contract: ContractName, test: Case, chainId = mesh.chainId): Promise<Uint8Array> {
@@ -140,7 +147,7 @@ describe("a statement of the swarm is not replayed", () => {
     it(`${test.name}: on another mesh`, async () => {
       const mesh = await networkHelpers.loadFixture(withDevice);
       const other = await openMesh(connection, 2n);
-      await other.fleets.connect(other.registrar).registerFleet(1, SCOPES, POLICY, ROOT, 0, 1);
+      await withHeads(other);
       const digest = await digestOn(mesh, test.contract, test);
       await expectRefused(other, digest);
       await test.call(mesh, blsSign(GROUP_SECRET, digest));

@@ -9,6 +9,7 @@ import {
   type StatementValues,
 } from "../../src/statements/eip712.js";
 import { deployMesh, EPOCH, present, type CeremonyMesh, type Derived } from "./ceremony-fixture.js";
+import { setNextTick } from "./ticks.js";
 
 /** A mesh of `members` candidates, all registered, whose first committee of `seats` is in office. */
 export async function deployInOffice(seats: number, members = seats): Promise<CeremonyMesh> {
@@ -137,9 +138,10 @@ export async function handOver(mesh: CeremonyMesh): Promise<Derived> {
   return derived;
 }
 
-/** Puts the next head of the revocation list on the ledger, or one of this number, signed by the committee in office or by these seats of it. */
+/** Puts the next head of the revocation list on the ledger once its tick has come, or one of this number, signed by the committee in office or by these seats of it. */
 export async function postHead(mesh: CeremonyMesh, seats?: readonly number[], wanted?: bigint): Promise<void> {
   const number = wanted ?? (await mesh.revocations.headNumber()) + 1n;
+  await setNextTick(mesh.chain, mesh.anchor, number);
   const head = { number, root: new Uint8Array(32), words: 0n, issued: 1n, expires: 2n, blockNumber: 1n };
   await mesh.revocations.postHead(head, swarmSign(mesh, mesh.revocations, "DrlHead", head, seats));
 }

@@ -22,6 +22,7 @@ import {
   word,
 } from "../contracts/mesh.js";
 import { contractsOf, hold, member } from "../contracts/measurement-fixture.js";
+import { awaitTick } from "../contracts/ticks.js";
 import { serve, type Served } from "../ledger/support/serve.js";
 import { getFrom, untilIndexed } from "./api.js";
 import { Proxy } from "../ledger/support/proxy.js";
@@ -145,6 +146,7 @@ describe("explorer", () => {
       .hold({ fleetId: 1n, batch: 0n, manifestRoot: word(1), base: 0n, count: 300n }, words, masks);
     const tree = new DrlTree(3);
     tree.setWord(0, getBytes(toBeHex(1n << 5n, 32)));
+    await awaitTick(mesh.on, mesh.anchor, 1n);
     const newest = (await mesh.on.ethers.provider.getBlock("latest"))!;
     const head = {
       number: 1,
