@@ -32,6 +32,8 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     /// @dev What any transaction costs, and what a byte of its data costs at least.
     uint256 private constant TRANSACTION_GAS = 21_000;
     uint256 private constant DATA_GAS = 4;
+    /// @dev Bytes of a call with the longest evidence: the selector, 16 words around two votes, and 6 words in each.
+    uint256 private constant MAXIMUM_EVIDENCE = 4 + 32 * (16 + 2 * 6);
 
     /// @inheritdoc IValidatorRegistry
     mapping(bytes32 operator => address account) public candidateOf;
@@ -186,8 +188,12 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
         emit Jailed(account, until);
 
         // At the base fee, which the chain burns: nobody gets stake back by showing its own evidence. Where gas is estimated there
-        // is none, and the estimate has to be of the same steps.
-        uint256 gasSpent = TRANSACTION_GAS + DATA_GAS * msg.data.length + gasBefore - gasleft();
+        // is none, and the estimate has to be of the same steps. What a contract calls with is in its memory, where a byte costs
+        // next to nothing, and one transaction may report often.
+        uint256 gasSpent = gasBefore - gasleft();
+        if (msg.sender == tx.origin && msg.sender.code.length == 0) {
+            gasSpent += TRANSACTION_GAS + DATA_GAS * Math.min(msg.data.length, MAXIMUM_EVIDENCE);
+        }
         uint256 share = Math.min(lost, gasSpent * Math.max(block.basefee, 1));
         _totalBurnt -= uint128(share);
         (bool success, ) = msg.sender.call{value: share}("");

@@ -163,8 +163,8 @@ interface IValidatorRegistry is IEquivocations {
     function slash(address account, Offence offence) external returns (uint256 burnt);
 
     /// @notice Punishes who signed two contradicting votes: `slashBps` of its stake is lost, and it is jailed for
-    /// `unbondingSeconds`. Anyone may show them. The caller is paid out of what is lost, at most its gas at the base fee; the rest
-    /// is burnt.
+    /// `unbondingSeconds`. Anyone may show them. The caller is paid out of what is lost, at most its gas at the base fee, a contract for
+    /// the call alone, an account for its transaction too; the rest is burnt.
     /// @return burnt Wei burnt.
     function reportEquivocation(Equivocation calldata shown) external returns (uint256 burnt);
 

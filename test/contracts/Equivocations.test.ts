@@ -143,6 +143,39 @@ describe("equivocation", () => {
     await expectBalanced(mesh);
   });
 
+  it("pays a contract for the call alone, however long that makes its data", async () => {
+    const mesh = await loadFixture(registered);
+    const reporter = await ethers.deployContract("PaddingReporter", [mesh.registry]);
+    const evidence = await contradictingHeads(mesh);
+    const receipt = await (await reporter.report(evidence, 300_000)).wait();
+    if (receipt === null) throw new Error("no receipt");
+    const { baseFeePerGas } = (await ethers.provider.getBlock(receipt.blockNumber))!;
+    const paid = await ethers.provider.getBalance(reporter);
+    expect(paid).to.be.greaterThan(0n);
+    // Its transaction has other uses.
+    expect(paid).to.be.at.most((REPORT_CEILING - 21_000n) * (baseFeePerGas ?? 0n));
+    expect(await mesh.registry.totalBurnt()).to.equal(LOST - paid);
+    await expectBalanced(mesh);
+  });
+
+  it("pays an account for no more data than evidence has", async () => {
+    const mesh = await loadFixture(registered);
+    const evidence = await contradictingHeads(mesh);
+    const { data, to } = await mesh.registry.reportEquivocation.populateTransaction(evidence);
+    expect(data.length / 2 - 1).to.equal(900);
+    const paidFor = async (padded: string): Promise<bigint> => {
+      const again = await networkHelpers.takeSnapshot();
+      const sent = await mesh.stranger.sendTransaction({ to, data: padded });
+      const receipt = await sent.wait();
+      const block = await ethers.provider.getBlock(receipt?.blockNumber ?? 0);
+      const lost = LOST - (await mesh.registry.totalBurnt());
+      await again.restore();
+      return lost / (block?.baseFeePerGas ?? 1n);
+    };
+    const gas = await paidFor(data);
+    expect(await paidFor(data + "00".repeat(10_000))).to.equal(gas);
+  });
+
   it("is shown by checkpoints, activations and beacons as well", async () => {
     const mesh = await loadFixture(registered);
     const number = await currentTick(mesh);
