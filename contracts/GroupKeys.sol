@@ -168,11 +168,21 @@ contract GroupKeys is IGroupKeys, MeshContract {
     function isBound(address account) external view returns (bool) {
         if (_seatIn(_term(), account) != 0) return true;
         if (inProbation() && _seatIn(_terms[_current ^ 1], account) != 0) return true;
-        return IKeyCeremony(anchor.ceremony()).isSeated(account);
+        IKeyCeremony ceremony = IKeyCeremony(anchor.ceremony());
+        return ceremony.isSeated(account) || _isInvited(ceremony, account);
     }
 
     function _term() private view returns (Term storage) {
         return _terms[_current];
+    }
+
+    /// @dev Whoever is invited may accept also after it left.
+    function _isInvited(IKeyCeremony ceremony, address account) private view returns (bool) {
+        uint64 current = ceremony.current();
+        if (current == 0 || ceremony.statusOf(current).phase != IKeyCeremony.Phase.Accept) return false;
+        address[] memory invited = ceremony.receiversOf(current);
+        for (uint256 i = 0; i < invited.length; i++) if (invited[i] == account) return true;
+        return false;
     }
 
     function _seatIn(Term storage term, address account) private view returns (uint256) {

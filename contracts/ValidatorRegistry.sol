@@ -147,18 +147,19 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     /// @inheritdoc IValidatorRegistry
     function exit() external {
         Validator storage self = _requireState(State.Active);
-        uint64 withdrawable = uint64(block.timestamp) + anchor.parameters().unbondingSeconds;
 
         self.state = State.Exiting;
-        self.withdrawable = withdrawable;
-        emit ExitStarted(msg.sender, withdrawable);
+        if (groupKeys.isBound(msg.sender)) emit ExitStarted(msg.sender, 0);
+        else _startUnbonding(self);
     }
 
     /// @inheritdoc IValidatorRegistry
     function withdraw() external nonReentrant {
         Validator storage self = _requireState(State.Exiting);
-        if (block.timestamp < self.withdrawable) revert StillBonded(self.withdrawable, block.timestamp);
         if (groupKeys.isBound(msg.sender)) revert InOffice(msg.sender);
+        // What it did last while it was bound can be shown for an unbonding time from now on, or less.
+        if (self.withdrawable == 0) return _startUnbonding(self);
+        if (block.timestamp < self.withdrawable) revert StillBonded(self.withdrawable, block.timestamp);
 
         uint256 amount = self.stake;
         self.state = State.Exited;
@@ -258,6 +259,13 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     function candidatesAt(uint16[] calldata positions) external view returns (address[] memory accounts) {
         accounts = new address[](positions.length);
         for (uint256 i = 0; i < positions.length; i++) accounts[i] = _candidates[positions[i]];
+    }
+
+    /// @dev Of who is bound no more, and never will be again: whoever is exiting is given no seat.
+    function _startUnbonding(Validator storage self) private {
+        uint64 withdrawable = uint64(block.timestamp) + anchor.parameters().unbondingSeconds;
+        self.withdrawable = withdrawable;
+        emit ExitStarted(msg.sender, withdrawable);
     }
 
     /// @dev Until a reporter is paid, all that is lost is burnt.

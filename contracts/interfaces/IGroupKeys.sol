@@ -86,7 +86,7 @@ interface IGroupKeys {
     /// @notice Whether the committee in office has yet to show itself. While it does, the one before keeps its shares.
     function inProbation() external view returns (bool);
     /// @notice Whether `account` has a seat in the committee, in the one before while that may have to come back, or in the one that
-    /// a running ceremony is for: what it does there must cost it its stake.
+    /// a running ceremony is for, or is invited there: what it does there must cost it its stake.
     function isBound(address account) external view returns (bool);
     /// @notice Generation of the keys; 0 before the first committee.
     function generation() external view returns (uint64);

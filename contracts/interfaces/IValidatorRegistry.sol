@@ -45,7 +45,7 @@ interface IValidatorRegistry is IEquivocations {
         string scope;
     }
 
-    /// @notice A candidate as the ledger knows it. `withdrawable` is the time from which stake may leave, 0 before exit.
+    /// @notice A candidate as the ledger knows it. `withdrawable` is the time from which stake may leave, 0 before unbonding starts.
     /// `jailedUntil` is the time from which a jailed one may come back, 0 when it is not jailed. `blsKeyHash` is keccak256 of the
     /// 128-byte key, which the event has; `tlsPin` SHA-256 of the SPKI DER of its TLS key. `isDevice`: a gateway-class device,
     /// whose index the operator has.
@@ -77,7 +77,8 @@ interface IValidatorRegistry is IEquivocations {
     event ValidatorUpdated(address indexed account, bytes32 tlsPin, string endpoint, string scope);
     /// @notice `account` staked `amount` more.
     event StakeAdded(address indexed account, uint256 amount, uint256 stake);
-    /// @notice `account` is no candidate any more, and may withdraw from `withdrawable` on.
+    /// @notice `account` is no candidate any more, and may withdraw from `withdrawable` on. 0: it is bound by a seat, so that unbonding
+    /// starts by its first {withdraw} once it is not, with this event again.
     event ExitStarted(address indexed account, uint64 withdrawable);
     /// @notice `account` got its stake back and is gone.
     event StakeWithdrawn(address indexed account, uint256 amount);
@@ -116,8 +117,8 @@ interface IValidatorRegistry is IEquivocations {
     error NotReleased(uint64 until, uint256 time);
     /// @notice Stake may leave from `withdrawable` on; it is `time`.
     error StillBonded(uint64 withdrawable, uint256 time);
-    /// @notice `account` sits in the committee, in the one before while that may have to come back, or accepted a seat in the next
-    /// one: withdraw once another committee is through its probation.
+    /// @notice `account` sits in the committee, in the one before while that may have to come back, or is invited to the next one or
+    /// accepted a seat there: withdraw once another committee is through its probation.
     error InOffice(address account);
     /// @notice `account` did not take the `amount` it withdrew.
     error TransferFailed(address account, uint256 amount);
@@ -152,10 +153,12 @@ interface IValidatorRegistry is IEquivocations {
     /// @notice Adds the sent wei to the stake of the calling, active account.
     function addStake() external payable;
 
-    /// @notice Starts unbonding of the calling, active account.
+    /// @notice Takes the calling, active account out of all draws to come, and starts its unbonding unless a seat binds it
+    /// ({IGroupKeys-isBound}): what it does there must cost it its stake for as long as anybody can show it.
     function exit() external;
 
-    /// @notice Pays out what is left of the stake of the calling account, after unbonding and while not in office.
+    /// @notice Pays out what is left of the stake of the calling account, after unbonding. Where that has not started, since a seat bound
+    /// the account at its exit, this starts it and pays nothing yet; while one does, it reverts with {InOffice}.
     function withdraw() external;
 
     /// @notice Burns part of a stake. Only the key ceremony. Without effect on an account that has no stake (left).

@@ -35,9 +35,13 @@ export function registerStake(group: Command): void {
       asValidator(context, mesh, async (ledger, sender) => {
         const { withdrawable, receipt } = await startExit(ledger, sender);
         const { transactionHash: transaction } = receipt;
+        const then =
+          withdrawable === 0
+            ? "a seat binds the stake: once it does not, withdraw starts the time of unbonding"
+            : `the stake can be withdrawn from ${when(withdrawable)} on`;
         context.print(
           { account: sender.address, withdrawable, transaction },
-          `exiting      the stake can be withdrawn from ${when(withdrawable)} on, transaction ${transaction}`,
+          `exiting      ${then}, transaction ${transaction}`,
         );
       }),
     ),
@@ -45,8 +49,17 @@ export function registerStake(group: Command): void {
   command("withdraw", "take back the stake of a validator that has left").action(
     action<StakeOptions>((context, { mesh }) =>
       asValidator(context, mesh, async (ledger, sender) => {
-        const { amount, receipt } = await withdrawStake(ledger, sender);
+        const { receipt, ...done } = await withdrawStake(ledger, sender);
         const { transactionHash: transaction } = receipt;
+        if ("withdrawable" in done) {
+          const { withdrawable } = done;
+          context.print(
+            { account: sender.address, withdrawable, transaction },
+            `unbonding    nothing is paid yet: the time of unbonding has begun, withdraw again from ${when(withdrawable)} on, transaction ${transaction}`,
+          );
+          return;
+        }
+        const { amount } = done;
         context.print(
           { account: sender.address, amount, transaction },
           `withdrawn    ${formatEther(amount)} to ${sender.address}, transaction ${transaction}`,

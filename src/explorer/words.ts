@@ -142,7 +142,10 @@ const EVENTS: Readonly<Record<string, Tell>> = {
   ValidatorUpdated: (args) =>
     say`${validator(args)} changed how to reach it: ${text(args["endpoint"])}, ${text(args["scope"])}`,
   StakeAdded: (args) => say`${validator(args)} staked ${ether(args["amount"])} more, ${ether(args["stake"])} in all`,
-  ExitStarted: (args) => say`${validator(args)} leaves: its stake is free from ${utc(args["withdrawable"])}`,
+  ExitStarted: (args) =>
+    String(args["withdrawable"]) === "0"
+      ? say`${validator(args)} leaves: its stake is bound for as long as it has a seat`
+      : say`${validator(args)} leaves: its stake is free from ${utc(args["withdrawable"])}`,
   StakeWithdrawn: (args) => say`${validator(args)} withdrew ${ether(args["amount"])} and is gone`,
   Slashed: (args) =>
     say`${validator(args)} lost ${ether(args["amount"])} of its stake for ${offenceName(args["offence"])}; ${ether(args["stake"])} are left`,

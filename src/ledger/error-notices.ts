@@ -44,7 +44,7 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
     "The registrar's grant ended at `expiry`: it may shorten and invalidate, and not rotate.",
   ],
   InOffice: [
-    "`account` sits in the committee, in the one before while that may have to come back, or accepted a seat in the next one: withdraw once another committee is through its probation.",
+    "`account` sits in the committee, in the one before while that may have to come back, or is invited to the next one or accepted a seat there: withdraw once another committee is through its probation.",
   ],
   InProbation: [
     "The committee of `epoch` has to show itself first: it is in probation until the head `head` is posted.",

@@ -41,7 +41,7 @@ export async function addStake(
   return { stake: stake + amount, receipt };
 }
 
-/** Leaves for good. @returns when the stake may be taken back, seconds since 1970. @throws SwarmkeepError `wrong-state`, and those of the ledger */
+/** Leaves for good. @returns when the stake may be taken back, seconds since 1970; 0 where a seat binds it, so that unbonding has not started. @throws SwarmkeepError `wrong-state`, and those of the ledger */
 export async function startExit(
   ledger: MeshLedger,
   sender: TransactionSender,
@@ -54,11 +54,13 @@ export async function startExit(
   return { withdrawable, receipt };
 }
 
+/** What became of it: wei that were paid, or when they may be taken back, seconds since 1970, where unbonding had not started before. */
+export type Withdrawal = ({ readonly amount: bigint } | { readonly withdrawable: number }) & {
+  readonly receipt: Receipt;
+};
+
 /** @throws SwarmkeepError `wrong-state`, `still-bonded`, and those of the ledger, `InOffice` for who is bound by a seat yet */
-export async function withdrawStake(
-  ledger: MeshLedger,
-  sender: TransactionSender,
-): Promise<{ readonly amount: bigint; readonly receipt: Receipt }> {
+export async function withdrawStake(ledger: MeshLedger, sender: TransactionSender): Promise<Withdrawal> {
   const { stake, withdrawable } = await ownEntry(ledger, sender, "exiting");
   if ((await blockTime(ledger.endpoint)) < withdrawable) {
     throw new SwarmkeepError(`the stake of ${formatEther(stake)} is bonded until ${when(withdrawable)}`, {
@@ -71,7 +73,9 @@ export async function withdrawStake(
   const { contracts, addresses } = ledger;
   const data = contracts.registry.interface.encodeFunctionData("withdraw");
   const receipt = await sender.send({ to: addresses.registry, data, action: "withdraw the stake" });
-  return { amount: stake, receipt };
+  if (withdrawable !== 0) return { amount: stake, receipt };
+  const started = await ownEntry(ledger, sender, "exiting");
+  return { withdrawable: started.withdrawable, receipt };
 }
 
 /** @throws SwarmkeepError `wrong-state`, `not-jailed`, `still-jailed`, and those of the ledger */

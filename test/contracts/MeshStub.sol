@@ -9,6 +9,7 @@ import {BLS12381} from "../../contracts/libraries/BLS12381.sol";
 contract MeshStub {
     bytes32 public constant meshId = "mesh";
     address public immutable ceremony = msg.sender;
+    mapping(address account => bool) public isBound;
     ITrustAnchor.Parameters internal _parameters;
 
     constructor() {
@@ -29,8 +30,8 @@ contract MeshStub {
         return true;
     }
 
-    function isBound(address) external pure returns (bool) {
-        return false;
+    function setBound(address account, bool bound) external {
+        isBound[account] = bound;
     }
 
     function asAnchor() external view returns (ITrustAnchor) {

@@ -28,6 +28,9 @@ contract OpenRegistry is ValidatorRegistry {
 /// @notice Validators that stake, leave and are slashed at random; counts what went in and out.
 contract StakeHandler {
     OpenRegistry public immutable registry;
+    MeshStub private immutable _stub = new MeshStub();
+    /// @dev When a seat bound the account last.
+    mapping(address account => uint256 time) private _boundUntil;
     uint256 public paidIn;
     uint256 public paidOut;
     uint256 private _serial;
@@ -35,7 +38,7 @@ contract StakeHandler {
     BLS12381.G2Point private _signature;
 
     constructor() {
-        registry = new OpenRegistry(new MeshStub());
+        registry = new OpenRegistry(_stub);
     }
 
     function join(uint96 value) external {
@@ -69,13 +72,29 @@ contract StakeHandler {
         try registry.exit() {} catch {}
     }
 
+    /// @dev A seat is given to none that is leaving.
+    function seat(uint256 which) external {
+        address account = _pick(which);
+        if (registry.validator(account).state == IValidatorRegistry.State.Active) _stub.setBound(account, true);
+    }
+
+    function unseat(uint256 which, uint32 later) external {
+        CHEATS.warp(block.timestamp + later);
+        address account = _pick(which);
+        if (_stub.isBound(account)) _boundUntil[account] = block.timestamp;
+        _stub.setBound(account, false);
+    }
+
     function withdraw(uint256 which, uint32 later) external {
         CHEATS.warp(block.timestamp + later);
         address account = _pick(which);
         uint256 before = account.balance;
         CHEATS.prank(account);
         try registry.withdraw() {} catch {}
-        paidOut += account.balance - before;
+        uint256 paid = account.balance - before;
+        paidOut += paid;
+        // Until then evidence about what it did in its seat may come.
+        if (paid != 0) assert(!_stub.isBound(account) && block.timestamp >= _boundUntil[account] + 1 days);
     }
 
     function slash(uint256 which, uint8 offence) external {

@@ -636,9 +636,10 @@ describe("ValidatorRegistry", () => {
       expect(await mesh.registry.candidateOf(word(6))).to.equal(address);
     });
 
-    it("stays while its owner is in office", async () => {
+    it("stays while its owner is in office, and for the time of unbonding after that", async () => {
       const mesh = await loadFixture(registered);
-      await as(mesh, 0).exit();
+      const leaver = member(mesh, 0);
+      await expect(as(mesh, 0).exit()).to.emit(mesh.registry, "ExitStarted").withArgs(leaver.address, 0n);
       await time.increase(DAY);
       await expect(as(mesh, 0).withdraw())
         .to.be.revertedWithCustomError(mesh.registry, "InOffice")
@@ -648,7 +649,32 @@ describe("ValidatorRegistry", () => {
       // The committee before the one in office may have to come back.
       await expect(as(mesh, 0).withdraw()).to.be.revertedWithCustomError(mesh.registry, "InOffice");
       await passProbation(mesh);
-      await expect(as(mesh, 0).withdraw()).to.emit(mesh.registry, "StakeWithdrawn");
+      const sent = as(mesh, 0).withdraw();
+      const withdrawable = BigInt(await sent.then(() => time.latest())) + DAY;
+      await expect(sent).to.emit(mesh.registry, "ExitStarted").withArgs(leaver.address, withdrawable);
+      await expect(sent).to.changeEtherBalances(ethers, [leaver, mesh.registry], [0n, 0n]);
+      const { state, stake } = await mesh.registry.validator(leaver);
+      expect([state, stake]).to.deep.equal([STATE.exiting, STAKE]);
+      await time.setNextBlockTimestamp(withdrawable - 1n);
+      await expect(as(mesh, 0).withdraw())
+        .to.be.revertedWithCustomError(mesh.registry, "StillBonded")
+        .withArgs(withdrawable, withdrawable - 1n);
+      await time.increaseTo(withdrawable);
+      await expect(as(mesh, 0).withdraw()).to.changeEtherBalances(ethers, [leaver, mesh.registry], [STAKE, -STAKE]);
+      await expectBalanced(mesh);
+    });
+
+    it("stays for as long after a seat in a ceremony that came to nothing", async () => {
+      const mesh = await loadFixture(registered);
+      const leaver = member(mesh, 5);
+      await mesh.ceremony.seat(leaver.address, true);
+      await expect(as(mesh, 5).exit()).to.emit(mesh.registry, "ExitStarted").withArgs(leaver.address, 0n);
+      await time.increase(DAY);
+      await expect(as(mesh, 5).withdraw()).to.be.revertedWithCustomError(mesh.registry, "InOffice");
+      await mesh.ceremony.seat(leaver.address, false);
+      await expect(as(mesh, 5).withdraw()).to.emit(mesh.registry, "ExitStarted");
+      await time.increase(DAY);
+      await expect(as(mesh, 5).withdraw()).to.emit(mesh.registry, "StakeWithdrawn");
     });
 
     it("grows by what is added, while active", async () => {

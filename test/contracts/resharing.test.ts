@@ -68,6 +68,32 @@ describe("a resharing", () => {
     await expect(postHead(mesh)).to.be.revertedWithCustomError(mesh.revocations, "InvalidSwarmSignature");
   });
 
+  it("binds who is invited, also if it leaves before it accepts, until the seat is another's", async () => {
+    const mesh = await deployInOffice(4, 12);
+    await refreshAll(mesh);
+    const signature = swarmSign(mesh, mesh.rotation, "Resize", { seats: 7n, expiry: FAR });
+    await mesh.rotation.resize(7, FAR, signature);
+    await takeTurn(mesh);
+    await startResharing(mesh);
+    const incumbents = await mesh.groupKeys.committee();
+    const invited = async () => [...(await mesh.ceremony.receiversOf(mesh.id))];
+    const newcomer = present(
+      (await invited()).find((account) => !incumbents.includes(account)),
+      "newcomer",
+    );
+    const { wallet } = present(
+      mesh.members.find((member) => member.wallet.address === newcomer),
+      "newcomer",
+    );
+    const registry = mesh.registry.connect(wallet);
+    await expect(registry.exit()).to.emit(registry, "ExitStarted").withArgs(newcomer, 0n);
+    await expect(registry.withdraw()).to.be.revertedWithCustomError(registry, "InOffice").withArgs(newcomer);
+    await mesh.advanceLate();
+    expect(await invited()).not.to.include(newcomer);
+    expect(await mesh.groupKeys.isBound(newcomer)).to.equal(false);
+    await expect(registry.withdraw()).to.emit(registry, "ExitStarted");
+  });
+
   it("changes the committee's size from 4 to 7 to 4 under the same keys", async () => {
     const mesh = await deployInOffice(4, 8);
     const key = await mesh.groupKeys.edKey();

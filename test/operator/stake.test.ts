@@ -7,7 +7,16 @@ import { addStake, leaveJail, startExit, withdrawStake } from "../../src/operato
 import type { TransactionSender } from "../../src/ledger/sender.js";
 import type { MeshFile } from "../../src/runtime/mesh-file.js";
 import { SwarmkeepError } from "../../src/statements/errors.js";
-import { PARAMETERS, openMesh, registrationOf, secretOf, type Mesh, type Signer } from "../contracts/mesh.js";
+import {
+  PARAMETERS,
+  officeOf,
+  openMesh,
+  passProbation,
+  registrationOf,
+  secretOf,
+  type Mesh,
+  type Signer,
+} from "../contracts/mesh.js";
 import { serve, type Served } from "../ledger/support/serve.js";
 
 const { minimumStake, unbondingSeconds } = PARAMETERS;
@@ -62,10 +71,31 @@ describe("the stake of a validator", () => {
     expect(await codeOf(by(OWN, (sender) => withdrawStake(ledger, sender)))).to.equal("still-bonded");
     expect(await codeOf(by(OWN, (sender) => addStake(ledger, sender, 5n)))).to.equal("wrong-state");
     await mesh.on.networkHelpers.time.increaseTo(withdrawable);
-    const { amount } = await by(OWN, (sender) => withdrawStake(ledger, sender));
-    expect(amount).to.equal(stake);
+    expect(await by(OWN, (sender) => withdrawStake(ledger, sender))).to.include({ amount: stake });
     expect(await codeOf(by(OWN, (sender) => withdrawStake(ledger, sender)))).to.equal("wrong-state");
     expect(Number(unbondingSeconds)).to.be.greaterThan(0);
+  });
+
+  it("of who has a seat begins to unbond with the first withdrawal after that, and is paid by the second", async () => {
+    const SEATED = 0;
+    const seated = mesh.members[SEATED] as Signer;
+    const registration = await registrationOf(mesh, seated.address, secretOf(101n), 2n);
+    await mesh.registry.connect(seated).register(registration, { value: minimumStake });
+    const { withdrawable: none } = await by(SEATED, (sender) => startExit(ledger, sender));
+    expect(none).to.equal(0);
+    await mesh.on.networkHelpers.time.increase(unbondingSeconds);
+    const early = await by(SEATED, (sender) => withdrawStake(ledger, sender)).catch((error: unknown) => error);
+    expect((early as Error).message).to.include("InOffice");
+    const committee = mesh.members.slice(1, 5).map(({ address }) => address);
+    await mesh.ceremony.install({ ...officeOf(mesh, 2n), committee });
+    await passProbation(mesh);
+    const begun = await by(SEATED, (sender) => withdrawStake(ledger, sender));
+    const now = await mesh.on.networkHelpers.time.latest();
+    expect(begun).to.include({ withdrawable: now + unbondingSeconds });
+    expect(await codeOf(by(SEATED, (sender) => withdrawStake(ledger, sender)))).to.equal("still-bonded");
+    await mesh.on.networkHelpers.time.increase(unbondingSeconds);
+    const paid = await by(SEATED, (sender) => withdrawStake(ledger, sender));
+    expect(paid).to.include({ amount: BigInt(minimumStake) });
   });
 
   it("is nothing that a stranger has", async () => {
