@@ -16,6 +16,7 @@ import {IValidatorRegistry} from "./interfaces/IValidatorRegistry.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
 import {DeviceOperator} from "./libraries/DeviceOperator.sol";
 import {Quorum} from "./libraries/Quorum.sol";
+import {ReservedOperator} from "./libraries/ReservedOperator.sol";
 import {Scope} from "./libraries/Scope.sol";
 import {Statements} from "./libraries/Statements.sol";
 import {SumTree} from "./libraries/SumTree.sol";
@@ -63,10 +64,10 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
         for (uint256 i = 0; i < members.length; i++) {
             (address account, bytes32 operator) = (members[i].account, members[i].operator);
             if (_validators[account].state != State.None) continue;
-            if (operator == 0 || candidateOf[operator] != address(0) || DeviceOperator.isDevice(operator)) {
-                operator = keccak256(abi.encode(account, operator));
+            if (operator == 0 || candidateOf[operator] != address(0) || ReservedOperator.isReserved(operator)) {
+                operator = ReservedOperator.ofAccount(account);
             }
-            _admit(account, operator);
+            _enter(account, operator);
         }
     }
 
@@ -283,7 +284,7 @@ contract ValidatorRegistry is IValidatorRegistry, Equivocations, ReentrancyGuard
     }
 
     function _admit(address account, bytes32 operator) private {
-        if (account == address(0) || operator == 0 || DeviceOperator.isDevice(operator)) {
+        if (account == address(0) || operator == 0 || ReservedOperator.isReserved(operator)) {
             revert InvalidMember(account, operator);
         }
         _enter(account, operator);

@@ -93,7 +93,7 @@ interface IValidatorRegistry is IEquivocations {
 
     /// @notice `account` is in `state`, and this takes it to be in `expected`.
     error WrongState(address account, State state, State expected);
-    /// @notice Zero is neither an account nor an operator, and an operator that is a device comes by {admitDevice}.
+    /// @notice Zero is neither an account nor an operator; one that begins with `swarmkeep ` comes by {admitDevice} or {acceptRecovery}.
     error InvalidMember(address account, bytes32 operator);
     /// @notice `operator` has a candidate already: `account`.
     error OperatorTaken(bytes32 operator, address account);
@@ -127,7 +127,8 @@ interface IValidatorRegistry is IEquivocations {
     function acceptGenesis(ITrustAnchor.Member[] calldata members) external;
 
     /// @notice Admits those members of a recovery that are not known yet. Only the {IRecovery}. Where an operator has a candidate
-    /// already, the member's is keccak256(abi.encode(account, operator)): nobody stands in a recovery's way.
+    /// already, or is none that {admit} takes, the member's is `swarmkeep of` in ASCII (12 bytes) and the account, which nobody else is
+    /// given: whoever has the keys of before and admits whom it likes does not stand in a recovery's way.
     function acceptRecovery(ITrustAnchor.Member[] calldata members) external;
 
     /// @notice Admits a candidate by the swarm's Admission statement (order-free). Anyone may submit it.

@@ -76,7 +76,7 @@ export const ERROR_NOTICES: Readonly<Record<string, readonly string[]>> = {
   InvalidManifestRoot: ["A manifest root is a hash, never zero."],
   InvalidMap: ["The map has a field of this value that no map can have; {Map} says which ones it can."],
   InvalidMember: [
-    "Zero is neither an account nor an operator, and an operator that is a device comes by {admitDevice}.",
+    "Zero is neither an account nor an operator; one that begins with `swarmkeep ` comes by {admitDevice} or {acceptRecovery}.",
   ],
   InvalidMemberCount: ["A genesis of `members` candidates cannot fill `seats` seats, or names more than `most`."],
   InvalidMembers: ["A committee has 4 to 32 members, not `count`."],

@@ -1,6 +1,6 @@
 /** Recovery by the root CA on the contracts: who may ask for new keys, who may stop it, and that a stolen root key alone gets none. */
 import { expect } from "chai";
-import { getBytes, id } from "ethers";
+import { AbiCoder, concat, getBytes, id, keccak256, toUtf8Bytes } from "ethers";
 
 import { recoveryDigest } from "../../src/operator/recovery.js";
 import { domainSeparator } from "../../src/statements/eip712.js";
@@ -79,7 +79,47 @@ async function takeOfficeByRecovery(mesh: CeremonyMesh): Promise<void> {
   mesh.incumbents = { seated: mesh.seated, derived, quorum: mesh.quorum };
 }
 
+/** The operator of a member whose own one is taken. */
+function operatorOfRecovery(account: string): string {
+  return concat([toUtf8Bytes("swarmkeep of"), account]);
+}
+
 describe("a recovery by the root CA", () => {
+  it("is not held up by who has the keys and gives its members' operators away", async () => {
+    const mesh = await deployInOffice(4, 8);
+    const { recovery } = await contractsOf(mesh);
+    const { registry } = mesh;
+    const { ethers } = mesh.chain;
+    const expiry = 5_000_000_000n;
+    const admit = async (operator: string) => {
+      const account = ethers.Wallet.createRandom().address;
+      const values = { account: getBytes(account), operator: getBytes(operator), expiry };
+      return registry.admit(account, operator, expiry, swarmSign(mesh, registry, "Admission", values));
+    };
+    const members = Array.from({ length: 4 }, (_, i) => ({
+      account: ethers.Wallet.createRandom().address,
+      operator: id(`stranger ${i}`),
+    })).toSorted((a, b) => (a.account.toLowerCase() < b.account.toLowerCase() ? -1 : 1));
+    // One that nobody can have is no way around either.
+    const [first, second, third, fourth] = members.map(({ account }) => account) as [string, string, string, string];
+    members[2] = { account: third, operator: operatorOfRecovery(fourth) };
+    await recovery.requestRecovery(...(await signed(mesh, { members })));
+
+    for (const { account, operator } of members.slice(0, 2)) {
+      await admit(operator);
+      await admit(keccak256(AbiCoder.defaultAbiCoder().encode(["address", "bytes32"], [account, operator])));
+      await expect(admit(operatorOfRecovery(account))).to.be.revertedWithCustomError(registry, "InvalidMember");
+    }
+    await passWindow(mesh);
+    await recovery.beginRecovery(1);
+    for (const account of [first, second, third]) {
+      const { state, operator } = await registry.validator(account);
+      expect([state, operator]).to.deep.equal([1n, operatorOfRecovery(account).toLowerCase()]);
+      expect(await registry.candidateOf(operator)).to.equal(account);
+    }
+    expect((await registry.validator(fourth)).operator).to.equal(members[3]?.operator);
+  });
+
   it("gives nobody a voice who sat in the larger committee before it", async () => {
     const mesh = await deployInOffice(7, 11);
     const former = mesh.seated;

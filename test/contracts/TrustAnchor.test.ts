@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
-import { dataSlice, getBytes, keccak256 } from "ethers";
+import { concat, dataSlice, getBytes, keccak256, toUtf8Bytes } from "ethers";
 
 import {
   FAR,
@@ -227,13 +227,16 @@ describe("TrustAnchor", () => {
       await expect(replaced({ account: mesh.stranger.address, operator: word(3) }))
         .to.be.revertedWithCustomError(mesh.registry, "OperatorTaken")
         .withArgs(word(3), mesh.members[2]?.address);
-      for (const zero of [
+      const { address: stranger } = mesh.stranger;
+      const reserved = ["swarmkeep of", "swarmkeep xy"].map((text) => concat([toUtf8Bytes(text), stranger]));
+      for (const wrong of [
         { account: ethers.ZeroAddress, operator: word(8) },
-        { account: mesh.stranger.address, operator: ethers.ZeroHash },
+        { account: stranger, operator: ethers.ZeroHash },
+        ...reserved.map((operator) => ({ account: stranger, operator })),
       ]) {
-        await expect(replaced(zero))
+        await expect(replaced(wrong))
           .to.be.revertedWithCustomError(mesh.registry, "InvalidMember")
-          .withArgs(zero.account, zero.operator);
+          .withArgs(wrong.account, wrong.operator);
       }
     });
 
