@@ -256,6 +256,15 @@ describe("trust bundle", () => {
     at(undefined)();
   });
 
+  it("counts for as long as both the root and its word for the keys do", async () => {
+    const short = { notBefore: validity.notBefore + 10, notAfter: validity.notAfter - 10 };
+    const ending = await makeRoot(rootHolder, short);
+    const crossCertificates = [await makeCrossCertificate(ending)];
+    const encoded = encodeBundle({ root: ending, crossCertificates, committeeList: signedList() });
+    const trusted = verifyBundle(encoded, { ...pins, rootFingerprint: sha256(ending) }, checks);
+    expect(trusted.validity).to.deep.equal(short);
+  });
+
   it("with a committee list that is not the swarm's is refused", () => {
     expectRefusal(() => verifyBundle(bundle([cross], signedList({}, seed("x"))), pins, checks), "bad-signature");
   });

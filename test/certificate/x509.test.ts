@@ -190,6 +190,16 @@ describe("certificate revocation lists", () => {
     expect(decodeCrl(crl(removed, { base: 900 }))).to.deep.include({ base: 900, entries: removed });
   });
 
+  it("have entries that nobody reads before the signature is known", () => {
+    const [signed, entry] = [crl(entries), serials[0] as Uint8Array];
+    const garbled = Uint8Array.from(signed);
+    // The tag of a serial number becomes that of text.
+    const at = Buffer.from(signed).indexOf(Buffer.from(derInteger(entry)));
+    garbled[at] = 0x0c;
+    expectRefusal(() => decodeCrl(garbled), "malformed");
+    expectRefusal(() => verifyCrl(garbled, group, NOW, checks.device), "bad-signature");
+  });
+
   it("are refused when they ended, of another mesh, and under another key", () => {
     const list = crl(entries);
     expectRefusal(() => verifyCrl(list, group, NOW + 900, checks.device), "head-stale");
