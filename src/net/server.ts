@@ -192,6 +192,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     maxHeaderSize: 8_192,
   });
   server.maxConnections = limits.connections;
+  // Whoever asks and does not read the answer.
+  server.setTimeout(limits.requestMilliseconds + limits.idleMilliseconds);
   server.on("tlsClientError", (error, socket) => {
     log.debug({ address: socket.remoteAddress, code: systemCode(error) }, "handshake failed");
   });

@@ -15,6 +15,8 @@ export interface IssuedRecord extends CertificateSlot {
 
 /** Records in one answer, some 50 bytes each. */
 export const MAXIMUM_COUNTERS = 16_384;
+/** Records in all answers of one report. */
+export const MAXIMUM_REPORTED = 1 << 20;
 /** Bytes of an answer. */
 export const MAXIMUM_COUNTERS_BYTES = 1 << 20;
 
@@ -93,14 +95,17 @@ export function isChainWhole(reports: readonly CountersReport[], names: Readonly
  */
 export function inheritedRecords(reports: readonly (readonly IssuedRecord[])[], f: number): IssuedRecord[] {
   const counts = new Map<string, { readonly record: IssuedRecord; count: number }>();
-  for (const report of reports) {
+  // What is in more than f reports is in one of all but the f longest: liars cannot make these as long as they like.
+  const ascending = reports.toSorted((a, b) => a.length - b.length);
+  for (const [position, report] of ascending.entries()) {
+    const isLong = position >= reports.length - f;
     const seen = new Set<string>();
     for (const record of report) {
       const name = `${record.index}/${record.period}/${record.k}/${bytesToHex(record.digest)}`;
-      // A member counts once for a record, however often it repeats it.
-      if (seen.has(name)) continue;
-      seen.add(name);
       const found = counts.get(name);
+      // A member counts once for a record, however often it repeats it.
+      if ((found === undefined && isLong) || seen.has(name)) continue;
+      seen.add(name);
       if (found === undefined) counts.set(name, { record, count: 1 });
       else found.count += 1;
     }

@@ -75,7 +75,7 @@ export async function openIpfsStore(options: IpfsStoreOptions): Promise<IpfsStor
     if (bytes === undefined || !sha256(bytes).equals(header.hash)) return undefined;
     const mended = { id, device: header.device, bytes: Uint8Array.from(bytes) };
     // Dropped meanwhile: it does not come back.
-    if (packs.collectionOf(id) !== collection) return undefined;
+    if (!packs.collectionsOf(id).includes(collection)) return undefined;
     log.warn({ collection, device: header.device }, "a shard whose bytes had changed was got from another node");
     await packs
       .put(collection, [mended])
@@ -102,7 +102,7 @@ export async function openIpfsStore(options: IpfsStoreOptions): Promise<IpfsStor
       return mended;
     },
     kept: here,
-    collectionOf: (id) => packs.collectionOf(id),
+    collectionsOf: (id) => packs.collectionsOf(id),
     async drop(collection) {
       node.withdraw(shardTopic(meshId, collection));
       places.delete(collection);

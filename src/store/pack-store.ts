@@ -47,8 +47,8 @@ interface Place {
   readonly length: number;
 }
 
+/** Its file is open while something is read or written: there may be more of them than a process can have open. */
 interface Pack {
-  readonly file: FileHandle;
   readonly places: Map<string, Place>;
   length: number;
 }
@@ -56,13 +56,13 @@ interface Pack {
 /** @throws those of files */
 export async function openPackStore({ folder, quota }: PackStoreOptions): Promise<PackStore> {
   const packs = new Map<string, Pack>();
-  const collections = new Map<string, string>();
+  const collections = new Map<string, Set<string>>();
   const pathOf = (collection: string): string => join(folder, collection + SUFFIX);
   for (const name of (await readdir(folder)).filter((file) => file.endsWith(SUFFIX))) {
     const collection = name.slice(0, -SUFFIX.length);
     const pack = await readPack(pathOf(collection));
     packs.set(collection, pack);
-    for (const id of pack.places.keys()) collections.set(id, collection);
+    for (const id of pack.places.keys()) inner(collections, id).add(collection);
   }
   // One after another: appends to a file must not run into one another.
   let last: Promise<unknown> = Promise.resolve();
@@ -77,25 +77,37 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
     const known = packs.get(collection);
     if (known !== undefined) return known;
     if (!NAME.test(collection)) throw new RangeError(`${JSON.stringify(collection)} names no collection`);
-    const made: Pack = { file: await open(pathOf(collection), "a+", 0o600), places: new Map(), length: 0 };
+    const made: Pack = { places: new Map(), length: 0 };
+    await (await open(pathOf(collection), "a", 0o600)).close();
     await syncFolder(folder);
     packs.set(collection, made);
     return made;
   };
 
-  const readHeader = async (pack: Pack, { offset }: Place): Promise<ShardHeader | undefined> => {
-    const header = Buffer.alloc(HEADER_LENGTH);
-    await pack.file.read(header, 0, HEADER_LENGTH, offset);
-    return decodeHeader(header);
+  /** `undefined` where the collection was dropped meanwhile. */
+  const read = async (collection: string, offset: number, length: number): Promise<Buffer | undefined> => {
+    const bytes = Buffer.alloc(length);
+    try {
+      const file = await open(pathOf(collection), "r");
+      await file.read(bytes, 0, length, offset).finally(() => file.close());
+      return bytes;
+    } catch (error) {
+      if (packs.has(collection)) throw fileError(pathOf(collection), error);
+      return undefined;
+    }
+  };
+
+  const readHeader = async (collection: string, { offset }: Place): Promise<ShardHeader | undefined> => {
+    const header = await read(collection, offset, HEADER_LENGTH);
+    return header && decodeHeader(header);
   };
 
   const kept = async (collection: string, id: Uint8Array): Promise<StoredShard | undefined> => {
     const pack = packs.get(collection);
     const place = pack?.places.get(nameOf(id));
-    if (pack === undefined || place === undefined) return undefined;
-    const record = Buffer.alloc(place.length);
-    await pack.file.read(record, 0, place.length, place.offset);
-    return decodeRecord(record);
+    if (place === undefined) return undefined;
+    const record = await read(collection, place.offset, place.length);
+    return record && decodeRecord(record);
   };
 
   return {
@@ -106,13 +118,20 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
         if (total() + added > quota) throw storeFull(total() + added, quota);
         try {
           const pack = await packOf(collection);
-          await pack.file.appendFile(Buffer.concat(records));
-          failpoint("store.before-sync");
-          await pack.file.datasync();
+          const file = await open(pathOf(collection), "a", 0o600);
+          try {
+            await file.appendFile(Buffer.concat(records));
+            failpoint("store.before-sync");
+            await file.datasync();
+          } finally {
+            await file.close();
+          }
           for (const [i, { id }] of shards.entries()) {
             const { length } = records[i] as Buffer;
             pack.places.set(nameOf(id), { offset: pack.length, length });
-            collections.set(nameOf(id), collection);
+            const having = inner(collections, nameOf(id));
+            having.delete(collection);
+            having.add(collection);
             pack.length += length;
           }
         } catch (error) {
@@ -129,26 +148,29 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
     async header(collection, id) {
       const pack = packs.get(collection);
       const place = pack?.places.get(nameOf(id));
-      return pack && place && (await readHeader(pack, place));
+      return place && (await readHeader(collection, place));
     },
 
     async *headers(collection) {
       const pack = packs.get(collection);
       for (const place of pack?.places.values() ?? []) {
-        const header = pack && (await readHeader(pack, place));
+        const header = await readHeader(collection, place);
         if (header !== undefined) yield header;
       }
     },
 
-    collectionOf: (id) => collections.get(nameOf(id)),
+    collectionsOf: (id) => [...(collections.get(nameOf(id)) ?? [])],
 
     drop: (collection) =>
       inTurn(async () => {
         const pack = packs.get(collection);
         if (pack === undefined) return;
         packs.delete(collection);
-        for (const id of pack.places.keys()) if (collections.get(id) === collection) collections.delete(id);
-        await pack.file.close();
+        for (const id of pack.places.keys()) {
+          const having = collections.get(id);
+          having?.delete(collection);
+          if (having?.size === 0) collections.delete(id);
+        }
         await rm(pathOf(collection), { force: true });
         await syncFolder(folder);
       }),
@@ -156,12 +178,14 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
     usage: () =>
       [...packs].map(([collection, { places, length }]) => ({ collection, shards: places.size, bytes: length })),
 
-    close: () =>
-      inTurn(async () => {
-        for (const { file } of packs.values()) await file.close();
-        packs.clear();
-      }),
+    close: () => inTurn(async () => packs.clear()),
   };
+}
+
+function inner(collections: Map<string, Set<string>>, id: string): Set<string> {
+  const known = collections.get(id) ?? new Set();
+  collections.set(id, known);
+  return known;
 }
 
 function nameOf(id: Uint8Array): string {
@@ -209,6 +233,14 @@ const SCANNED_BYTES = 1 << 16;
  */
 async function readPack(path: string): Promise<Pack> {
   const file = await open(path, "a+", 0o600);
+  try {
+    return await readOpen(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readOpen(file: FileHandle): Promise<Pack> {
   const { size } = await file.stat();
   const places = new Map<string, Place>();
   const header = Buffer.alloc(HEADER_LENGTH);
@@ -228,7 +260,7 @@ async function readPack(path: string): Promise<Pack> {
     offset += length;
   }
   if (offset < size) await file.truncate(offset);
-  return { file, places, length: offset };
+  return { places, length: offset };
 }
 
 async function nextHeader(file: FileHandle, from: number): Promise<number | undefined> {

@@ -34,8 +34,8 @@ export interface ShardStore {
   get(collection: string, id: Uint8Array): Promise<StoredShard | undefined>;
   /** As `get`, and only what is here: who shows what it keeps fetches nothing for the occasion. */
   kept(collection: string, id: Uint8Array): Promise<StoredShard | undefined>;
-  /** The collection that has the id. */
-  collectionOf(id: Uint8Array): string | undefined;
+  /** The collections that have the id, in the order in which it was put into them: anybody who may put something may know an id. */
+  collectionsOf(id: Uint8Array): readonly string[];
   /** Deletes a collection as a whole. */
   drop(collection: string): Promise<void>;
   usage(): readonly Usage[];

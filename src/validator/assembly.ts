@@ -168,7 +168,7 @@ export async function assemble(options: AssemblyOptions): Promise<Parts> {
     repairs,
     ownRepair,
     topics: {
-      [FROST_KIND.member]: memberTopic({ standing, meshId: mesh.meshId, issued, nowSeconds }),
+      [FROST_KIND.member]: memberTopic({ standing, meshId: mesh.meshId, issued, inheritance, nowSeconds }),
       [FROST_KIND.standard]: est.topic,
     },
     checks,
@@ -226,7 +226,7 @@ export async function assemble(options: AssemblyOptions): Promise<Parts> {
   });
   atEnd(() => est.close());
 
-  const holding = new Holding({ context, standing, store: stores.shards, nowSeconds });
+  const holding = new Holding({ context, standing, store: stores.shards, quota: stores.shardQuota, nowSeconds });
   const routes = validatorRoutes({
     issuing,
     revoking: { context, standing, checks, sender, submitted: new Map(), nowSeconds },

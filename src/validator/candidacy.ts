@@ -9,9 +9,9 @@ import type { Projection } from "../ledger/projection.js";
 import type { PartialAnswer } from "../protocol/api.js";
 import { deviceOfOperator, deviceOperator } from "../statements/device-operator.js";
 import { statementDigest } from "../statements/eip712.js";
-import { SwarmkeepError } from "../statements/errors.js";
+import { SwarmkeepError, deviceRevoked } from "../statements/errors.js";
 import { formerKeys } from "./generations.js";
-import type { IssuingOptions } from "./issuing.js";
+import { type IssuingOptions, isRevoked } from "./issuing.js";
 import { expectExpiry, expectSameChannel } from "./revoking.js";
 import { notInOffice } from "./standing.js";
 
@@ -42,6 +42,8 @@ export async function coSignCandidacy(
   expectAllowed(projection, device.index, getAddress(hexlify(account)), finalised.timestamp);
   await prover.prove(device.index, finalised);
   if (standing.inOffice().signer !== signer) throw notInOffice();
+  // The proof may be of some blocks ago.
+  if (isRevoked(projection, device.index, standing.expectLedger().number)) throw deviceRevoked(device.index);
   const { index } = device;
   return signer.partial(statementDigest(context.separators.registry, "DeviceAdmission", { account, index, expiry }));
 }

@@ -6,6 +6,7 @@ import { type MapStatus, type MapVersion, SERVED } from "../ledger/shard-book.js
 import {
   type MapName,
   type ShardAnswer,
+  type ShardDelivery,
   type SignedContent,
   collectionName,
   contentHash,
@@ -29,10 +30,16 @@ export interface HoldingOptions {
   readonly standing: Pick<Standing, "projection">;
   readonly store: ShardStore;
   readonly nowSeconds: () => number;
+  /** Bytes that the store holds at most, where registrars share them. */
+  readonly quota?: number;
   /** Whether this holder keeps shards of a fleet; of all of them if not given. */
   readonly isOffered?: (fleetId: number) => boolean;
 }
 
+/** Versions of one subject that may be delivered before they are on the ledger. */
+const VERSIONS_AHEAD = 4;
+/** Of all subjects of a fleet together. */
+const PENDING_VERSIONS = 64;
 const OVER: ReadonlySet<MapStatus> = new Set(["ended", "invalidated"]);
 /** A registrar's signature counts for no longer, so that an old one is of no use. */
 const MAXIMUM_SIGNATURE_SECONDS = 3_600;
@@ -44,7 +51,10 @@ export class Holding {
     this.#options = options;
   }
 
-  /** Keeps what the fleet's registrar delivers, also for a version that is not on the ledger yet. Gives how many, once on disk. */
+  /**
+   * Keeps what the fleet's registrar delivers, also for one of the next versions, which are not on the ledger yet. Gives how many, once on
+   * disk.
+   */
   async take(body: Uint8Array): Promise<number> {
     const signed = decodeSignedContent(body);
     const delivery = decodeDeliveryContent(signed.content);
@@ -57,25 +67,34 @@ export class Holding {
     if (version !== undefined && OVER.has(this.#statusOf(version))) {
       throw notServed(delivery, this.#statusOf(version));
     }
+    if (version === undefined) await this.#expectNext(delivery);
+    this.#expectShare(delivery);
     await this.#options.store.put(collectionName(delivery), delivery.shards);
     return delivery.shards.length;
   }
 
   /** What a device gets: its own shards, while it may have them. Of others it learns no more than of such as nobody has. */
   async give(body: Uint8Array, { index, scope }: CertifiedDevice): Promise<ShardAnswer> {
-    const { store } = this.#options;
     const shards: (Uint8Array | null)[] = [];
     for (const id of decodeShardRequest(body)) {
-      const collection = store.collectionOf(id);
-      const found = collection === undefined ? undefined : await store.get(collection, id);
-      if (collection === undefined || found === undefined || found.device !== index) {
-        shards.push(null);
-        continue;
-      }
-      this.#expectServed(mapOfCollection(collection) as MapName, index, scope);
-      shards.push(found.bytes);
+      const found = await this.#find(id, index);
+      if (found !== undefined) this.#expectServed(found.name, index, scope);
+      shards.push(found?.bytes ?? null);
     }
     return { shards, count: 0, bytes: 0 };
+  }
+
+  /** The newest of the device's own fleet: what another fleet's registrar put under the same id is nothing to it. */
+  async #find(id: Uint8Array, index: number): Promise<{ name: MapName; bytes: Uint8Array } | undefined> {
+    const { store, standing } = this.#options;
+    const fleetId = standing.projection.batchOf(BigInt(index))?.fleetId;
+    for (const collection of store.collectionsOf(id).toReversed()) {
+      const name = mapOfCollection(collection);
+      if (name === undefined || BigInt(name.fleetId) !== fleetId) continue;
+      const found = await store.get(collection, id);
+      if (found?.device === index) return { name, bytes: found.bytes };
+    }
+    return undefined;
   }
 
   /** What the registrar is shown: shards by id, and how much there is of the version. */
@@ -100,6 +119,58 @@ export class Holding {
     });
     for (const { collection } of over) await store.drop(collection);
     return over.map(({ collection }) => collection);
+  }
+
+  /**
+   * A version that is not on the ledger costs its registrar nothing, so there are few of them: of whole fleets and single devices, the next
+   * ones, and of more than a fleet may have the oldest goes.
+   */
+  async #expectNext({ fleetId, subject, version, shards }: ShardDelivery): Promise<void> {
+    const { standing, store } = this.#options;
+    const newest = standing.projection.shards.versions(BigInt(fleetId), BigInt(subject)).length;
+    const isOwn = subject === 0 || shards.every(({ device }) => device + 1 === subject);
+    if (!isOwn || version > newest + VERSIONS_AHEAD) {
+      throw new SwarmkeepError(
+        `the newest version of subject ${subject} is ${newest} here, and ${version} was delivered`,
+        {
+          kind: "refused",
+          code: "version-ahead",
+          advice: `Deliver no more than ${VERSIONS_AHEAD} versions before they are on the ledger, each to the fleet or to one device.`,
+          details: { fleetId, subject, version, newest },
+        },
+      );
+    }
+    const name = collectionName({ fleetId, subject, version });
+    const pending = store.usage().flatMap(({ collection }) => {
+      const map = mapOfCollection(collection);
+      return map?.fleetId === fleetId && this.#version(map) === undefined ? [collection] : [];
+    });
+    if (pending.includes(name)) return;
+    const tooMany = Math.max(0, pending.length + 1 - PENDING_VERSIONS);
+    for (const old of pending.slice(0, tooMany)) await store.drop(old);
+  }
+
+  /** Who keeps shards of everybody keeps as much for each registrar. @throws SwarmkeepError `share-full` */
+  #expectShare({ fleetId, shards }: ShardDelivery): void {
+    const { standing, store, quota, isOffered } = this.#options;
+    if (isOffered !== undefined || quota === undefined) return;
+    const { fleets, grants } = standing.projection;
+    const registrarOf = (id: number): string | undefined => fleets.get(BigInt(id))?.registrar;
+    const registrars = new Set([...grants.values()].map(({ registrar }) => registrar));
+    const share = Math.floor(quota / Math.max(1, registrars.size));
+    const own = registrarOf(fleetId);
+    const kept = store.usage().reduce((sum, { collection, bytes }) => {
+      const map = mapOfCollection(collection);
+      return map !== undefined && registrarOf(map.fleetId) === own ? sum + bytes : sum;
+    }, 0);
+    const wanted = shards.reduce((sum, { bytes }) => sum + bytes.length, kept);
+    if (wanted <= share) return;
+    throw new SwarmkeepError(`this registrar's shards would take ${wanted} bytes here, and ${share} are its share`, {
+      kind: "refused",
+      code: "share-full",
+      advice: "Let versions end that are used no more, or leave this holder out of the list of holders.",
+      details: { fleetId, wanted, share },
+    });
   }
 
   #version({ fleetId, subject, version }: MapName): MapVersion | undefined {

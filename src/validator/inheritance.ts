@@ -5,6 +5,7 @@
  */
 import { ZeroAddress } from "ethers";
 
+import { malformed } from "../certificate/refusal.js";
 import type { Office } from "../ledger/projection.js";
 import { PATH } from "../protocol/api.js";
 import {
@@ -12,6 +13,7 @@ import {
   type IssuedRecord,
   MAXIMUM_COUNTERS,
   MAXIMUM_COUNTERS_BYTES,
+  MAXIMUM_REPORTED,
   decodeCountersAnswer,
   decodeCountersRequest,
   encodeCountersAnswer,
@@ -216,6 +218,12 @@ export class Inheritance {
       const answer = decodeCountersAnswer(await peers.post(seat, PATH.counters, body, signal, MAXIMUM_COUNTERS_BYTES));
       for (const record of answer.records) records.push(record);
       ({ next: offset, known } = answer);
+      if (offset !== null && !(answer.records.length === MAXIMUM_COUNTERS && offset === records.length)) {
+        throw malformed("countersAnswer.next", `is ${offset} after ${records.length} records`);
+      }
+      if (offset !== null && records.length >= MAXIMUM_REPORTED) {
+        throw malformed("countersAnswer.next", `goes on after ${records.length} records`);
+      }
     }
     return { records, known };
   }

@@ -48,9 +48,17 @@ export async function signMap(options: MapProofOptions, payload: Uint8Array): Pr
   const { context, standing, maps } = options;
   const { fleetId, subject } = decodeShardMapPayload(payload);
   const { projection, finalised } = standing.inOffice();
-  const versions = projection.shards.versions(BigInt(fleetId), BigInt(subject));
-  if (versions.length > 0) await maps.prove(versions, finalised);
-  // Compared after the proof: what the ledger said meanwhile counts.
+  const read = (): readonly MapVersion[] => [...projection.shards.versions(BigInt(fleetId), BigInt(subject))];
+  let versions = read();
+  let provenAt = finalised;
+  for (let isProven = versions.length === 0; !isProven;) {
+    await maps.prove(versions, provenAt);
+    // What the ledger said meanwhile counts, and is proven as well.
+    const now = read();
+    isProven = now.length === versions.length && now.every((version, i) => version === versions[i]);
+    versions = now;
+    provenAt = standing.inOffice().finalised;
+  }
   const { signer } = standing.inOffice();
   if (!equalBytes(payload, currentMap(options, fleetId, subject))) {
     throw new SwarmkeepError("the current shard map here is another one", {

@@ -37,6 +37,7 @@ import {
   claimCertificate,
   signByCommittee,
 } from "./frost-signing.js";
+import type { Inheritance } from "./inheritance.js";
 import { type IssuedBook, MEMBER_SLOTS } from "./issued.js";
 import type { Standing } from "./standing.js";
 
@@ -80,10 +81,11 @@ export function memberTopic(options: {
   readonly standing: Standing;
   readonly meshId: Uint8Array;
   readonly issued: IssuedBook;
+  readonly inheritance: Pick<Inheritance, "expectKnown">;
   readonly nowSeconds: () => number;
 }): FrostTopic {
   return ({ seat, tlsKey, request }: FrostOrder) => {
-    const { standing, meshId, issued } = options;
+    const { standing, meshId, issued, inheritance } = options;
     const { projection, committee, finalised } = standing.inOffice();
     const wish = decodeMemberWish(request ?? new Uint8Array());
     const { account, period, k, notBefore, expires } = wish;
@@ -96,6 +98,7 @@ export function memberTopic(options: {
       throw refused("not-a-member", `seat ${seat} asks for a certificate of an account or key that is not its own`);
     }
     checkWish(wish, options.nowSeconds(), finalised.timestamp, periodSeconds(projection));
+    inheritance.expectKnown(period);
     const { scope, hosts, position } = fields;
     const { generation } = committee;
     const serial = memberSerial(meshId, account, period, k);

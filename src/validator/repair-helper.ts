@@ -54,6 +54,8 @@ export class RepairHelper {
   readonly #standing: Standing;
   readonly #clock: Clock;
   readonly #begun = new TokenBuckets(RATE);
+  /** A sum takes the check of t^2 commitments, and t - 1 requests to others. */
+  readonly #summed = new TokenBuckets(RATE);
   /** By the late member's seat. */
   readonly #kept = new Map<number, Kept>();
 
@@ -100,6 +102,7 @@ export class RepairHelper {
     const { committee, signer } = this.#expectOrder(order);
     expectMember(caller, this.#standing, order.late);
     const own = this.#contribution(order);
+    expectToken(this.#summed.take(String(order.late)), `of repairs for seat ${order.late}`);
     const asked = encodeRepairOrder(order);
     checkAll(order, commitments, committee);
     const parts = await Promise.all(

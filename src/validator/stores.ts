@@ -37,6 +37,8 @@ export interface Stores {
   readonly psk: PskStore;
   /** Shards of devices' keys. */
   readonly shards: ShardStore;
+  /** Bytes that these take at most. */
+  readonly shardQuota: number;
   /** The newest head of the revocation list. */
   readonly heads: HeadStore;
   /** The numbers of its own presence, and the newest of the others. */
@@ -56,9 +58,10 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   atEnd(() => votesJournal.close());
   const psk = await PskStore.open(await folder.folder("psk"), keys.sealer, context);
   atEnd(() => psk.wipe());
+  const shardQuota = settings.shardQuotaBytes ?? SHARD_QUOTA_BYTES;
   const shards = await openShardStore({
     folder,
-    quota: settings.shardQuotaBytes ?? SHARD_QUOTA_BYTES,
+    quota: shardQuota,
     ipfs: settings.ipfs && { settings: settings.ipfs, keys: await openIpfsKeys(folder, keys.sealer) },
     meshId: context.meshId,
     log,
@@ -69,6 +72,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     record: await VoteRecord.open(votesJournal),
     psk,
     shards,
+    shardQuota,
     heads: await HeadStore.open(folder.file("head.cbor"), projection),
     presence: await PresenceBook.open(folder.file("presence.cbor")),
     files: await X509Files.open(folder),

@@ -34,6 +34,15 @@ describe("counters that a committee hands over", () => {
     expect(inheritedRecords(reports, f)).to.deep.equal([record(1, 1)]);
   });
 
+  it("f liars with reports of any length cost no room for what they say alone", () => {
+    const { f } = quorumOf(7);
+    const long = Array.from({ length: 500 }, (_, i) => record(10 + i, 9));
+    const reports = [long, [...long, record(1, 1)], ...Array.from({ length: 5 }, () => [record(1, 1)])];
+    expect(inheritedRecords(reports, f)).to.deep.equal([record(1, 1)]);
+    const unheard = [long, [...long, record(1, 1)], [record(1, 1)], [record(1, 1)]];
+    expect(inheritedRecords(unheard, f)).to.deep.equal([record(1, 1)]);
+  });
+
   it("hang together where more than 2f reports know all before, by the name of that office or of a later one", () => {
     const names = new Set(["1/2/2", "1/3/3"]);
     const report = (known: string | null): CountersReport => ({ records: [], known });

@@ -39,15 +39,26 @@ export function keepsTheContract(place: () => Promise<StorePlace>): void {
       await reopen();
       for (const one of shards) {
         expect(await store.get("1-0-1", one.id)).to.deep.equal(one);
-        expect(store.collectionOf(one.id)).to.equal("1-0-1");
+        expect(store.collectionsOf(one.id)).to.deep.equal(["1-0-1"]);
       }
       expect(await store.get("1-0-2", shards[0]?.id as Uint8Array)).to.equal(undefined);
-      expect(store.collectionOf(shard(1).id)).to.equal(undefined);
+      expect(store.collectionsOf(shard(1).id)).to.deep.equal([]);
       const [usage, ...others] = store.usage();
       expect(usage).to.include({ collection: "1-0-1", shards: 4 });
       expect(usage?.bytes).to.be.at.least(MAXIMUM_SHARD_BYTES);
       expect(others).to.deep.equal([]);
     }
+  });
+
+  it("keeps one id in several collections apart", async () => {
+    const [own, foreign] = [shard(1), shard(9)];
+    await store.put("1-0-1", [own]);
+    await store.put("2-0-1", [{ ...foreign, id: own.id }]);
+    expect(store.collectionsOf(own.id)).to.deep.equal(["1-0-1", "2-0-1"]);
+    expect(await store.get("1-0-1", own.id)).to.deep.equal(own);
+    await store.drop("2-0-1");
+    expect(store.collectionsOf(own.id)).to.deep.equal(["1-0-1"]);
+    expect(await store.get("1-0-1", own.id)).to.deep.equal(own);
   });
 
   it("takes the newer of two with one id", async () => {
@@ -78,7 +89,7 @@ export function keepsTheContract(place: () => Promise<StorePlace>): void {
     await store.drop("1-0-9");
     for (const reopen of [async () => undefined, again]) {
       await reopen();
-      expect(store.collectionOf(old.id)).to.equal(undefined);
+      expect(store.collectionsOf(old.id)).to.deep.equal([]);
       expect(await store.get("1-0-1", old.id)).to.equal(undefined);
       expect(await store.get("1-0-2", young.id)).to.deep.equal(young);
       expect(store.usage().map(({ collection }) => collection)).to.deep.equal(["1-0-2"]);

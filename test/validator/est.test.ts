@@ -356,6 +356,30 @@ describe("one-time codes at a validator", () => {
   });
 });
 
+describe("files of one-time codes", () => {
+  let world: EstWorld;
+  before(async () => void (world = await estWorld(holders)));
+  after(async () => {
+    await world.close();
+    await removeScratchFolders();
+  });
+
+  it("go when nothing in them is used any more, and old ones that are sent again take nobody's place", async () => {
+    const folder = await scratchFolder();
+    const book = await CodeBook.open(folder, context, NOW);
+    const names = Array.from({ length: 8 }, (_, i) => `code ${i}`);
+    const send = (i: number) =>
+      book.take(codesMessage([[BASE, names[i] as string, first.key]], { expiry: NOW + 600 + i }), world.standing, NOW);
+    for (const [i] of names.entries()) await send(i);
+    expect(await readdir(folder)).to.have.length(4);
+    for (let i = 0; i < 4; i++) await send(i);
+    expect(await readdir(folder)).to.have.length(4);
+    for (const one of [book, await CodeBook.open(folder, context, NOW)]) {
+      expect(names.filter((name) => one.find(BASE, name, NOW) !== undefined)).to.deep.equal(names.slice(4));
+    }
+  });
+});
+
 describe("what may be used once", () => {
   const [what, mine, other] = [seed("code"), seed("request"), seed("another request")];
   const journals: Journal[] = [];

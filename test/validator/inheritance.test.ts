@@ -37,20 +37,38 @@ const record = (index: number): IssuedRecord => ({
   digest: new Uint8Array(32).fill(index),
 });
 
+interface Answer {
+  readonly known: Office | null;
+  readonly records: readonly IssuedRecord[];
+  /** Where it says that the next records begin. */
+  readonly next?: number;
+}
+
 describe("counters that a committee takes over", function () {
   this.timeout(30_000);
   afterEach(closeAll);
   after(removeScratchFolders);
 
   /** This validator in the third committee, whose predecessors answer as given; undefined is away. */
-  async function world(answers: readonly ({ known: Office | null; records: readonly IssuedRecord[] } | undefined)[]) {
+  async function world(answers: readonly (Answer | undefined)[]) {
     const contacts = new Map<string, object>();
+    /** How often each member was asked. */
+    const asked: number[] = [];
     for (const [i, answer] of answers.entries()) {
       if (answer === undefined) continue;
-      const { known, records } = answer;
-      const body = encodeCountersAnswer({ records, next: null, known: known && nameOf(known) });
+      const { known, records, next = null } = answer;
+      const body = encodeCountersAnswer({ records, next, known: known && nameOf(known) });
       const { server, identity } = await serve({
-        routes: [{ method: "POST", path: PATH.counters, handle: () => ({ body }) }],
+        routes: [
+          {
+            method: "POST",
+            path: PATH.counters,
+            handle: () => {
+              asked[i] = (asked[i] ?? 0) + 1;
+              return { body };
+            },
+          },
+        ],
       });
       const contact = { tlsPin: hexlify(identity.pin), endpoint: formatEndpoint(server), scope: "" };
       contacts.set(MEMBERS[i] as string, { contact });
@@ -94,7 +112,7 @@ describe("counters that a committee takes over", function () {
         throw error;
       }
     };
-    return { inheritance, issued, isKnown, path };
+    return { inheritance, issued, isKnown, path, asked };
   }
 
   const untilKnown = (isKnown: () => boolean): Promise<true> =>
@@ -106,6 +124,16 @@ describe("counters that a committee takes over", function () {
     await untilKnown(isKnown);
     expect(issued.records(0, 10)).to.deep.equal(whole.records);
     expect((await readFile(path, "utf8")).trim()).to.equal(nameOf(THIRD));
+    inheritance.close();
+  });
+
+  it("are not read of one that never comes to an end", async () => {
+    const whole = { known: SECOND, records: [record(1)] };
+    const endless = { known: SECOND, records: [record(1)], next: 1 };
+    const { inheritance, issued, isKnown, asked } = await world([endless, whole, whole, whole]);
+    await untilKnown(isKnown);
+    expect(issued.records(0, 10)).to.deep.equal(whole.records);
+    expect(asked[0]).to.be.below(20);
     inheritance.close();
   });
 

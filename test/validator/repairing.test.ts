@@ -283,6 +283,22 @@ describe("share repair", () => {
     expect(await codeOf(() => helper.part(asked, callerOf(2)))).to.equal("session-unknown");
   });
 
+  it("is summed eight times at once, and then once in two seconds, however often it is asked for", async () => {
+    const { helpers, callerOf } = world(4);
+    const { helper } = helpers.get(1) as { helper: RepairHelper };
+    const order = { ceremony: CEREMONY, late: LATE, helpers: [1, 2, 4], nonce: new Uint8Array(16) };
+    helper.commit(encodeRepairOrder(order), callerOf(LATE));
+    const commitments = [{ g1: [new Uint8Array(48)], ed25519: [new Uint8Array(32)] }];
+    const codes = [];
+    for (let i = 0; i < 10; i++) {
+      const body = encodeSumRequest({ order, commitments });
+      const peers = {} as Peers;
+      codes.push(await codeOf(() => helper.sum(body, callerOf(LATE), peers, new AbortController().signal)));
+    }
+    expect(codes.filter((code) => code === "too-many-requests")).to.have.length(2);
+    expect(codes.slice(-2)).to.deep.equal(["too-many-requests", "too-many-requests"]);
+  });
+
   it("is begun eight times at once, and then one in two seconds", async () => {
     const { helpers, callerOf } = world(4);
     const { helper } = helpers.get(1) as { helper: RepairHelper };

@@ -31,10 +31,17 @@ export interface OpenCode extends EnrolmentCode {
   readonly expiry: number;
 }
 
+/** With the file that it is in. */
+interface KeptCode extends OpenCode {
+  readonly path: string;
+}
+
 export class CodeBook {
   readonly #folder: string;
   readonly #context: MeshContext;
-  readonly #codes = new Map<number, OpenCode[]>();
+  readonly #codes = new Map<number, KeptCode[]>();
+  /** How many of the codes in use each file has, and when it expires. */
+  readonly #files = new Map<string, { uses: number; readonly expiry: number }>();
 
   private constructor(folder: string, context: MeshContext) {
     this.#folder = folder;
@@ -44,11 +51,13 @@ export class CodeBook {
   /** @param now seconds since 1970: what has expired is forgotten, on disk as well. */
   static async open(folder: string, context: MeshContext, now: number): Promise<CodeBook> {
     const book = new CodeBook(folder, context);
-    for (const name of (await readdir(folder)).filter((file) => file.endsWith(SUFFIX)).sort()) {
-      const message = decodeEnrolmentCodes(await readLimited(join(folder, name)));
-      if (message.expiry > now) book.#keep(message);
-      else await rm(join(folder, name));
+    for (const name of (await readdir(folder)).filter((file) => file.endsWith(SUFFIX))) {
+      const path = join(folder, name);
+      const message = decodeEnrolmentCodes(await readLimited(path));
+      if (message.expiry > now) book.#keep(path, message);
+      else await rm(path);
     }
+    await book.#removeUseless(now);
     return book;
   }
 
@@ -69,16 +78,38 @@ export class CodeBook {
       });
     }
     expectOfRegistrar(standing.projection, { fleetId, digest, signature, devices: codes }, "codes");
-    const name = `${fleetId}-${bytesToHex(codesHash.subarray(0, 16))}${SUFFIX}`;
-    await writeAtomically(join(this.#folder, name), encodeEnrolmentCodes(message));
-    this.#keep(message);
+    const path = join(this.#folder, `${fleetId}-${bytesToHex(codesHash.subarray(0, 16))}${SUFFIX}`);
+    await writeAtomically(path, encodeEnrolmentCodes(message));
+    this.#keep(path, message);
+    await this.#removeUseless(now);
     return codes.length;
   }
 
-  #keep({ codes, expiry }: EnrolmentCodes): void {
+  /** Of each device the codes that expire last: sending an old message again takes no newer one's place. */
+  #keep(path: string, { codes, expiry }: EnrolmentCodes): void {
+    this.#files.set(path, { uses: this.#files.get(path)?.uses ?? 0, expiry });
     for (const code of codes) {
-      const others = (this.#codes.get(code.index) ?? []).filter(({ codeHash }) => !equalBytes(codeHash, code.codeHash));
-      this.#codes.set(code.index, [...others, { ...code, expiry }].slice(-CODES_PER_DEVICE));
+      const before = this.#codes.get(code.index) ?? [];
+      const others = before.filter(({ codeHash }) => !equalBytes(codeHash, code.codeHash));
+      const open = [...others, { ...code, expiry, path }].toSorted((a, b) => a.expiry - b.expiry);
+      const after = open.slice(-CODES_PER_DEVICE);
+      this.#codes.set(code.index, after);
+      for (const kept of before) this.#count(kept.path, -1);
+      for (const kept of after) this.#count(kept.path, 1);
+    }
+  }
+
+  #count(path: string, by: number): void {
+    const file = this.#files.get(path);
+    if (file !== undefined) file.uses += by;
+  }
+
+  /** Files that have expired, or of which nothing is used any more. */
+  async #removeUseless(now: number): Promise<void> {
+    for (const [path, { uses, expiry }] of this.#files) {
+      if (uses > 0 && expiry > now) continue;
+      this.#files.delete(path);
+      await rm(path, { force: true });
     }
   }
 
