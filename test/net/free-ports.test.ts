@@ -22,7 +22,7 @@ describe("ports for servers that start later", () => {
     for (const count of [1, 2, 23]) {
       const ports = await freePorts(count);
       expect(ports).to.deep.equal(Array.from({ length: count }, (_, index) => (ports[0] ?? 0) + index));
-      expect(ports[0]).to.be.at.least(10_000);
+      expect(ports[0]).to.be.at.least(11_000);
       expect(ports.at(-1)).to.be.below(32_768);
     }
   });
@@ -40,7 +40,7 @@ describe("ports for servers that start later", () => {
     const [port = 0] = await freePorts(1);
     await take(port);
     const error: unknown = await freePorts(1, () => port).catch((cause: unknown) => cause);
-    expect(error).to.be.an("error").with.property("message", "no 1 ports in a row are free between 10000 and 32767");
+    expect(error).to.be.an("error").with.property("message", "no 1 ports in a row are free between 11000 and 32767");
   });
 
   it("are the preferred one, where it is free", async () => {
