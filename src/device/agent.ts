@@ -24,6 +24,7 @@ import { GatherError } from "../protocol/gather.js";
 import { type Clock, seconds, systemClock } from "../runtime/clock.js";
 import { SwarmkeepError } from "../runtime/errors.js";
 import { COSE_ALG, type GroupAlgorithm, type KeyType, type RevocationReason } from "../statements/cose.js";
+import { when } from "../statements/time.js";
 import { renewalTime } from "./backoff.js";
 import { type SignedAdmission, obtainAdmission } from "./candidacy.js";
 import { openHeadMemory } from "./head-file.js";
@@ -170,7 +171,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const mesh = await Mesh.open({ store, preSharedKey, credentials, transport, checks, clock, random });
   const memory = await openHeadMemory(store.headPath);
   const jitter = random();
-  let newestCrl = await store.newestCrl();
+  const newestCrl = await store.newestCrl();
   const context = { store, mesh, checks, clock, random };
 
   const certificate = async (): Promise<Certificate | undefined> => {
@@ -302,20 +303,22 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       await mesh.ensureCurrent([], signal);
       const { meshId, keys } = mesh.trust;
       const group = { authority: meshAuthority({ meshId, keys, crlUrl: undefined }), groupKey: keys.ed25519 };
-      const read = (body: Uint8Array): Uint8Array => {
-        const { number, base } = verifyCrl(body, group, seconds(clock), checks.device);
+      const read = (body: Uint8Array): { readonly body: Uint8Array; readonly time: number } => {
+        const { thisUpdate: time, base } = verifyCrl(body, group, seconds(clock), checks.device);
         if (base !== undefined) throw new Refusal("wrong-kind", `the list has only what changed since list ${base}`);
-        if (number < newestCrl) {
-          throw new Refusal("head-rollback", `revocation list ${number} is older than list ${newestCrl}, seen before`);
+        // By their times: a number that a thief of keys of before has made large would be the last for ever.
+        if (time < newestCrl.value) {
+          throw new Refusal(
+            "head-rollback",
+            `the revocation list of ${when(time)} is older than that of ${when(newestCrl.value)}, seen before`,
+          );
         }
-        newestCrl = number;
-        return body;
+        return { body, time };
       };
       const limits = { maximumAnswerBytes: MAXIMUM_CRL_LENGTH, timeoutMilliseconds: CRL_TIMEOUT_MILLISECONDS };
-      const before = newestCrl;
-      const list = await fetched(() => mesh.fetch(PATH.crl, read, signal, limits));
-      if (newestCrl > before) await store.saveNewestCrl(newestCrl);
-      return list;
+      const newest = await fetched(() => mesh.fetch(PATH.crl, read, signal, limits));
+      await newestCrl.raise(newest.time);
+      return newest.body;
     },
 
     async tlsFiles() {

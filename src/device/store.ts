@@ -30,6 +30,7 @@ import { decodeDrlProof } from "../certificate/drl.js";
 import { PUBLIC_FILE, readIfPresent, readLimited, syncFolder, writeAtomically } from "../runtime/atomic-file.js";
 import { type DataFolder, hasDataFolder, openDataFolder } from "../runtime/data-folder.js";
 import { SwarmkeepError } from "../runtime/errors.js";
+import { HighMark } from "../runtime/high-mark.js";
 import { failpoint } from "../runtime/failpoint.js";
 import { COSE_ALG, type GroupAlgorithm, KEY_TYPE } from "../statements/cose.js";
 import {
@@ -83,9 +84,8 @@ export interface DeviceStore {
   /** Accounts, 40 hexadecimal digits each. @throws SwarmkeepError `device-folder-damaged` */
   certifiedMembers(): Promise<ReadonlySet<string>>;
   saveCertifiedMembers(accounts: ReadonlySet<string>): Promise<void>;
-  /** Number of the newest revocation list in X.509 that was seen; 0 before the first. @throws SwarmkeepError `device-folder-damaged` */
-  newestCrl(): Promise<number>;
-  saveNewestCrl(number: number): Promise<void>;
+  /** When the newest revocation list in X.509 that was seen is of, seconds since 1970. @throws SwarmkeepError `device-folder-damaged` */
+  newestCrl(): Promise<HighMark>;
   readonly bundlePath: string;
   readonly certificatePath: string;
   /** Path of the memory of revocation heads (`head-file.ts`). */
@@ -241,11 +241,7 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
       return new Set(content === undefined ? [] : parseAccounts(paths.certified, content));
     },
     saveCertifiedMembers: (accounts) => writeAtomically(paths.certified, `${JSON.stringify([...accounts])}\n`),
-    async newestCrl() {
-      const content = await readIfPresent(paths.crl, 4_096);
-      return content === undefined ? 0 : parseNumber(paths.crl, content);
-    },
-    saveNewestCrl: (number) => writeAtomically(paths.crl, `${JSON.stringify({ number })}\n`),
+    newestCrl: () => HighMark.open(paths.crl, (cause) => damagedFile(paths.crl, cause)),
     close: () => folder.close(),
   };
 }
@@ -298,16 +294,6 @@ function parseRequest(path: string, content: Uint8Array): PendingRequest {
   } catch (error) {
     throw damagedFile(path, error);
   }
-}
-
-function parseNumber(path: string, content: Uint8Array): number {
-  try {
-    const { number } = JSON.parse(new TextDecoder().decode(content)) as { number: unknown };
-    if (Number.isSafeInteger(number)) return number as number;
-  } catch (error) {
-    throw damagedFile(path, error);
-  }
-  throw damagedFile(path, new TypeError("not a number"));
 }
 
 function parseAccounts(path: string, content: Uint8Array): string[] {
