@@ -2,7 +2,7 @@
  * Pre-shared keys of devices, this validator's own part of each (docs/protocol.md, section 7). They come from the fleet's
  * registrar, are sealed on disk, and are in memory while the validator runs, since a TLS handshake waits for nobody.
  */
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
@@ -13,6 +13,7 @@ import { indexOfIdentity } from "../protocol/pre-shared-key.js";
 import type { Sealer } from "../runtime/sealed-file.js";
 import { statementDigest } from "../statements/eip712.js";
 import { SwarmkeepError } from "../statements/errors.js";
+import { FileUses } from "./file-uses.js";
 import type { MeshContext } from "./mesh-context.js";
 import { expectOfRegistrar } from "./registrar-message.js";
 import type { Standing } from "./standing.js";
@@ -34,8 +35,7 @@ interface KeptKey {
 
 export class PskStore {
   readonly #keys = new Map<number, KeptKey>();
-  /** How many of the keys in use each file has. */
-  readonly #uses = new Map<string, number>();
+  readonly #files = new FileUses();
   readonly #folder: string;
   readonly #sealer: Sealer;
   readonly #context: MeshContext;
@@ -89,28 +89,19 @@ export class PskStore {
   /** Takes a message's keys, but for devices that have a newer one, and removes files that nothing is used of any more. */
   async #keep(path: string, { expiry, keys }: PreSharedKeys): Promise<void> {
     const from: KeyFile = { path, expiry, hash: bytesToHex(keccak_256(encodeKeyList(keys))) };
-    const touched = new Set([path]);
+    this.#files.count(path, 0);
     for (const { index, key } of keys) {
       const old = this.#keys.get(index);
       if (isNewerThan(old?.from, from)) continue;
       if (old !== undefined) {
-        touched.add(old.from.path);
-        this.#count(old.from.path, -1);
+        this.#files.count(old.from.path, -1);
         old.key.fill(0);
       }
       // A copy: what a Buffer slices is a view of it.
       this.#keys.set(index, { key: Uint8Array.from(key), from });
-      this.#count(path, 1);
+      this.#files.count(path, 1);
     }
-    for (const file of touched) {
-      if ((this.#uses.get(file) ?? 0) > 0) continue;
-      this.#uses.delete(file);
-      await rm(file, { force: true });
-    }
-  }
-
-  #count(path: string, by: number): void {
-    this.#uses.set(path, (this.#uses.get(path) ?? 0) + by);
+    await this.#files.removeUnused();
   }
 
   wipe(): void {

@@ -354,17 +354,8 @@ describe("one-time codes at a validator", () => {
     expect(open(await CodeBook.open(folder, context, NOW + 603))).to.deep.equal(["five"]);
     expect(await readdir(folder)).to.have.length(1);
   });
-});
 
-describe("files of one-time codes", () => {
-  let world: EstWorld;
-  before(async () => void (world = await estWorld(holders)));
-  after(async () => {
-    await world.close();
-    await removeScratchFolders();
-  });
-
-  it("go when nothing in them is used any more, and old ones that are sent again take nobody's place", async () => {
+  it("are deleted on disk when newer ones took their place, and take nobody's when they are sent again", async () => {
     const folder = await scratchFolder();
     const book = await CodeBook.open(folder, context, NOW);
     const names = Array.from({ length: 8 }, (_, i) => `code ${i}`);

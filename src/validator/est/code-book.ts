@@ -1,5 +1,5 @@
 /** One-time codes that registrars gave this validator (docs/protocol.md, section 14.3). Which of them were used is in `use-book.ts`. */
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
@@ -18,6 +18,7 @@ import {
 import { readLimited, writeAtomically } from "../../runtime/atomic-file.js";
 import { statementDigest } from "../../statements/eip712.js";
 import { SwarmkeepError } from "../../statements/errors.js";
+import { FileUses } from "../file-uses.js";
 import type { MeshContext } from "../mesh-context.js";
 import { expectOfRegistrar } from "../registrar-message.js";
 import type { Standing } from "../standing.js";
@@ -39,9 +40,8 @@ interface KeptCode extends OpenCode {
 export class CodeBook {
   readonly #folder: string;
   readonly #context: MeshContext;
-  readonly #codes = new Map<number, KeptCode[]>();
-  /** How many of the codes in use each file has, and when it expires. */
-  readonly #files = new Map<string, { uses: number; readonly expiry: number }>();
+  readonly #codes = new Map<number, readonly KeptCode[]>();
+  readonly #files = new FileUses();
 
   private constructor(folder: string, context: MeshContext) {
     this.#folder = folder;
@@ -53,11 +53,8 @@ export class CodeBook {
     const book = new CodeBook(folder, context);
     for (const name of (await readdir(folder)).filter((file) => file.endsWith(SUFFIX))) {
       const path = join(folder, name);
-      const message = decodeEnrolmentCodes(await readLimited(path));
-      if (message.expiry > now) book.#keep(path, message);
-      else await rm(path);
+      await book.#keep(path, decodeEnrolmentCodes(await readLimited(path)), now);
     }
-    await book.#removeUseless(now);
     return book;
   }
 
@@ -80,37 +77,32 @@ export class CodeBook {
     expectOfRegistrar(standing.projection, { fleetId, digest, signature, devices: codes }, "codes");
     const path = join(this.#folder, `${fleetId}-${bytesToHex(codesHash.subarray(0, 16))}${SUFFIX}`);
     await writeAtomically(path, encodeEnrolmentCodes(message));
-    this.#keep(path, message);
-    await this.#removeUseless(now);
+    await this.#keep(path, message, now);
     return codes.length;
   }
 
-  /** Of each device the codes that expire last: sending an old message again takes no newer one's place. */
-  #keep(path: string, { codes, expiry }: EnrolmentCodes): void {
-    this.#files.set(path, { uses: this.#files.get(path)?.uses ?? 0, expiry });
+  /**
+   * Of each device the codes that expire last: sending an old message again takes no newer one's place. Files of which nothing counts any
+   * more go.
+   */
+  async #keep(path: string, { codes, expiry }: EnrolmentCodes, now: number): Promise<void> {
+    this.#files.count(path, 0);
     for (const code of codes) {
-      const before = this.#codes.get(code.index) ?? [];
-      const others = before.filter(({ codeHash }) => !equalBytes(codeHash, code.codeHash));
-      const open = [...others, { ...code, expiry, path }].toSorted((a, b) => a.expiry - b.expiry);
-      const after = open.slice(-CODES_PER_DEVICE);
-      this.#codes.set(code.index, after);
-      for (const kept of before) this.#count(kept.path, -1);
-      for (const kept of after) this.#count(kept.path, 1);
+      const others = (this.#codes.get(code.index) ?? []).filter(({ codeHash }) => !equalBytes(codeHash, code.codeHash));
+      this.#set(code.index, [...others, { ...code, expiry, path }], now);
     }
+    // What has expired since is looked at now, so that no message has to come for its device.
+    for (const [index, kept] of this.#codes) if (kept.some((one) => one.expiry <= now)) this.#set(index, kept, now);
+    await this.#files.removeUnused();
   }
 
-  #count(path: string, by: number): void {
-    const file = this.#files.get(path);
-    if (file !== undefined) file.uses += by;
-  }
-
-  /** Files that have expired, or of which nothing is used any more. */
-  async #removeUseless(now: number): Promise<void> {
-    for (const [path, { uses, expiry }] of this.#files) {
-      if (uses > 0 && expiry > now) continue;
-      this.#files.delete(path);
-      await rm(path, { force: true });
-    }
+  #set(index: number, codes: readonly KeptCode[], now: number): void {
+    const open = codes.filter(({ expiry }) => expiry > now).toSorted((a, b) => a.expiry - b.expiry);
+    const after = open.slice(-CODES_PER_DEVICE);
+    for (const { path } of this.#codes.get(index) ?? []) this.#files.count(path, -1);
+    for (const { path } of after) this.#files.count(path, 1);
+    if (after.length === 0) this.#codes.delete(index);
+    else this.#codes.set(index, after);
   }
 
   /** The code of a device that these characters are, used or not; undefined where it has none such. */
