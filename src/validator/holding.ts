@@ -30,7 +30,7 @@ export interface HoldingOptions {
   readonly standing: Pick<Standing, "projection">;
   readonly store: ShardStore;
   readonly nowSeconds: () => number;
-  /** Bytes that the store holds at most, where registrars share them. */
+  /** Bytes that the store holds at most, where registrars share them: whoever chose the fleets itself does without. */
   readonly quota?: number;
   /** Whether this holder keeps shards of a fleet; of all of them if not given. */
   readonly isOffered?: (fleetId: number) => boolean;
@@ -67,8 +67,9 @@ export class Holding {
     if (version !== undefined && OVER.has(this.#statusOf(version))) {
       throw notServed(delivery, this.#statusOf(version));
     }
-    if (version === undefined) await this.#expectNext(delivery);
+    if (version === undefined) this.#expectNext(delivery);
     this.#expectShare(delivery);
+    if (version === undefined) await this.#makeRoom(delivery);
     await this.#options.store.put(collectionName(delivery), delivery.shards);
     return delivery.shards.length;
   }
@@ -121,12 +122,9 @@ export class Holding {
     return over.map(({ collection }) => collection);
   }
 
-  /**
-   * A version that is not on the ledger costs its registrar nothing, so there are few of them: of whole fleets and single devices, the next
-   * ones, and of more than a fleet may have the oldest goes.
-   */
-  async #expectNext({ fleetId, subject, version, shards }: ShardDelivery): Promise<void> {
-    const { standing, store } = this.#options;
+  /** Of whole fleets and single devices, the next versions alone. @throws SwarmkeepError `version-ahead` */
+  #expectNext({ fleetId, subject, version, shards }: ShardDelivery): void {
+    const { standing } = this.#options;
     const newest = standing.projection.shards.versions(BigInt(fleetId), BigInt(subject)).length;
     const isOwn = subject === 0 || shards.every(({ device }) => device + 1 === subject);
     if (!isOwn || version > newest + VERSIONS_AHEAD) {
@@ -140,10 +138,15 @@ export class Holding {
         },
       );
     }
-    const name = collectionName({ fleetId, subject, version });
+  }
+
+  /** A version that is not on the ledger costs its registrar nothing: of more than a fleet may have, the oldest go. */
+  async #makeRoom(delivery: MapName): Promise<void> {
+    const { store } = this.#options;
+    const name = collectionName(delivery);
     const pending = store.usage().flatMap(({ collection }) => {
       const map = mapOfCollection(collection);
-      return map?.fleetId === fleetId && this.#version(map) === undefined ? [collection] : [];
+      return map?.fleetId === delivery.fleetId && this.#version(map) === undefined ? [collection] : [];
     });
     if (pending.includes(name)) return;
     const tooMany = Math.max(0, pending.length + 1 - PENDING_VERSIONS);
@@ -152,8 +155,8 @@ export class Holding {
 
   /** Who keeps shards of everybody keeps as much for each registrar. @throws SwarmkeepError `share-full` */
   #expectShare({ fleetId, shards }: ShardDelivery): void {
-    const { standing, store, quota, isOffered } = this.#options;
-    if (isOffered !== undefined || quota === undefined) return;
+    const { standing, store, quota } = this.#options;
+    if (quota === undefined) return;
     const { fleets, grants } = standing.projection;
     const registrarOf = (id: number): string | undefined => fleets.get(BigInt(id))?.registrar;
     const registrars = new Set([...grants.values()].map(({ registrar }) => registrar));
