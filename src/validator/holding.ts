@@ -122,18 +122,26 @@ export class Holding {
     return over.map(({ collection }) => collection);
   }
 
-  /** Of whole fleets and single devices, the next versions alone. @throws SwarmkeepError `version-ahead` */
+  /** Of whole fleets and single devices, the next versions alone. @throws SwarmkeepError `wrong-subject`, `version-ahead` */
   #expectNext({ fleetId, subject, version, shards }: ShardDelivery): void {
     const { standing } = this.#options;
     const newest = standing.projection.shards.versions(BigInt(fleetId), BigInt(subject)).length;
-    const isOwn = subject === 0 || shards.every(({ device }) => device + 1 === subject);
-    if (!isOwn || version > newest + VERSIONS_AHEAD) {
+    if (subject !== 0 && shards.some(({ device }) => device + 1 !== subject)) {
+      throw new SwarmkeepError(`subject ${subject} is not the device that each of these shards is for`, {
+        kind: "refused",
+        code: "wrong-subject",
+        advice:
+          "Deliver shards of several devices as the fleet's, subject 0; a device's own subject is its index and 1.",
+        details: { fleetId, subject, version },
+      });
+    }
+    if (version > newest + VERSIONS_AHEAD) {
       throw new SwarmkeepError(
         `the newest version of subject ${subject} is ${newest} here, and ${version} was delivered`,
         {
           kind: "refused",
           code: "version-ahead",
-          advice: `Deliver no more than ${VERSIONS_AHEAD} versions before they are on the ledger, each to the fleet or to one device.`,
+          advice: `Deliver no more than ${VERSIONS_AHEAD} versions before they are on the ledger.`,
           details: { fleetId, subject, version, newest },
         },
       );

@@ -83,7 +83,8 @@ describe("what a holder takes", () => {
     rotate(1, 1);
     expect(await take({ fleetId: 1, subject: 0, version: 5, shards: [row(3)] })).to.equal("taken");
     expect(await take({ fleetId: 1, subject: 4, version: 1, shards: [row(3)] })).to.equal("taken");
-    expect(await take({ fleetId: 1, subject: 9, version: 1, shards: [row(3)] })).to.equal("version-ahead");
+    expect(await take({ fleetId: 1, subject: 9, version: 1, shards: [row(3)] })).to.equal("wrong-subject");
+    expect(await take({ fleetId: 1, subject: 4, version: 2, shards: [row(3), row(4)] })).to.equal("wrong-subject");
   });
 
   it("are no more of a fleet, as long as the ledger does not have them, than make room for one another", async () => {
