@@ -73,17 +73,6 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
   };
   const total = (): number => [...packs.values()].reduce((sum, { length }) => sum + length, 0);
 
-  const packOf = async (collection: string): Promise<Pack> => {
-    const known = packs.get(collection);
-    if (known !== undefined) return known;
-    if (!NAME.test(collection)) throw new RangeError(`${JSON.stringify(collection)} names no collection`);
-    const made: Pack = { places: new Map(), length: 0 };
-    await (await open(pathOf(collection), "a", 0o600)).close();
-    await syncFolder(folder);
-    packs.set(collection, made);
-    return made;
-  };
-
   /** `undefined` where the collection was dropped meanwhile. */
   const read = async (collection: string, offset: number, length: number): Promise<Buffer | undefined> => {
     const bytes = Buffer.alloc(length);
@@ -116,8 +105,8 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
         const records = shards.map(encodeRecord);
         const added = records.reduce((sum, { length }) => sum + length, 0);
         if (total() + added > quota) throw storeFull(total() + added, quota);
+        const pack = packs.get(collection) ?? newPack(collection);
         try {
-          const pack = await packOf(collection);
           const file = await open(pathOf(collection), "a", 0o600);
           try {
             await file.appendFile(Buffer.concat(records));
@@ -126,6 +115,8 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
           } finally {
             await file.close();
           }
+          if (!packs.has(collection)) await syncFolder(folder);
+          packs.set(collection, pack);
           for (const [i, { id }] of shards.entries()) {
             const { length } = records[i] as Buffer;
             pack.places.set(nameOf(id), { offset: pack.length, length });
@@ -136,8 +127,7 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
           }
         } catch (error) {
           // What was written in part must not stand before what comes next.
-          const pack = packs.get(collection);
-          if (pack !== undefined) await truncate(pathOf(collection), pack.length).catch(() => undefined);
+          await truncate(pathOf(collection), pack.length).catch(() => undefined);
           throw fileError(pathOf(collection), error);
         }
       }),
@@ -180,6 +170,11 @@ export async function openPackStore({ folder, quota }: PackStoreOptions): Promis
 
     close: () => inTurn(async () => packs.clear()),
   };
+}
+
+function newPack(collection: string): Pack {
+  if (!NAME.test(collection)) throw new RangeError(`${JSON.stringify(collection)} names no collection`);
+  return { places: new Map(), length: 0 };
 }
 
 function inner(collections: Map<string, Set<string>>, id: string): Set<string> {
