@@ -218,12 +218,9 @@ export class Inheritance {
       const answer = decodeCountersAnswer(await peers.post(seat, PATH.counters, body, signal, MAXIMUM_COUNTERS_BYTES));
       for (const record of answer.records) records.push(record);
       ({ next: offset, known } = answer);
-      if (offset !== null && !(answer.records.length === MAXIMUM_COUNTERS && offset === records.length)) {
-        throw malformed("countersAnswer.next", `is ${offset} after ${records.length} records`);
-      }
-      if (offset !== null && records.length >= MAXIMUM_REPORTED) {
-        throw malformed("countersAnswer.next", `goes on after ${records.length} records`);
-      }
+      const goesOn = offset === null || (answer.records.length === MAXIMUM_COUNTERS && offset === records.length);
+      if (!goesOn) throw malformed("countersAnswer.next", `is ${offset} after ${records.length} records`);
+      if (records.length > MAXIMUM_REPORTED) throw malformed("countersAnswer.records", `are ${records.length} by now`);
     }
     return { records, known };
   }
