@@ -127,13 +127,14 @@ export function createDeviceShards(options: DeviceShardsOptions): DeviceShards {
   const cachedMap = async (): Promise<CachedMap> => {
     const encoded = await readIfPresent(file.map);
     if (encoded === undefined) return { problem: noMap() };
+    let known: ShardMapTerms | undefined;
     try {
-      const terms = verified(encoded);
-      return { known: terms, terms };
+      // Its version was the swarm's word when it was stored: no older map comes after it.
+      known = decodeShardMap(encoded);
+      return { known, terms: verified(encoded) };
     } catch (problem) {
       if (!(problem instanceof Refusal)) throw problem;
-      // Its version was the swarm's word when it was stored: no older map comes after it.
-      return { known: problem.code === "malformed" ? undefined : decodeShardMap(encoded), problem };
+      return { known, problem };
     }
   };
 

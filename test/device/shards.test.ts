@@ -248,6 +248,16 @@ describe("a device and the holders of its shards", () => {
     kept[kept.length - 1] = (kept.at(-1) as number) ^ 1;
     await writeFile(path, kept);
     await expectFailure(seed(true), "bad-signature");
+    // Nor does what is no map at all keep one from being asked for.
+    for (const [damaged, code] of [
+      [Buffer.from("damaged"), "malformed"],
+      [Buffer.from((await device.store.certificate()) as Uint8Array), "wrong-kind"],
+    ] as const) {
+      await writeFile(path, damaged);
+      await expectFailure(seed(true), code);
+      expect(await seed()).to.equal(second);
+    }
+    await writeFile(path, kept);
     const newest = book;
     book = new ShardBook();
     await rotate(1);
