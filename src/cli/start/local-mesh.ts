@@ -5,7 +5,7 @@ import { certifyGroupKeys } from "../../operator/certification.js";
 import { fundFromNode } from "../../operator/dev-account.js";
 import { foundMesh } from "../../operator/founding.js";
 import { type GenesisMember, parseMember } from "../../operator/genesis.js";
-import { type MeshLedger, firstEndpoint, openMeshLedger, withSender } from "../../operator/ledger.js";
+import { type MeshLedger, VALIDATOR_STATES, firstEndpoint, openMeshLedger, withSender } from "../../operator/ledger.js";
 import { type OperatorFolder, createOperatorFolder, openOperatorFolder } from "../../operator/operator-folder.js";
 import { LOCAL_PARAMETERS } from "../../operator/parameters.js";
 import { type Validators, openValidators } from "../../operator/swarm-signature.js";
@@ -232,12 +232,16 @@ async function startAll(
     ]);
     const failed = starts.find((start) => start.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+    let leaving = 0;
     await until(running, "all validators are in the registry", 60, async () => {
-      const states = await Promise.all(members.map(({ account }) => contracts.registry.validator(account)));
-      return states.every(({ state }) => state === 2n);
+      const entries = await Promise.all(members.map(({ account }) => contracts.registry.validator(account)));
+      const states = entries.map(({ state }) => VALIDATOR_STATES[Number(state)]);
+      leaving = states.filter((state) => state === "exiting" || state === "exited").length;
+      return states.filter((state) => state === "active").length + leaving === members.length;
     });
+    const left = leaving === 0 ? "" : `; ${leaving} of them ${leaving === 1 ? "leaves" : "leave"} the mesh`;
     return {
-      detail: `${members.length} validators run as processes of their own, with a stake on the chain`,
+      detail: `${members.length} validators run as processes of their own, with a stake on the chain${left}`,
       value: undefined,
     };
   });
