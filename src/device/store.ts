@@ -187,7 +187,7 @@ function storeOf(folder: DataFolder, provisioning: Provisioning): DeviceStore {
     request: folder.file("request.json"),
     latencies: folder.file("latencies.json"),
     certified: folder.file("certified.json"),
-    crl: folder.file("crl.json"),
+    crl: folder.file("crl-time.json"),
   };
   return {
     folder,
