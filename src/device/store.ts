@@ -13,6 +13,7 @@
  * proof.cbor          the newest revocation proof for this device, to be stapled
  * request.json        the certificate that is being asked for: on disk before anybody is asked
  * head.json           the newest revocation head that was seen
+ * crl-time.json       of when the newest revocation list in X.509 is that was seen
  * latencies.json      milliseconds that validators took, by seat
  * certified.json      accounts of validators that were seen with the swarm's certificate: they are not believed without any more
  * ```
