@@ -47,17 +47,13 @@ export interface MapProofOptions extends MapSigningOptions {
 export async function signMap(options: MapProofOptions, payload: Uint8Array): Promise<PartialAnswer> {
   const { context, standing, maps } = options;
   const { fleetId, subject } = decodeShardMapPayload(payload);
-  const { projection, finalised } = standing.inOffice();
+  const { projection } = standing.inOffice();
   const read = (): readonly MapVersion[] => [...projection.shards.versions(BigInt(fleetId), BigInt(subject))];
-  let versions = read();
-  let provenAt = finalised;
-  for (let isProven = versions.length === 0; !isProven;) {
-    await maps.prove(versions, provenAt);
-    // What the ledger said meanwhile counts, and is proven as well.
-    const now = read();
-    isProven = now.length === versions.length && now.every((version, i) => version === versions[i]);
-    versions = now;
-    provenAt = standing.inOffice().finalised;
+  let proven: readonly MapVersion[] = [];
+  // What the ledger says during a proof counts, and is proven as well.
+  for (let versions = read(); !isSame(versions, proven); versions = read()) {
+    await maps.prove(versions, standing.inOffice().finalised);
+    proven = versions;
   }
   const { signer } = standing.inOffice();
   if (!equalBytes(payload, currentMap(options, fleetId, subject))) {
@@ -69,6 +65,10 @@ export async function signMap(options: MapProofOptions, payload: Uint8Array): Pr
     });
   }
   return signer.partial(shardMapToSign(context.separators.anchor, payload));
+}
+
+function isSame(some: readonly MapVersion[], others: readonly MapVersion[]): boolean {
+  return some.length === others.length && some.every((version, i) => version === others[i]);
 }
 
 function payloadOf({ projection }: Standing, version: MapVersion, generation: number): Uint8Array {

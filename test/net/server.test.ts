@@ -129,6 +129,23 @@ describe("a validator's server", () => {
     expect(posted).to.match(/^HTTP\/1\.1 408 /);
   });
 
+  it("waits no longer for whoever asks and does not read the answer", async () => {
+    const length = 1 << 25;
+    const large = { method: "GET", path: "/v1/large", handle: () => ({ body: new Uint8Array(length) }) } as const;
+    const limits = { headerMilliseconds: 100, requestMilliseconds: 100, idleMilliseconds: 100 };
+    const { server } = await serve({ routes: [large], limits });
+    const lazy = connect({ host: server.host, port: server.port, rejectUnauthorized: false });
+    let read = 0;
+    lazy.on("data", (bytes: Buffer) => (read += bytes.length)).pause();
+    lazy.write("GET /v1/large HTTP/1.1\r\nhost: x\r\n\r\n");
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // What was on its way is left, and then the end.
+    const closed = new Promise((resolve) => lazy.once("close", resolve).on("error", () => undefined));
+    lazy.resume();
+    await closed;
+    expect(read).to.be.below(length);
+  });
+
   it("sheds the flood of one address with Retry-After, and serves another one", async () => {
     const metrics = createMetrics(false);
     const { server } = await serve({ metrics, limits: { requestsPerAddress: 5, windowMilliseconds: 60_000 } });

@@ -96,6 +96,13 @@ describe("a member admits gateways as candidates", () => {
     for (const expiry of [NOW, NOW + 3_601]) {
       expect(await ask(options, BASE + 1, undefined, { expiry })).to.equal("bad-expiry");
     }
+    // Revoked in the block that came while the proof of the one before was made.
+    const prove: CandidacyOptions["prover"]["prove"] = async (index) => {
+      const entry = `${toBeHex(Math.floor(index / 256), 4)}${toBeHex(1n << BigInt(index % 256), 32).slice(2)}`;
+      standing.projection.bitmap.change(2, entry, (before, mask) => ({ ...before, held: mask }));
+      Object.assign(standing, { finalised: { number: 2, timestamp: NOW } });
+    };
+    expect(await ask({ ...options, prover: { prove } as CandidacyOptions["prover"] }, BASE + 2)).to.equal("revoked");
     Object.assign(standing, { silence: "endpoints disagree" });
     expect(await ask(options, BASE + 1)).to.equal("ledger-away");
     expect(signed).to.deep.equal([]);
