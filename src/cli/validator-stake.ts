@@ -46,7 +46,10 @@ export function registerStake(group: Command): void {
       }),
     ),
   );
-  command("withdraw", "take back the stake of a validator that has left").action(
+  command(
+    "withdraw",
+    "take back the stake of a validator that has left; the first time, where it had a seat, start the time of unbonding",
+  ).action(
     action<StakeOptions>((context, { mesh }) =>
       asValidator(context, mesh, async (ledger, sender) => {
         const { receipt, ...done } = await withdrawStake(ledger, sender);
